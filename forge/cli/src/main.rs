@@ -1,0 +1,2 @@
+//! `forgectl`.
+fn main() {}
