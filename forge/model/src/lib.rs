@@ -1,1 +1,47 @@
-//! The words of Forge.
+//! The words of Forge, as pure values: nothing here does I/O, prints, translates or reads the environment.
+//!
+//! ```text
+//! Inventory (found) + Answers (wanted) + Manifest (what is installed)
+//!                      |
+//!                 Plan::new          Err = Vec<Issue>
+//!                      |
+//!        confirmed by its digest, done by forge-engine
+//!                      |
+//!                   Receipt
+//! ```
+//!
+//! | word | file |
+//! |---|---|
+//! | [`Answers`]: what a person, or an answer file, wants | [`answers`] |
+//! | [`Inventory`]: what this machine has | [`inventory`] |
+//! | [`Manifest`]: what a payload carries, signed | [`payload`] |
+//! | [`Layout`]: where each partition lies | [`layout`] |
+//! | [`Plan`]: exactly what will be done, and its digest | [`plan`] |
+//! | [`Issue`]: why it can not be done, with the place and the numbers | [`issue`] |
+//! | [`Stage`], [`Progress`]: how far it is | [`progress`] |
+//! | [`Receipt`]: what was done | [`receipt`] |
+//! | [`Secret`]: a value that does not print | [`secret`] |
+
+pub mod answers;
+pub mod inventory;
+pub mod issue;
+pub mod layout;
+pub mod names;
+pub mod payload;
+pub mod plan;
+pub mod progress;
+pub mod receipt;
+pub mod secret;
+pub mod size;
+pub mod verity;
+
+pub use answers::Answers;
+pub use inventory::{Disk, Inventory};
+pub use issue::Issue;
+pub use layout::Layout;
+pub use payload::Manifest;
+pub use plan::Plan;
+pub use progress::{Progress, Stage};
+pub use receipt::Receipt;
+pub use secret::Secret;
+pub use verity::RootHash;

@@ -1,0 +1,56 @@
+//! Progress as data: ids and numbers, which a program turns into words.
+
+use serde::{Deserialize, Serialize};
+
+/// The stages of an install, in the order in which they run (design.md section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Payload, plan and target are checked; nothing is written yet.
+    Check,
+    /// The old partition table and boot sectors go.
+    Claim,
+    /// The system image is written, each block checked first.
+    Write,
+    /// The root hash is computed again from the disk.
+    Prove,
+    /// Accounts, settings and keys are made and written.
+    State,
+    /// Boot files are built, signed and written.
+    Boot,
+    /// The partition table and the last sector that makes the disk bootable.
+    Commit,
+    /// The receipt is signed and handed over.
+    Receipt,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 8] =
+        [Self::Check, Self::Claim, Self::Write, Self::Prove, Self::State, Self::Boot, Self::Commit, Self::Receipt];
+
+    /// The id that progress lines, the journal and the wire use.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Claim => "claim",
+            Self::Write => "write",
+            Self::Prove => "prove",
+            Self::State => "state",
+            Self::Boot => "boot",
+            Self::Commit => "commit",
+            Self::Receipt => "receipt",
+        }
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The stage that runs now.
+    pub stage: Stage,
+    /// Bytes done in this stage; never falls within a stage.
+    pub done: u64,
+    /// Bytes in this stage, or 0 when it has no such measure.
+    pub total: u64,
+}
