@@ -1,0 +1,131 @@
+//! What is wanted: from the wizard or from an answer file (`version = 1`).
+//!
+//! An answer file holds no password: it names a way to make one, or a hash of one.
+
+mod parse;
+
+pub use parse::AnswersError;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that a person decides before an install.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Answers {
+    /// Format of this file; 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// What to do with the disk.
+    pub disk: DiskAnswers,
+    /// How the system is set.
+    pub system: SystemAnswers,
+    /// The first person.
+    pub user: UserAnswers,
+}
+
+/// What to do with the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DiskAnswers {
+    /// Says in words that everything on the disk may go.
+    pub erase: Option<Erase>,
+    /// Whether to keep room for a second system image, which updates need.
+    #[serde(default)]
+    pub second_slot: SecondSlot,
+    /// Size of the EFI system partition in MiB; chosen by Forge when left out.
+    #[schemars(range(min = 64, max = 16384))]
+    pub esp_mib: Option<u32>,
+}
+
+/// The one way to say that a disk may be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Erase {
+    /// Everything on the target disk is lost.
+    #[serde(rename = "all-data-on-this-disk")]
+    AllDataOnThisDisk,
+}
+
+/// Whether to make slot B.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondSlot {
+    /// Make it when the disk is large enough.
+    #[default]
+    IfItFits,
+    /// Refuse a disk on which it does not fit.
+    Yes,
+    /// Leave it out.
+    No,
+}
+
+/// How the system is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SystemAnswers {
+    /// The name of the computer.
+    pub hostname: String,
+    /// A locale that the image has, such as `de_DE.UTF-8`.
+    pub locale: String,
+    /// A zone of the tz database, such as `Europe/Berlin`.
+    pub timezone: String,
+    /// The keyboard.
+    pub keyboard: KeyboardAnswers,
+}
+
+/// A keyboard by its XKB names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct KeyboardAnswers {
+    /// XKB layout, such as `de`.
+    pub layout: String,
+    /// XKB variant, such as `nodeadkeys`; none when left out.
+    #[serde(default)]
+    pub variant: String,
+}
+
+/// The first person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UserAnswers {
+    /// The login name.
+    pub name: String,
+    /// The name for people.
+    #[serde(default)]
+    pub full_name: String,
+    /// Where the password comes from.
+    pub password: Password,
+}
+
+/// Where a password comes from. A plain password has no place in an answer file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Password {
+    /// Forge makes one and hands it over once.
+    Generate {
+        /// How.
+        generate: Generator,
+    },
+    /// The password's hash, for `/etc/shadow`: yescrypt (`$y$`), SHA-512 crypt (`$6$`) or bcrypt (`$2b$`).
+    Hash {
+        /// The hash.
+        hash: String,
+    },
+    /// The program that asked for it hands it over by descriptor; not possible in a file.
+    #[schemars(skip)]
+    #[serde(skip)]
+    Typed,
+}
+
+/// How a password is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Generator {
+    /// Six words of the EFF's long list (77 bits).
+    Passphrase,
+}
+
+/// The JSON Schema of an answer file.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Answers)
+}

@@ -1,0 +1,185 @@
+//! Reading an answer file: every refusal names line, column and the fix.
+
+use super::{Answers, Generator, Password};
+use crate::issue::nearest;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+use std::fmt;
+
+/// Why an answer file can not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {reason}{}", .hint.as_ref().map(|h| format!(" {h}")).unwrap_or_default())]
+pub struct AnswersError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub reason: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+}
+
+/// An answer file is short; more than this is a mistake or an attack.
+const MOST_BYTES: usize = 1 << 20;
+
+impl Answers {
+    /// Reads an answer file.
+    pub fn parse(toml: &str) -> Result<Self, AnswersError> {
+        let at = |offset: usize, reason: String, hint: Option<String>| {
+            let (line, column) = place(toml, offset);
+            AnswersError { line, column, reason, hint }
+        };
+        if toml.len() > MOST_BYTES {
+            return Err(at(0, "the file is larger than 1 MiB.".into(), None));
+        }
+        let answers: Self = toml::from_str(toml).map_err(|e| {
+            let (reason, hint) = explain(e.message());
+            at(e.span().map_or(0, |s| s.start), reason, hint)
+        })?;
+        if answers.version != 1 {
+            let offset = toml.find("version").unwrap_or(0);
+            let reason = format!("this Forge reads version 1, not version {}.", answers.version);
+            return Err(at(offset, reason, Some("Write \"version = 1\".".into())));
+        }
+        Ok(answers)
+    }
+}
+
+/// Line and column, from 1, of a byte offset.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// Turns serde's message into a sentence, and the list of names it carries into the nearest one.
+fn explain(message: &str) -> (String, Option<String>) {
+    let message = message.trim().replace('`', "\"");
+    let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
+    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    if let (true, Some((wrong, known))) = (unknown, quoted.split_first()) {
+        let hint = match nearest(wrong, known.iter().copied()) {
+            Some(near) => format!("Did you mean \"{near}\"?"),
+            None => format!("Known here: {}.", known.join(", ")),
+        };
+        let what = if message.starts_with("unknown field") { "key" } else { "value" };
+        return (format!("the {what} \"{wrong}\" is not known here."), Some(hint));
+    }
+    if let Some(missing) = message.strip_prefix("missing field ") {
+        return (format!("the key {missing} is missing."), None);
+    }
+    (format!("{}.", message.trim_end_matches('.')), None)
+}
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PasswordVisitor)
+    }
+}
+
+/// Reads `{ generate = … }` or `{ hash = … }`, and refuses a plain password without repeating it.
+struct PasswordVisitor;
+
+impl<'de> Visitor<'de> for PasswordVisitor {
+    type Value = Password;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{ generate = \"passphrase\" } or { hash = \"$6$…\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, _plain: &str) -> Result<Password, E> {
+        Err(E::custom(
+            "a password is never written in an answer file; write { generate = 'passphrase' }, \
+             or { hash = '$6$…' } with the output of 'openssl passwd -6'",
+        ))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Password, A::Error> {
+        const KNOWN: &[&str] = &["generate", "hash"];
+        let password = match map.next_key::<String>()?.as_deref() {
+            Some("generate") => Password::Generate { generate: map.next_value::<Generator>()? },
+            Some("hash") => Password::Hash { hash: map.next_value()? },
+            Some(other) => return Err(de::Error::unknown_field(other, KNOWN)),
+            None => return Err(de::Error::custom("it says neither \"generate\" nor \"hash\"")),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(password),
+            Some(_) => Err(de::Error::custom("it says one of \"generate\" and \"hash\", not more")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"version = 1
+
+[disk]
+erase = "all-data-on-this-disk"
+
+[system]
+hostname = "quiet-otter"
+locale = "de_DE.UTF-8"
+timezone = "Europe/Berlin"
+keyboard = { layout = "de" }
+
+[user]
+name = "anna"
+password = { generate = "passphrase" }
+"#;
+
+    fn fault(from: &str, to: &str) -> AnswersError {
+        assert!(GOOD.contains(from));
+        Answers::parse(&GOOD.replace(from, to)).unwrap_err()
+    }
+
+    #[test]
+    fn a_good_file_is_read() {
+        let answers = Answers::parse(GOOD).unwrap();
+        assert_eq!(answers.system.hostname, "quiet-otter");
+        assert_eq!(answers.user.password, Password::Generate { generate: Generator::Passphrase });
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_place_and_the_nearest_name() {
+        let fault = fault("hostname", "hostnme");
+        assert_eq!((fault.line, fault.column), (7, 1));
+        assert_eq!(fault.hint.as_deref(), Some("Did you mean \"hostname\"?"));
+    }
+
+    #[test]
+    fn a_plain_password_is_refused_with_the_fix_and_is_not_repeated() {
+        let fault = fault("{ generate = \"passphrase\" }", "\"canary-password\"");
+        assert_eq!(fault.line, 14);
+        let shown = fault.to_string();
+        assert!(shown.contains("generate") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_line() {
+        let fault = fault("\"quiet-otter\"", "7");
+        assert_eq!((fault.line, fault.column), (7, 12), "{fault}");
+    }
+
+    #[test]
+    fn a_missing_key_is_named() {
+        let fault = fault("name = \"anna\"\n", "");
+        assert!(fault.reason.contains("\"name\""), "{fault}");
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        assert!(fault("version = 1", "version = 2").to_string().contains("version 1"));
+    }
+
+    #[test]
+    fn a_wrong_value_names_the_one_that_is_known() {
+        let fault = fault("\"all-data-on-this-disk\"", "\"all-data-on-the-disk\"");
+        assert_eq!(fault.line, 4, "{fault}");
+        assert_eq!(fault.hint.as_deref(), Some("Did you mean \"all-data-on-this-disk\"?"));
+    }
+}

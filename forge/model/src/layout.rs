@@ -1,0 +1,206 @@
+//! Where each partition lies (design.md section 5; Discoverable Partitions Specification).
+
+use crate::{
+    Issue, Manifest,
+    answers::{DiskAnswers, SecondSlot},
+    size::{GIB, MIB, round_down, round_up},
+};
+use serde::{Deserialize, Serialize};
+use uuid::{Uuid, uuid};
+
+/// Every partition starts and ends on a multiple of this.
+pub const ALIGNMENT: u64 = MIB;
+
+/// The partitions of a plan, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// The partitions.
+    pub partitions: Vec<Partition>,
+}
+
+/// One partition that will be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// Its number in the table, from 1.
+    pub number: u32,
+    /// What it is for.
+    pub role: Role,
+    /// Its first byte.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its label in the table.
+    pub label: String,
+    /// PARTUUID, where it follows from the root hash; otherwise it is drawn at random while installing.
+    pub fixed_id: Option<Uuid>,
+}
+
+/// What a partition is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// EFI system partition.
+    Esp,
+    /// System image, slot A.
+    RootA,
+    /// Hash tree, slot A.
+    VerityA,
+    /// Room for the next system image, empty now.
+    RootB,
+    /// Room for its hash tree, empty now.
+    VerityB,
+    /// Everything that may change: `/var`, `/home` and the writable layer of `/etc`.
+    State,
+}
+
+impl Role {
+    /// The partition type of the Discoverable Partitions Specification.
+    pub fn type_id(self) -> Uuid {
+        match self {
+            Self::Esp => uuid!("c12a7328-f81f-11d2-ba4b-00a0c93ec93b"),
+            Self::RootA | Self::RootB => uuid!("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
+            Self::VerityA | Self::VerityB => uuid!("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5"),
+            Self::State => uuid!("4d21b016-b534-45c2-a9fb-5c16e091fd2d"),
+        }
+    }
+
+    /// The attribute bits: slot A is read-only (bit 60), an empty slot is not to be mounted (bit 63).
+    pub fn attributes(self) -> u64 {
+        match self {
+            Self::RootA | Self::VerityA => 1 << 60,
+            Self::RootB | Self::VerityB => 1 << 63,
+            Self::Esp | Self::State => 0,
+        }
+    }
+}
+
+/// The sizes that a payload asks for, before any disk is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sizes {
+    esp: u64,
+    root: u64,
+    verity: u64,
+    state: u64,
+}
+
+impl Layout {
+    /// Lays the partitions out on an empty disk of `disk_size` bytes; all impossibilities at once, with numbers.
+    pub fn on_whole_disk(
+        disk_size: u64,
+        sector_size: u32,
+        answers: &DiskAnswers,
+        manifest: &Manifest,
+    ) -> Result<Self, Vec<Issue>> {
+        if sector_size != 512 && sector_size != 4096 {
+            return Err(vec![Issue::SectorSize { found: sector_size }]);
+        }
+        let esp_needs = esp_needs(sector_size, manifest);
+        let default_esp = if disk_size >= 16 * GIB { GIB } else { 512 * MIB };
+        let esp = answers.esp_mib.map_or(default_esp.max(esp_needs), |mib| u64::from(mib) * MIB);
+        if esp < esp_needs {
+            return Err(vec![Issue::EspTooSmall { asked: esp, needs: esp_needs }]);
+        }
+        let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
+        let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
+        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB), MIB);
+        let sizes = Sizes { esp, root, verity, state };
+
+        let (one, two) = (sizes.needed(1), sizes.needed(2));
+        if disk_size < one {
+            return Err(vec![Issue::TooSmall { has: disk_size, needs: one }]);
+        }
+        let second = match answers.second_slot {
+            SecondSlot::No => false,
+            SecondSlot::IfItFits => disk_size >= two,
+            SecondSlot::Yes if disk_size >= two => true,
+            SecondSlot::Yes => return Err(vec![Issue::NoRoomForSecondSlot { has: disk_size, needs: two }]),
+        };
+        Ok(Self::place(disk_size, sizes, second, manifest))
+    }
+
+    fn place(disk_size: u64, sizes: Sizes, second: bool, manifest: &Manifest) -> Self {
+        let hash = manifest.image.root_hash;
+        let release = format!("{}_{}", manifest.id, manifest.release);
+        let empty = || "_empty".to_owned();
+        let mut rows = vec![
+            (Role::Esp, sizes.esp, "esp".to_owned(), None),
+            (Role::RootA, sizes.root, label(&release), Some(hash.data_partition())),
+            (Role::VerityA, sizes.verity, label(&format!("{release}_verity")), Some(hash.tree_partition())),
+        ];
+        if second {
+            rows.push((Role::RootB, sizes.root, empty(), None));
+            rows.push((Role::VerityB, sizes.verity, empty(), None));
+        }
+        let used: u64 = rows.iter().map(|r| r.1).sum();
+        let rest = round_down(disk_size, ALIGNMENT) - 2 * ALIGNMENT - used;
+        rows.push((Role::State, rest, "state".to_owned(), None));
+
+        let mut offset = ALIGNMENT;
+        let partitions = rows.into_iter().zip(1..).map(|((role, size, label, fixed_id), number)| {
+            let partition = Partition { number, role, offset, size, label, fixed_id };
+            offset += size;
+            partition
+        });
+        Self { partitions: partitions.collect() }
+    }
+
+    /// The partition with this role, if the layout has it.
+    pub fn find(&self, role: Role) -> Option<&Partition> {
+        self.partitions.iter().find(|p| p.role == role)
+    }
+
+    /// The partition with a role that every layout has: ESP, slot A and state.
+    ///
+    /// # Panics
+    /// When asked for slot B of a layout without one.
+    pub fn must(&self, role: Role) -> &Partition {
+        self.find(role).expect("every layout has an ESP, slot A and state")
+    }
+}
+
+impl Sizes {
+    /// Bytes that a disk needs for this many slots: 1 MiB at each end holds the partition tables.
+    fn needed(&self, slots: u64) -> u64 {
+        2 * ALIGNMENT + self.esp + slots * (self.root + self.verity) + self.state
+    }
+}
+
+/// Room for three UKIs, two copies of the loaders, and what FAT32 itself needs.
+fn esp_needs(sector_size: u32, manifest: &Manifest) -> u64 {
+    let boot = &manifest.boot;
+    let uki = boot.kernel.size + boot.initrd.size + MIB;
+    let loaders = 2 * (boot.shim.size + boot.mok_manager.size + boot.grub.size) + boot.fallback.size;
+    // FAT32 has at least 65,525 clusters of one sector each, and two tables of four bytes a cluster.
+    let smallest_fat32 = 65_525 * (u64::from(sector_size) + 8) + MIB;
+    round_up((3 * uki + loaders + 4 * MIB).max(smallest_fat32), MIB)
+}
+
+/// Bytes of a dm-verity superblock and hash tree over `data` bytes (SHA-256, as veritysetup(8) lays it out).
+fn tree_bytes(data: u64, block_size: u32) -> u64 {
+    let block = u64::from(block_size);
+    let per_block = block / 32;
+    let mut blocks = data.div_ceil(block);
+    let mut total = 1;
+    while blocks > 1 {
+        blocks = blocks.div_ceil(per_block);
+        total += blocks;
+    }
+    total * block
+}
+
+/// A GPT label holds 36 UTF-16 units.
+fn label(text: &str) -> String {
+    text.chars().filter(char::is_ascii).take(36).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_of_a_gigabyte_is_as_large_as_veritysetup_makes_it() {
+        // veritysetup format on 1 GiB: 2048 + 16 + 1 hash blocks and the superblock.
+        assert_eq!(tree_bytes(GIB, 4096), (1 + 2048 + 16 + 1) * 4096);
+        assert_eq!(tree_bytes(4096, 4096), 4096);
+    }
+}

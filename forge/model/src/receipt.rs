@@ -1,0 +1,85 @@
+//! What was done: written by the engine, signed by the new machine's boot key, checked by `forgectl verify`.
+
+use crate::{
+    RootHash,
+    layout::Role,
+    plan::{PayloadId, Target},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The proof of an install. It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Format of this receipt; 1.
+    pub version: u32,
+    /// The Forge that wrote it.
+    pub forge: String,
+    /// When, in seconds since 1970 (UTC).
+    pub finished: u64,
+    /// Digest of the plan that was confirmed.
+    pub plan_digest: String,
+    /// The disk that was written.
+    pub target: Target,
+    /// What was installed.
+    pub payload: PayloadId,
+    /// Who signed the payload: fingerprint of the master key's certificate.
+    pub payload_certificate: String,
+    /// Who signed the payload: fingerprint of the release subkey.
+    pub payload_subkey: String,
+    /// The root hash as it was computed again from the disk.
+    pub root_hash: RootHash,
+    /// GUID of the partition table.
+    pub disk_id: Uuid,
+    /// The partitions as they are in the table.
+    pub partitions: Vec<WrittenPartition>,
+    /// Every file on the EFI system partition but the receipt and its signature.
+    pub esp_files: Vec<WrittenFile>,
+    /// The key that signs this machine's boot images.
+    pub boot_key: Key,
+    /// The key that signs out-of-tree modules.
+    pub module_key: Key,
+    /// The command line inside the signed UKI.
+    pub command_line: String,
+    /// Names of the service credentials that were made.
+    pub credentials: Vec<String>,
+}
+
+/// A partition as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenPartition {
+    /// Its number.
+    pub number: u32,
+    /// What it is for.
+    pub role: Role,
+    /// Its first byte.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its label.
+    pub label: String,
+    /// Its PARTUUID.
+    pub id: Uuid,
+}
+
+/// A file as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenFile {
+    /// Its path on the EFI system partition.
+    pub path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A certificate by its fingerprints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its common name.
+    pub name: String,
+    /// SHA-1 of the DER certificate, in hexadecimal digits: what MokManager shows.
+    pub sha1: String,
+    /// SHA-256 of the DER certificate, in hexadecimal digits.
+    pub sha256: String,
+}
