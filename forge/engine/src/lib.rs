@@ -1,1 +1,12 @@
 //! Does a plan.
+pub mod credentials;
+pub mod esp;
+pub mod gpt;
+pub mod journal;
+pub mod payload;
+pub mod probe;
+pub mod state;
+pub mod system;
+pub mod target;
+pub mod tool;
+pub mod uki;

@@ -1,0 +1,96 @@
+//! The EFI system partition: a FAT32 image made in memory by mkfs.fat and mtools, read back by mtools.
+
+use crate::{
+    payload::sha256_of,
+    target::TargetError,
+    tool::{Run, ToolError, Tools},
+};
+use forge_model::receipt::WrittenFile;
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, Seek},
+    path::Path,
+};
+
+/// Why the file system could not be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum EspError {
+    /// A tool failed.
+    #[error("the EFI system partition: {0}")]
+    Tool(#[from] ToolError),
+    /// Memory or a descriptor failed.
+    #[error("the EFI system partition: {0}")]
+    Io(#[from] io::Error),
+    /// The finished image has faults.
+    #[error("the EFI system partition that was made has faults: {0}")]
+    Faulty(String),
+    /// The target failed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+/// A FAT32 image in memory, being filled.
+pub struct Esp<'a> {
+    tools: &'a Tools,
+    image: File,
+    directories: BTreeSet<String>,
+    /// What was put in so far.
+    pub files: Vec<WrittenFile>,
+}
+
+impl<'a> Esp<'a> {
+    /// Makes an empty file system of `size` bytes.
+    pub fn new(tools: &'a Tools, size: u64, sector_size: u32) -> Result<Self, EspError> {
+        let image = File::from(memfd_create(c"forge-esp", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
+        image.set_len(size)?;
+        Run::new(tools, &tools.mkfs_fat)
+            .args(["-F", "32", "-n", "ESP", "-S"])
+            .arg(sector_size.to_string())
+            .fd_arg("", &image)?
+            .run()?;
+        Ok(Self { tools, image, directories: BTreeSet::new(), files: Vec::new() })
+    }
+
+    /// Puts a file in at a path such as `EFI/BOOT/BOOTX64.EFI`, making the directories on the way.
+    pub fn add(&mut self, path: &str, mut contents: &File) -> Result<(), EspError> {
+        let mut parent = String::new();
+        let (directories, _) = path.rsplit_once('/').unwrap_or(("", path));
+        for part in directories.split('/').filter(|p| !p.is_empty()) {
+            parent = format!("{parent}/{part}");
+            if self.directories.insert(parent.to_uppercase()) {
+                self.mtool(&self.tools.mmd)?.arg(format!("::{parent}")).run()?;
+            }
+        }
+        contents.rewind()?;
+        self.mtool(&self.tools.mcopy)?.fd_arg("", contents)?.arg(format!("::/{path}")).run()?;
+        contents.rewind()?;
+        let sha256 = hex::encode(sha256_of(&mut contents)?);
+        self.files.push(WrittenFile { path: path.into(), size: contents.metadata()?.len(), sha256 });
+        Ok(())
+    }
+
+    /// Checks the file system and gives its image.
+    pub fn finish(self) -> Result<File, EspError> {
+        // fsck.fat ends with 0 for some faults, so its words count: it lists files and clusters, and nothing else.
+        let fsck = Run::new(self.tools, &self.tools.fsck_fat).arg("-n").fd_arg("", &self.image)?.run()?;
+        let said = String::from_utf8_lossy(&fsck).into_owned();
+        let expected = |line: &str| line.starts_with("fsck.fat ") || line.contains(" files, ");
+        match said.lines().find(|line| !line.trim().is_empty() && !expected(line)) {
+            None => Ok(self.image),
+            Some(_) => Err(EspError::Faulty(said)),
+        }
+    }
+
+    fn mtool(&self, tool: &'a std::path::PathBuf) -> Result<Run<'a>, ToolError> {
+        Run::new(self.tools, tool).env("MTOOLS_SKIP_CHECK", "1").arg("-i").fd_arg("", &self.image)
+    }
+}
+
+/// Reads one file of the EFI system partition of a disk or image, without mounting it.
+pub fn read_file(tools: &Tools, disk: &Path, offset: u64, path: &str) -> Result<Vec<u8>, EspError> {
+    let image = format!("{}@@{offset}", disk.display());
+    let run = Run::new(tools, &tools.mcopy).env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(image);
+    Ok(run.arg(format!("::/{path}")).arg("-").run()?)
+}

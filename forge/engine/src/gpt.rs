@@ -1,0 +1,203 @@
+//! The partition table: what is there now, and the new one, written as one piece.
+
+use crate::target::{Target, TargetError};
+use forge_model::{
+    inventory::{Content, Found},
+    layout::Layout,
+    receipt::WrittenPartition,
+    size::MIB,
+};
+use gptman::{GPT, GPTPartitionEntry};
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use uuid::Uuid;
+
+/// Partition tables lie within this many bytes at each end of the target; partitions never do.
+const MARGIN: u64 = MIB;
+
+/// Why a partition table could not be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum GptError {
+    /// The target failed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The table does not fit its rules.
+    #[error("the partition table can not be made: {0}")]
+    Table(#[from] gptman::Error),
+}
+
+/// Gives every partition of a layout its PARTUUID: the fixed one, or a random one.
+pub fn with_ids(layout: &Layout) -> Vec<WrittenPartition> {
+    let written = |p: &forge_model::layout::Partition| WrittenPartition {
+        number: p.number,
+        role: p.role,
+        offset: p.offset,
+        size: p.size,
+        label: p.label.clone(),
+        id: p.fixed_id.unwrap_or_else(Uuid::new_v4),
+    };
+    layout.partitions.iter().map(written).collect()
+}
+
+/// Makes the target hold no partition table and no boot sector, at either end.
+pub fn erase(target: &Target, size: u64) -> Result<(), TargetError> {
+    let zeros = vec![0; MARGIN as usize];
+    target.write(&zeros, 0)?;
+    target.write(&zeros, size - MARGIN)?;
+    target.sync()
+}
+
+/// Writes the table: the backup first, then the primary, so that a cut between them leaves no table in force.
+pub fn write(
+    target: &Target,
+    size: u64,
+    sector_size: u64,
+    disk_id: Uuid,
+    partitions: &[WrittenPartition],
+) -> Result<(), GptError> {
+    let mut disk = Ends::new(size);
+    let mut gpt = GPT::new_from(&mut disk, sector_size, disk_id.to_bytes_le())?;
+    gpt.align = MIB / sector_size;
+    for partition in partitions {
+        gpt[partition.number] = GPTPartitionEntry {
+            partition_type_guid: partition.role.type_id().to_bytes_le(),
+            unique_partition_guid: partition.id.to_bytes_le(),
+            starting_lba: partition.offset / sector_size,
+            ending_lba: (partition.offset + partition.size) / sector_size - 1,
+            attribute_bits: partition.role.attributes(),
+            partition_name: partition.label.as_str().into(),
+        };
+    }
+    GPT::write_protective_mbr_into(&mut disk, sector_size)?;
+    gpt.write_into(&mut disk)?;
+    target.write(&disk.tail, size - MARGIN)?;
+    target.sync()?;
+    target.write(&disk.head, 0)?;
+    target.sync()?;
+    Ok(())
+}
+
+/// Reads the table back as it is on the target.
+pub fn read(target: &Target, sector_size: u64) -> Result<(Uuid, Vec<(u32, GPTPartitionEntry)>), GptError> {
+    let mut disk = Ends::read(target)?;
+    let gpt = GPT::read_from(&mut disk, sector_size)?;
+    let used = gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect();
+    Ok((Uuid::from_bytes_le(gpt.header.disk_guid), used))
+}
+
+/// What the first and last bytes of a target say about its contents.
+pub fn probe(target: &Target) -> Result<Content, TargetError> {
+    let mut disk = Ends::read(target)?;
+    for sector_size in [512, 4096] {
+        if let Ok(gpt) = GPT::read_from(&mut disk, sector_size) {
+            let partitions = gpt.iter().filter(|(_, p)| p.is_used()).map(|(number, p)| Found {
+                number,
+                label: p.partition_name.as_str().to_owned(),
+                type_id: Some(Uuid::from_bytes_le(p.partition_type_guid)),
+                size: p.size().unwrap_or(0).saturating_mul(sector_size),
+            });
+            return Ok(Content::Table { table: "gpt".into(), partitions: partitions.collect() });
+        }
+    }
+    if disk.head[510..512] == [0x55, 0xaa] {
+        return Ok(Content::Table { table: "dos".into(), partitions: dos_partitions(&disk.head) });
+    }
+    let blank = disk.head.iter().chain(&disk.tail).all(|byte| *byte == 0);
+    Ok(if blank { Content::Empty } else { Content::Unknown })
+}
+
+/// The four primary entries of an MBR: type at byte 4, sectors at byte 12 of each 16.
+fn dos_partitions(head: &[u8]) -> Vec<Found> {
+    let entries = head[446..510].chunks_exact(16).zip(1..).filter(|(entry, _)| entry[4] != 0);
+    let found = entries.map(|(entry, number)| {
+        let sectors = u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]]);
+        Found { number, label: String::new(), type_id: None, size: u64::from(sectors) * 512 }
+    });
+    found.collect()
+}
+
+/// The first and the last MiB of a disk in memory; everything between reads as zeros and can not be written.
+struct Ends {
+    size: u64,
+    at: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Ends {
+    fn new(size: u64) -> Self {
+        Self { size, at: 0, head: vec![0; MARGIN as usize], tail: vec![0; MARGIN as usize] }
+    }
+
+    fn read(target: &Target) -> Result<Self, TargetError> {
+        let call = |source| TargetError::Call { what: "asking for the target's size", source };
+        let mut file = target.file();
+        let size = file.seek(SeekFrom::End(0)).map_err(call)?;
+        let mut ends = Self::new(size.max(2 * MARGIN));
+        let head = size.min(MARGIN);
+        target.read(&mut ends.head[..head as usize], 0)?;
+        if size >= 2 * MARGIN {
+            target.read(&mut ends.tail, size - MARGIN)?;
+        }
+        Ok(ends)
+    }
+
+    /// The part that `self.at` lies in, from there on.
+    fn part(&mut self) -> Option<&mut [u8]> {
+        let tail = self.size - MARGIN;
+        if self.at < MARGIN {
+            Some(&mut self.head[self.at as usize..])
+        } else if self.at >= tail && self.at < self.size {
+            Some(&mut self.tail[(self.at - tail) as usize..])
+        } else {
+            None
+        }
+    }
+}
+
+impl Read for Ends {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let (at, tail) = (self.at, self.size - MARGIN);
+        let n = match self.part() {
+            Some(part) => Cursor::new(part).read(buffer)?,
+            None if at >= tail => 0,
+            None => {
+                let n = buffer.len().min((tail - at) as usize);
+                buffer[..n].fill(0);
+                n
+            }
+        };
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl std::io::Write for Ends {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let n = match self.part() {
+            Some(part) => {
+                let n = bytes.len().min(part.len());
+                part[..n].copy_from_slice(&bytes[..n]);
+                n
+            }
+            None => return Err(std::io::Error::other("a partition table lies at the ends of a disk")),
+        };
+        self.at += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for Ends {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| std::io::Error::other("a place before the start of the disk"))?;
+        Ok(self.at)
+    }
+}

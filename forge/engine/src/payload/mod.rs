@@ -1,0 +1,236 @@
+//! The payload as the engine uses it: nothing is believed before its signature and its hash are checked.
+
+pub mod build;
+mod offered;
+
+use crate::openpgp::{self, SignatureError, Signer};
+use crate::verity::{self, Trusted, VerityError};
+use forge_model::{
+    Manifest,
+    payload::{Entry, ManifestFault},
+};
+use openssl::hash::{Hasher, MessageDigest};
+use rustix::fs::{MemfdFlags, Mode, OFlags, ResolveFlags, memfd_create, openat2};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, Write},
+    path::Path,
+    time::SystemTime,
+};
+
+/// Name of the index.
+pub const MANIFEST: &str = "manifest.json";
+/// Name of its detached OpenPGP signature.
+pub const SIGNATURE: &str = "manifest.json.sig";
+
+/// An index is small; more than this is not one.
+const MOST_INDEX_BYTES: u64 = 8 << 20;
+
+/// Why a payload is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// A file of it can not be read.
+    #[error("{path} can not be read: {source}")]
+    Read {
+        /// Its path in the payload.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of it has another length than the signed index says.
+    #[error("{path} has {found} bytes, but the signed manifest says {expected}")]
+    Size {
+        /// Its path in the payload.
+        path: String,
+        /// Bytes that it has.
+        found: u64,
+        /// Bytes that it should have.
+        expected: u64,
+    },
+    /// A file of it is not the one that was signed.
+    #[error("{path} is not the file that was signed: its SHA-256 differs from the manifest")]
+    Hash {
+        /// Its path in the payload.
+        path: String,
+    },
+    /// The signature of the index is not good.
+    #[error("{SIGNATURE}: {0}")]
+    Signature(#[from] SignatureError),
+    /// The index is signed, but makes no sense.
+    #[error(transparent)]
+    Manifest(#[from] ManifestFault),
+    /// The hash tree does not match the signed root hash.
+    #[error("{path}: {source}")]
+    Tree {
+        /// Its path in the payload.
+        path: String,
+        /// What does not match.
+        source: VerityError,
+    },
+}
+
+/// A payload with a good signature, all files of the right length.
+pub struct Payload {
+    directory: File,
+    /// The signed index.
+    pub manifest: Manifest,
+    /// SHA-256 of the index, in hexadecimal digits.
+    pub manifest_sha256: String,
+    /// Who signed it.
+    pub signer: Signer,
+}
+
+impl Payload {
+    /// Opens a payload: checks the signature by `trusted` (an OpenPGP certificate), then every file's presence and
+    /// length. What the files hold is checked when they are used, by [`Payload::copy`] and [`Payload::tree`].
+    pub fn open(path: &Path, trusted: &[u8], now: SystemTime) -> Result<Self, PayloadError> {
+        let shown = path.display().to_string();
+        let directory = File::open(path).map_err(|source| PayloadError::Read { path: shown, source })?;
+        let index = read_small(&directory, MANIFEST)?;
+        let signature = read_small(&directory, SIGNATURE)?;
+        let signer = openpgp::verify(&index, &signature, trusted, now)?;
+        let manifest = Manifest::parse(&index)?;
+        let manifest_sha256 = hex::encode(openssl::sha::sha256(&index));
+        let payload = Self { directory, manifest, manifest_sha256, signer };
+        for entry in payload.manifest.entries() {
+            payload.open_entry(entry)?;
+        }
+        Ok(payload)
+    }
+
+    /// The system image, still to be checked block by block.
+    pub fn image(&self) -> Result<File, PayloadError> {
+        self.open_entry(&self.manifest.image.data)
+    }
+
+    /// The hash tree's file and what is trusted of it: checked against the signed root hash.
+    pub fn tree(&self) -> Result<(File, Trusted), PayloadError> {
+        let image = &self.manifest.image;
+        let tree = |source| PayloadError::Tree { path: image.tree.path.clone(), source };
+        let file = self.open_entry(&image.tree)?;
+        let trusted = Trusted::open(&file, self.verity_parameters(), image.root_hash).map_err(tree)?;
+        Ok((file, trusted))
+    }
+
+    /// How the image is sealed.
+    pub fn verity_parameters(&self) -> verity::Parameters {
+        let image = &self.manifest.image;
+        verity::Parameters {
+            data_block_size: image.block_size,
+            hash_block_size: image.block_size,
+            data_blocks: image.data.size / u64::from(image.block_size),
+            salt: hex::decode(&image.salt).unwrap_or_default(),
+            uuid: *image.uuid.as_bytes(),
+        }
+    }
+
+    /// A small file's contents, in memory that no other process can change, checked against the index.
+    pub fn copy(&self, entry: &Entry) -> Result<File, PayloadError> {
+        let read = |source| PayloadError::Read { path: entry.path.clone(), source };
+        let mut from = self.open_entry(entry)?;
+        let mut copy = File::from(memfd_create(c"forge-payload", MemfdFlags::CLOEXEC).map_err(|e| read(e.into()))?);
+        let mut hasher = Hasher::new(MessageDigest::sha256()).map_err(|e| read(e.into()))?;
+        let mut buffer = vec![0; 256 << 10];
+        let mut size = 0;
+        loop {
+            let n = from.read(&mut buffer).map_err(read)?;
+            if n == 0 {
+                break;
+            }
+            size += n as u64;
+            if size > entry.size {
+                break;
+            }
+            hasher.update(&buffer[..n]).map_err(|e| read(e.into()))?;
+            copy.write_all(&buffer[..n]).map_err(read)?;
+        }
+        if size != entry.size {
+            return Err(PayloadError::Size { path: entry.path.clone(), found: size, expected: entry.size });
+        }
+        if hex::encode(hasher.finish().map_err(|e| read(e.into()))?) != entry.sha256 {
+            return Err(PayloadError::Hash { path: entry.path.clone() });
+        }
+        copy.rewind().map_err(read)?;
+        Ok(copy)
+    }
+
+    /// A small file's contents as text.
+    pub fn text(&self, entry: &Entry) -> Result<String, PayloadError> {
+        let mut text = String::new();
+        let read = |source| PayloadError::Read { path: entry.path.clone(), source };
+        self.copy(entry)?.read_to_string(&mut text).map_err(read)?;
+        Ok(text)
+    }
+
+    /// Checks every byte of every file: what `forgectl payload verify` does.
+    pub fn check_everything(&self) -> Result<(), PayloadError> {
+        for entry in self.manifest.small_entries() {
+            self.copy(entry)?;
+        }
+        let image = &self.manifest.image;
+        let (_, _) = self.tree()?;
+        let data = self.image()?;
+        let tree = |source| PayloadError::Tree { path: image.data.path.clone(), source };
+        let nowhere = File::options().write(true).open("/dev/null");
+        let nowhere = nowhere.map_err(|source| PayloadError::Read { path: "/dev/null".into(), source })?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let found = verity::build(&data, &self.verity_parameters(), &nowhere, threads, &crate::watch::Unwatched);
+        if found.map_err(tree)? != image.root_hash {
+            return Err(PayloadError::Hash { path: image.data.path.clone() });
+        }
+        for entry in [&image.data, &image.tree] {
+            let read = |source| PayloadError::Read { path: entry.path.clone(), source };
+            if hex::encode(sha256_of(&mut self.open_entry(entry)?).map_err(read)?) != entry.sha256 {
+                return Err(PayloadError::Hash { path: entry.path.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn open_entry(&self, entry: &Entry) -> Result<File, PayloadError> {
+        let file = open_beneath(&self.directory, &entry.path)?;
+        let read = |source| PayloadError::Read { path: entry.path.clone(), source };
+        let found = file.metadata().map_err(read)?.len();
+        if found != entry.size {
+            return Err(PayloadError::Size { path: entry.path.clone(), found, expected: entry.size });
+        }
+        Ok(file)
+    }
+}
+
+/// SHA-256 of everything that a reader gives.
+pub(crate) fn sha256_of(from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut hasher = Hasher::new(MessageDigest::sha256())?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()?.to_vec()),
+            n => hasher.update(&buffer[..n])?,
+        }
+    }
+}
+
+/// Opens a plain file inside the payload; a symbolic link or a way out is refused by the kernel.
+fn open_beneath(directory: &File, path: &str) -> Result<File, PayloadError> {
+    let read = |source| PayloadError::Read { path: path.into(), source };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = openat2(directory, path, flags, Mode::empty(), resolve).map_err(|e| read(e.into()))?;
+    let file = File::from(file);
+    if !file.metadata().map_err(read)?.is_file() {
+        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file")));
+    }
+    Ok(file)
+}
+
+fn read_small(directory: &File, path: &str) -> Result<Vec<u8>, PayloadError> {
+    let read = |source| PayloadError::Read { path: path.into(), source };
+    let file = open_beneath(directory, path)?;
+    let found = file.metadata().map_err(read)?.len();
+    if found > MOST_INDEX_BYTES {
+        return Err(PayloadError::Size { path: path.into(), found, expected: MOST_INDEX_BYTES });
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_INDEX_BYTES).read_to_end(&mut bytes).map_err(read)?;
+    Ok(bytes)
+}

@@ -1,0 +1,26 @@
+//! Looks at a plain file that stands for a disk, and says what is on it.
+
+use crate::{gpt, journal::Journal, target::{Target, TargetError}};
+use forge_model::inventory::{Content, Disk, DiskKind, Inventory};
+
+/// The inventory of one plain file.
+pub fn file(target: &Target) -> Result<Inventory, TargetError> {
+    let call = |source| TargetError::Call { what: "asking for the target's size", source };
+    let size = target.file().metadata().map_err(call)?.len();
+    let content = match gpt::probe(target)? {
+        Content::Unknown => match Journal::read(target)? {
+            Some(journal) => Content::Unfinished { stage: journal.stage },
+            None => Content::Unknown,
+        },
+        known => known,
+    };
+    let disk = Disk {
+        identity: target.identity()?,
+        model: None,
+        kind: DiskKind::File,
+        size,
+        sector_size: 512,
+        content,
+    };
+    Ok(Inventory { disks: vec![disk] })
+}

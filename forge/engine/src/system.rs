@@ -1,0 +1,273 @@
+//! What makes the sealed image this machine's system: the writable layer of `/etc`, `/var` and `/home`, as a tree.
+
+use crate::{
+    payload::{Payload, PayloadError},
+    uki::{ETC_UPPER, ETC_WORK},
+};
+use forge_model::{Manifest, Plan, Secret, payload::Accounts};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// Where the MOK pair lies in the state file system (`/var` of the installed system).
+pub const MOK_DIRECTORY: &str = "lib/forge/mok";
+
+/// The first ordinary user id (systemd's and Debian's).
+const FIRST_UID: u32 = 1000;
+
+/// A file, directory or link of the state file system.
+pub struct Node {
+    /// What it is.
+    pub kind: NodeKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// What a node is.
+pub enum NodeKind {
+    /// A directory.
+    Directory,
+    /// A file with these bytes, wiped after use: some are keys.
+    File(Zeroizing<Vec<u8>>),
+    /// A symbolic link.
+    Link(String),
+}
+
+/// The tree of the state file system: path without a leading `/` to node; parents come before children.
+pub type Tree = BTreeMap<String, Node>;
+
+/// The secrets that go into the tree.
+pub struct Secrets<'a> {
+    /// The first person's password as a crypt(5) hash.
+    pub password_hash: &'a Secret,
+    /// The service credentials by name.
+    pub services: &'a BTreeMap<String, Secret>,
+    /// Private key of the boot pair, PEM.
+    pub boot_key: &'a [u8],
+    /// Private key of the module pair, PEM.
+    pub module_key: &'a [u8],
+}
+
+/// The certificates that belong to the keys, PEM and DER.
+pub struct Certificates<'a> {
+    /// Of the boot pair, PEM.
+    pub boot_pem: &'a [u8],
+    /// Of the module pair, PEM.
+    pub module_pem: &'a [u8],
+    /// Of the boot pair, DER, as MokManager reads it.
+    pub boot_der: &'a [u8],
+}
+
+/// Why the tree could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// An account file of the payload could not be used.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// An account file of the payload lacks what it must have.
+    #[error("{path} in the payload has no line for {name:?}")]
+    NoLine {
+        /// The account file.
+        path: String,
+        /// The account or group that it should name.
+        name: String,
+    },
+    /// The name chosen is already an account or group of the system.
+    #[error("the system already has an account or group {name:?}; choose another user name")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+}
+
+/// Builds the tree.
+pub fn tree(
+    plan: &Plan,
+    payload: &Payload,
+    command_line: &str,
+    secrets: &Secrets<'_>,
+    certificates: &Certificates<'_>,
+) -> Result<Tree, SystemError> {
+    let mut tree = Tree::new();
+    for path in ["lib/forge", MOK_DIRECTORY] {
+        add(&mut tree, path, NodeKind::Directory, 0o700, 0, 0);
+    }
+    // The overlay mounts these; their own mode is that of /etc.
+    for path in ["lib/forge/etc", ETC_UPPER, ETC_WORK] {
+        add(&mut tree, path, NodeKind::Directory, 0o755, 0, 0);
+    }
+    for (name, bytes, mode) in [
+        ("boot.key", secrets.boot_key, 0o600),
+        ("module.key", secrets.module_key, 0o600),
+        ("boot.pem", certificates.boot_pem, 0o644),
+        ("boot.cer", certificates.boot_der, 0o644),
+        ("module.pem", certificates.module_pem, 0o644),
+    ] {
+        file(&mut tree, &format!("{MOK_DIRECTORY}/{name}"), bytes.to_vec(), mode);
+    }
+    accounts(&mut tree, plan, payload, secrets.password_hash)?;
+    settings(&mut tree, plan, &payload.manifest, command_line);
+    for (name, value) in secrets.services {
+        file(&mut tree, &etc(&format!("credstore/{name}")), value.expose().as_bytes().to_vec(), 0o600);
+    }
+    if !secrets.services.is_empty() {
+        add(&mut tree, &etc("credstore"), NodeKind::Directory, 0o700, 0, 0);
+    }
+    Ok(tree)
+}
+
+/// Host name, locale, keyboard, time zone, machine id, and how later kernels are signed.
+fn settings(tree: &mut Tree, plan: &Plan, manifest: &Manifest, command_line: &str) {
+    let system = &plan.system;
+    let (layout, variant) = (&system.keyboard.layout, &system.keyboard.variant);
+    let machine_id = Uuid::new_v4().simple();
+    let mok = format!("/var/{MOK_DIRECTORY}");
+    for (path, text) in [
+        ("hostname", format!("{}\n", system.hostname)),
+        ("machine-id", format!("{machine_id}\n")),
+        ("locale.conf", format!("LANG={}\n", system.locale)),
+        ("vconsole.conf", format!("KEYMAP={}\nXKBLAYOUT={layout}\nXKBVARIANT={variant}\n", plan.keymap)),
+        ("X11/xorg.conf.d/00-keyboard.conf", x11_keyboard(layout, variant)),
+        ("kernel/install.conf", "layout=uki\nuki_generator=ukify\n".into()),
+        ("kernel/entry-token", format!("{}\n", manifest.id)),
+        ("kernel/cmdline", format!("{command_line}\n")),
+        (
+            "kernel/uki.conf",
+            format!(
+                "[UKI]\nSecureBootSigningTool=sbsign\nSecureBootPrivateKey={mok}/boot.key\n\
+                 SecureBootCertificate={mok}/boot.pem\nSignKernel=false\n"
+            ),
+        ),
+    ] {
+        file(tree, &etc(path), text.into_bytes(), 0o644);
+    }
+    let zone = format!("../usr/share/zoneinfo/{}", system.timezone);
+    add(tree, &etc("localtime"), NodeKind::Link(zone), 0o777, 0, 0);
+}
+
+/// The form in which systemd-localed keeps the keyboard for graphical sessions.
+fn x11_keyboard(layout: &str, variant: &str) -> String {
+    let variant = match variant {
+        "" => String::new(),
+        _ => format!("        Option \"XkbVariant\" \"{variant}\"\n"),
+    };
+    format!(
+        "Section \"InputClass\"\n        Identifier \"system-keyboard\"\n        MatchIsKeyboard \"on\"\n        \
+         Option \"XkbLayout\" \"{layout}\"\n{variant}EndSection\n"
+    )
+}
+
+/// The account files: the payload's, with the first person added and root locked; and the person's home.
+fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> Result<(), SystemError> {
+    let Accounts { passwd, group, shadow, gshadow, subuid, subgid, shell, groups } = &payload.manifest.accounts;
+    let (name, full_name, uid) = (&plan.user.name, &plan.user.full_name, FIRST_UID);
+
+    let mut passwd_text = payload.text(passwd)?;
+    let mut group_text = payload.text(group)?;
+    if line(&passwd_text, name).is_some() || line(&group_text, name).is_some() {
+        return Err(SystemError::NameTaken { name: name.clone() });
+    }
+    let shadow_gid = line(&group_text, "shadow").and_then(|l| l.split(':').nth(2)?.parse().ok()).unwrap_or(0);
+    push(&mut passwd_text, &format!("{name}:x:{uid}:{uid}:{full_name}:/home/{name}:{shell}"));
+    let mut gshadow_text = payload.text(gshadow)?;
+    for wanted in groups {
+        let missing = || SystemError::NoLine { path: group.path.clone(), name: wanted.clone() };
+        join(&mut group_text, wanted, name).ok_or_else(missing)?;
+        // A group without a line in gshadow has no password and no administrators; that is fine.
+        let _ = join(&mut gshadow_text, wanted, name);
+    }
+    push(&mut group_text, &format!("{name}:x:{uid}:"));
+    push(&mut gshadow_text, &format!("{name}:!::"));
+
+    let mut shadow_text = Zeroizing::new(payload.text(shadow)?);
+    let root = line(&shadow_text, "root").map(str::to_owned);
+    let root = root.ok_or_else(|| SystemError::NoLine { path: shadow.path.clone(), name: "root".into() })?;
+    let mut fields: Vec<&str> = root.split(':').collect();
+    if let Some(password) = fields.get_mut(1) {
+        *password = "!*";
+    }
+    *shadow_text = shadow_text.replacen(&root, &fields.join(":"), 1);
+    let today = std::time::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_secs() / 86_400);
+    push(&mut shadow_text, &format!("{name}:{}:{today}:0:99999:7:::", hash.expose()));
+
+    let range = format!("{name}:100000:65536");
+    for (path, entry) in [("subuid", subuid), ("subgid", subgid)] {
+        let mut text = payload.text(entry)?;
+        push(&mut text, &range);
+        file(tree, &etc(path), text.into_bytes(), 0o644);
+    }
+    file(tree, &etc("passwd"), passwd_text.into_bytes(), 0o644);
+    file(tree, &etc("group"), group_text.into_bytes(), 0o644);
+    for (path, text) in [("shadow", shadow_text.as_bytes()), ("gshadow", gshadow_text.as_bytes())] {
+        let kind = NodeKind::File(Zeroizing::new(text.to_vec()));
+        add(tree, &etc(path), kind, 0o640, 0, shadow_gid);
+    }
+    add(tree, "home", NodeKind::Directory, 0o755, 0, 0);
+    add(tree, &format!("home/{name}"), NodeKind::Directory, 0o700, uid, uid);
+    Ok(())
+}
+
+/// The line of an account file that belongs to a name.
+fn line<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find(|line| line.split(':').next() == Some(name))
+}
+
+fn push(text: &mut String, line: &str) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// Adds a member to a group: the last field of its line, comma separated.
+fn join(text: &mut String, group: &str, member: &str) -> Option<()> {
+    let old = line(text, group)?.to_owned();
+    let comma = if old.ends_with(':') { "" } else { "," };
+    let lines = text.lines().map(|l| if l == old { format!("{l}{comma}{member}\n") } else { format!("{l}\n") });
+    *text = lines.collect();
+    Some(())
+}
+
+fn etc(path: &str) -> String {
+    format!("{ETC_UPPER}/{path}")
+}
+
+fn file(tree: &mut Tree, path: &str, bytes: Vec<u8>, mode: u32) {
+    add(tree, path, NodeKind::File(Zeroizing::new(bytes)), mode, 0, 0);
+}
+
+/// Adds a node, and ordinary directories above it where there are none.
+fn add(tree: &mut Tree, path: &str, kind: NodeKind, mode: u32, uid: u32, gid: u32) {
+    for (slash, _) in path.match_indices('/') {
+        let parent = || Node { kind: NodeKind::Directory, mode: 0o755, uid: 0, gid: 0 };
+        tree.entry(path[..slash].to_owned()).or_insert_with(parent);
+    }
+    tree.insert(path.to_owned(), Node { kind, mode, uid, gid });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_joins_an_empty_and_a_full_group() {
+        let mut text = "sudo:x:27:\naudio:x:29:pulse\n".to_owned();
+        join(&mut text, "sudo", "anna").unwrap();
+        join(&mut text, "audio", "anna").unwrap();
+        assert_eq!(text, "sudo:x:27:anna\naudio:x:29:pulse,anna\n");
+        assert!(join(&mut text, "wheel", "anna").is_none());
+    }
+
+    #[test]
+    fn parents_are_made_and_come_before_their_children() {
+        let mut tree = Tree::new();
+        file(&mut tree, "a/b/c", Vec::new(), 0o600);
+        assert_eq!(tree.keys().collect::<Vec<_>>(), ["a", "a/b", "a/b/c"]);
+        assert_eq!(tree["a/b"].mode, 0o755);
+    }
+}

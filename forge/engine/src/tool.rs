@@ -1,0 +1,283 @@
+//! Standard tools: run by absolute path, without a shell, with a time-out, and never longer than we live.
+
+use command_fds::CommandFdExt;
+use std::{
+    ffi::OsString,
+    io::{self, Read, Write},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Where the standard tools lie; a test or another distribution may put them elsewhere.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// setpriv(1): ends a tool when Forge ends.
+    pub setpriv: PathBuf,
+    /// mke2fs(8), of e2fsprogs 1.47.1 or later (it fills a file system from a tar stream).
+    pub mke2fs: PathBuf,
+    /// mkfs.fat(8)
+    pub mkfs_fat: PathBuf,
+    /// mmd(1) of mtools.
+    pub mmd: PathBuf,
+    /// mcopy(1) of mtools.
+    pub mcopy: PathBuf,
+    /// fsck.fat(8)
+    pub fsck_fat: PathBuf,
+    /// ukify(1)
+    pub ukify: PathBuf,
+    /// sbsign(1)
+    pub sbsign: PathBuf,
+    /// mkfs.erofs(1), for payloads only.
+    pub mkfs_erofs: PathBuf,
+    /// localedef(1), for payloads only.
+    pub localedef: PathBuf,
+    /// sbverify(1), for `forgectl verify`.
+    pub sbverify: PathBuf,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self {
+            setpriv: "/usr/bin/setpriv".into(),
+            mke2fs: "/usr/sbin/mke2fs".into(),
+            mkfs_fat: "/usr/sbin/mkfs.fat".into(),
+            mmd: "/usr/bin/mmd".into(),
+            mcopy: "/usr/bin/mcopy".into(),
+            fsck_fat: "/usr/sbin/fsck.fat".into(),
+            ukify: "/usr/bin/ukify".into(),
+            sbsign: "/usr/bin/sbsign".into(),
+            mkfs_erofs: "/usr/bin/mkfs.erofs".into(),
+            localedef: "/usr/bin/localedef".into(),
+            sbverify: "/usr/bin/sbverify".into(),
+        }
+    }
+}
+
+impl Tools {
+    /// The tools that an install needs and that are not there.
+    pub fn missing(&self) -> Vec<PathBuf> {
+        let needed = [
+            &self.setpriv,
+            &self.mke2fs,
+            &self.mkfs_fat,
+            &self.mmd,
+            &self.mcopy,
+            &self.fsck_fat,
+            &self.ukify,
+            &self.sbsign,
+        ];
+        needed.into_iter().filter(|path| !path.is_file()).cloned().collect()
+    }
+}
+
+/// Why a tool did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// It could not be started.
+    #[error("{tool} could not be started: {source}")]
+    Start {
+        /// Its path.
+        tool: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It said that it failed.
+    #[error("{tool} failed ({status}): {stderr}")]
+    Failed {
+        /// Its path.
+        tool: String,
+        /// Its exit status.
+        status: String,
+        /// The end of what it wrote to standard error.
+        stderr: String,
+    },
+    /// It took too long and was ended.
+    #[error("{tool} was ended after {seconds} s without a result")]
+    TimedOut {
+        /// Its path.
+        tool: String,
+        /// The limit.
+        seconds: u64,
+    },
+}
+
+/// One run of a tool.
+pub struct Run<'a> {
+    setpriv: &'a PathBuf,
+    tool: &'a PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(&'static str, &'static str)>,
+    fds: Vec<OwnedFd>,
+    limit: Duration,
+}
+
+impl<'a> Run<'a> {
+    /// Prepares a run with an empty environment and a limit of two minutes.
+    pub fn new(tools: &'a Tools, tool: &'a PathBuf) -> Self {
+        let limit = Duration::from_secs(120);
+        Self { setpriv: &tools.setpriv, tool, args: Vec::new(), env: Vec::new(), fds: Vec::new(), limit }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the tool's environment.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.env.push((name, value));
+        self
+    }
+
+    /// Lets the tool inherit a descriptor, and adds `prefix` and its path there as one argument.
+    pub fn fd_arg(mut self, prefix: &str, fd: impl AsFd) -> Result<Self, ToolError> {
+        let start = |source| ToolError::Start { tool: self.tool.display().to_string(), source };
+        let fd = fd.as_fd().try_clone_to_owned().map_err(start)?;
+        self.args.push(format!("{prefix}/proc/self/fd/{}", fd.as_raw_fd()).into());
+        self.fds.push(fd);
+        Ok(self)
+    }
+
+    /// Sets another limit.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs the tool to its end and gives what it wrote to standard output.
+    pub fn run(self) -> Result<Vec<u8>, ToolError> {
+        self.run_with(|_| Ok(()))
+    }
+
+    /// Runs the tool while `feed` writes its standard input.
+    pub fn run_with(
+        self,
+        feed: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
+    ) -> Result<Vec<u8>, ToolError> {
+        let tool = self.tool.display().to_string();
+        let start = |source| ToolError::Start { tool: tool.clone(), source };
+        if !self.tool.is_file() {
+            return Err(start(io::ErrorKind::NotFound.into()));
+        }
+        log::debug!("run {tool} {:?}", self.args);
+        let mut command = Command::new(self.setpriv);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(self.tool).args(&self.args);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").envs(self.env);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.preserved_fds(self.fds);
+        let mut child = command.spawn().map_err(start)?;
+        drop(command);
+
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (status, output, errors) = thread::scope(|scope| {
+            let output = scope.spawn(move || read_all(stdout));
+            let errors = scope.spawn(move || read_all(stderr));
+            scope.spawn(move || {
+                if let Some(mut stdin) = stdin {
+                    // A tool that ends early closes its input; its exit status tells why.
+                    let _ = feed(&mut stdin);
+                }
+            });
+            let status = wait(&mut child, self.limit);
+            (status, output.join().unwrap_or_default(), errors.join().unwrap_or_default())
+        });
+        let errors = String::from_utf8_lossy(&errors).trim().to_owned();
+        if !errors.is_empty() {
+            log::debug!("{tool} said: {errors}");
+        }
+        match status.map_err(|source| ToolError::Start { tool: tool.clone(), source })? {
+            Some(status) if status.success() => Ok(output),
+            Some(status) => Err(ToolError::Failed { tool, status: status.to_string(), stderr: tail(&errors) }),
+            None => Err(ToolError::TimedOut { tool, seconds: self.limit.as_secs() }),
+        }
+    }
+}
+
+/// Waits for the child; ends it at the limit.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
+    let end = Instant::now() + limit;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= end {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
+    let mut all = Vec::new();
+    if let Some(pipe) = pipe {
+        // More than this is no message; the tool then sees a closed pipe.
+        let _ = pipe.take(16 << 20).read_to_end(&mut all);
+    }
+    all
+}
+
+/// The last lines of a message, where tools say why they failed.
+fn tail(text: &str) -> String {
+    let start = text.len().saturating_sub(800);
+    text.chars().skip(text[..text.ceil_char_boundary(start)].chars().count()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> (Tools, PathBuf, [String; 2]) {
+        (Tools::default(), "/bin/sh".into(), ["-c".into(), script.into()])
+    }
+
+    #[test]
+    fn a_tool_gets_its_input_and_gives_its_output() {
+        let (tools, cat) = (Tools::default(), PathBuf::from("/bin/cat"));
+        let output = Run::new(&tools, &cat).run_with(|stdin| stdin.write_all(b"through")).unwrap();
+        assert_eq!(output, b"through");
+    }
+
+    #[test]
+    fn a_failing_tool_says_why() {
+        let (tools, sh, args) = sh("echo no room >&2; exit 3");
+        let error = Run::new(&tools, &sh).args(args).run().unwrap_err().to_string();
+        assert!(error.contains("/bin/sh") && error.contains("no room") && error.contains('3'), "{error}");
+    }
+
+    #[test]
+    fn a_tool_that_hangs_is_ended() {
+        let (tools, sh, args) = sh("exec sleep 60");
+        let error = Run::new(&tools, &sh).args(args).limit(Duration::from_millis(50)).run().unwrap_err();
+        assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_missing_tool_is_named() {
+        let (tools, tool) = (Tools::default(), PathBuf::from("/usr/bin/no-such-tool"));
+        let error = Run::new(&tools, &tool).run().unwrap_err().to_string();
+        assert!(error.contains("/usr/bin/no-such-tool"), "{error}");
+    }
+
+    #[test]
+    fn a_tool_inherits_only_the_descriptors_it_is_given() {
+        let (tools, cat) = (Tools::default(), PathBuf::from("/bin/cat"));
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"by descriptor").unwrap();
+        let output = Run::new(&tools, &cat).fd_arg("", &file).unwrap().run().unwrap();
+        assert_eq!(output, b"by descriptor");
+    }
+}

@@ -1,0 +1,86 @@
+//! The unified kernel image: kernel, initrd and the command line that names this disk, in one file to be signed.
+
+use crate::tool::{Run, ToolError, Tools};
+use forge_model::{
+    Plan,
+    layout::Role,
+    payload::Boot,
+    receipt::WrittenPartition,
+};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::{
+    fs::File,
+    io::{self, Write},
+};
+
+/// Where the writable layer of `/etc` lies in the state file system.
+pub const ETC_UPPER: &str = "lib/forge/etc/upper";
+/// The overlay's own directory beside it.
+pub const ETC_WORK: &str = "lib/forge/etc/work";
+
+/// Why no UKI could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum UkiError {
+    /// ukify failed.
+    #[error("the boot image could not be built: {0}")]
+    Tool(#[from] ToolError),
+    /// Memory or a descriptor failed.
+    #[error("the boot image could not be built: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The command line of the installed system: the sealed root by its hash, the state by its PARTUUID.
+///
+/// It is all that the image's initrd needs: systemd-veritysetup-generator reads `roothash=`, systemd-fstab-generator
+/// the mounts (kernel-command-line(7)).
+pub fn command_line(plan: &Plan, base: &str, file_system: &str, partitions: &[WrittenPartition]) -> String {
+    let state = partitions.iter().find(|p| p.role == Role::State).map(|p| p.id).unwrap_or_default();
+    let words = [
+        base.trim().to_owned(),
+        format!("root=/dev/mapper/root rootfstype={file_system} ro"),
+        format!("roothash={}", plan.payload.root_hash),
+        "systemd.verity_root_options=panic-on-corruption".into(),
+        format!("rd.systemd.mount-extra=PARTUUID={state}:/sysroot/var:ext4:rw,nodev,nosuid"),
+        format!(
+            "rd.systemd.mount-extra=overlay:/sysroot/etc:overlay:lowerdir=/sysroot/etc,\
+             upperdir=/sysroot/var/{ETC_UPPER},workdir=/sysroot/var/{ETC_WORK},\
+             x-systemd.requires-mounts-for=/sysroot/var"
+        ),
+        "systemd.mount-extra=/var/home:/home:none:bind,nodev,nosuid,x-systemd.requires-mounts-for=/var".into(),
+    ];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The parts of a UKI.
+pub struct Parts<'a> {
+    /// The kernel.
+    pub kernel: &'a File,
+    /// The initial RAM disk.
+    pub initrd: &'a File,
+    /// The image's os-release.
+    pub os_release: &'a File,
+    /// The command line.
+    pub command_line: &'a str,
+}
+
+/// Builds an unsigned UKI in memory.
+pub fn build(tools: &Tools, boot: &Boot, parts: &Parts<'_>) -> Result<File, UkiError> {
+    let uki = memory_file(c"forge-uki", b"")?;
+    let command_line = memory_file(c"forge-cmdline", parts.command_line.as_bytes())?;
+    Run::new(tools, &tools.ukify)
+        .args(["build", "--uname", &boot.kernel_release])
+        .fd_arg("--linux=", parts.kernel)?
+        .fd_arg("--initrd=", parts.initrd)?
+        .fd_arg("--os-release=@", parts.os_release)?
+        .fd_arg("--cmdline=@", &command_line)?
+        .fd_arg("--output=", &uki)?
+        .run()?;
+    Ok(uki)
+}
+
+/// A file that exists in memory only.
+pub(crate) fn memory_file(name: &std::ffi::CStr, contents: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
+    file.write_all(contents)?;
+    Ok(file)
+}
