@@ -1,1 +1,4 @@
 //! Does a plan.
+pub mod image;
+pub mod verity;
+pub mod watch;

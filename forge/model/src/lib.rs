@@ -1,1 +1,2 @@
 //! The words of Forge.
+pub mod verity;
