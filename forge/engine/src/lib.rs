@@ -2,6 +2,7 @@
 pub mod credentials;
 pub mod esp;
 pub mod gpt;
+pub mod image;
 pub mod journal;
 pub mod payload;
 pub mod probe;
@@ -10,3 +11,5 @@ pub mod system;
 pub mod target;
 pub mod tool;
 pub mod uki;
+pub mod verity;
+pub mod watch;

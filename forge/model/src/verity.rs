@@ -7,9 +7,19 @@ use uuid::Uuid;
 /// A SHA-256 root hash; written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RootHash(pub [u8; 32]);
+pub struct RootHash([u8; 32]);
 
 impl RootHash {
+    /// Takes the 32 bytes of a hash.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the hash.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// PARTUUID of the data partition: the first 128 bits (Discoverable Partitions Specification).
     pub fn data_partition(&self) -> Uuid {
         self.half(0)

@@ -1,0 +1,108 @@
+//! The target, past the page cache where it allows that.
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
+
+use super::ImageError;
+
+/// A descriptor in direct mode; dropping it restores the mode that it had.
+///
+/// The mode belongs to the open file, not to this value: nobody else may write through the same
+/// descriptor meanwhile. A target that refuses direct I/O is used through the page cache.
+pub(super) struct Target<'a> {
+    file: &'a File,
+    direct: AtomicBool,
+    before: Option<OFlags>,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn new(file: &'a File) -> Self {
+        let before = fcntl_getfl(file)
+            .ok()
+            .filter(|flags| !flags.contains(OFlags::DIRECT));
+        let direct = before.is_some_and(|flags| fcntl_setfl(file, flags | OFlags::DIRECT).is_ok());
+        Self {
+            file,
+            direct: AtomicBool::new(direct),
+            before,
+        }
+    }
+
+    /// Writes all of `bytes`, whole blocks from an aligned buffer, at a multiple of 4096.
+    pub(super) fn write(&self, mut bytes: &[u8], mut offset: u64) -> Result<(), ImageError> {
+        while !bytes.is_empty() {
+            match self.file.write_at(bytes, offset) {
+                Ok(0) => return Err(ImageError::NoSpace { offset }),
+                Ok(done) => {
+                    bytes = &bytes[done..];
+                    offset += done as u64;
+                }
+                Err(error) if self.once_more(&error) => {}
+                Err(error) => return Err(write_error(offset, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `bytes`, whole blocks in an aligned buffer, from a multiple of 4096.
+    pub(super) fn read(&self, mut bytes: &mut [u8], mut offset: u64) -> Result<(), ImageError> {
+        while !bytes.is_empty() {
+            match self.file.read_at(bytes, offset) {
+                Ok(0) => return Err(ImageError::ShortTarget { offset }),
+                Ok(done) => {
+                    bytes = &mut bytes[done..];
+                    offset += done as u64;
+                }
+                Err(error) if self.once_more(&error) => {}
+                Err(source) => return Err(ImageError::ReadTarget { offset, source }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the device confirms all that was written.
+    pub(super) fn sync(&self) -> Result<(), ImageError> {
+        self.file.sync_all().map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull => ImageError::NoSpace { offset: 0 },
+            _ => ImageError::Sync(error),
+        })
+    }
+
+    /// Drops what the page cache holds of the whole target, so that reads come from the device.
+    pub(super) fn forget_cache(&self) {
+        // Only advice: where it is refused, direct reads do the same.
+        let _ = fadvise(self.file, 0, None, Advice::DontNeed);
+    }
+
+    /// Whether a failed call is worth repeating: after a signal, or without direct mode.
+    fn once_more(&self, error: &io::Error) -> bool {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return true;
+        }
+        let refused = error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error());
+        refused && self.direct.swap(false, Ordering::Relaxed) && self.restore()
+    }
+
+    fn restore(&self) -> bool {
+        self.before
+            .is_some_and(|flags| fcntl_setfl(self.file, flags).is_ok())
+    }
+}
+
+impl Drop for Target<'_> {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
+fn write_error(offset: u64, source: io::Error) -> ImageError {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            ImageError::NoSpace { offset }
+        }
+        _ => ImageError::WriteTarget { offset, source },
+    }
+}
