@@ -1,1 +1,3 @@
 //! Does a plan.
+
+pub mod openpgp;
