@@ -4,7 +4,11 @@ pub mod build;
 mod offered;
 
 use crate::openpgp::{self, SignatureError, Signer};
-use crate::verity::{self, Trusted, VerityError};
+use crate::{
+    image::{self, ImageError},
+    verity::{self, SuperblockError, Trusted, VerityError},
+    watch::{Outcome, Watch},
+};
 use forge_model::{
     Manifest,
     payload::{Entry, ManifestFault},
@@ -67,6 +71,22 @@ pub enum PayloadError {
         /// What does not match.
         source: VerityError,
     },
+    /// The image's numbers in the manifest fit no hash tree.
+    #[error("{path}: {source}")]
+    Seal {
+        /// Its path in the payload.
+        path: String,
+        /// What does not fit.
+        source: SuperblockError,
+    },
+    /// A block of the image does not match the hash tree.
+    #[error("{path}: {source}")]
+    Image {
+        /// Its path in the payload.
+        path: String,
+        /// Which block.
+        source: ImageError,
+    },
 }
 
 /// A payload with a good signature, all files of the right length.
@@ -104,24 +124,20 @@ impl Payload {
     }
 
     /// The hash tree's file and what is trusted of it: checked against the signed root hash.
-    pub fn tree(&self) -> Result<(File, Trusted), PayloadError> {
+    pub fn tree(&self, watch: &dyn Watch) -> Result<Outcome<(File, Trusted)>, PayloadError> {
         let image = &self.manifest.image;
         let tree = |source| PayloadError::Tree { path: image.tree.path.clone(), source };
         let file = self.open_entry(&image.tree)?;
-        let trusted = Trusted::open(&file, self.verity_parameters(), image.root_hash).map_err(tree)?;
-        Ok((file, trusted))
+        let trusted = Trusted::open(&file, self.verity_parameters()?, image.root_hash, watch).map_err(tree)?;
+        Ok(trusted.map(|trusted| (file, trusted)))
     }
 
     /// How the image is sealed.
-    pub fn verity_parameters(&self) -> verity::Parameters {
+    pub fn verity_parameters(&self) -> Result<verity::Parameters, PayloadError> {
         let image = &self.manifest.image;
-        verity::Parameters {
-            data_block_size: image.block_size,
-            hash_block_size: image.block_size,
-            data_blocks: image.data.size / u64::from(image.block_size),
-            salt: hex::decode(&image.salt).unwrap_or_default(),
-            uuid: *image.uuid.as_bytes(),
-        }
+        let salt = hex::decode(&image.salt).unwrap_or_default();
+        verity::Parameters::for_data(image.data.size, salt, *image.uuid.as_bytes())
+            .map_err(|source| PayloadError::Seal { path: image.data.path.clone(), source })
     }
 
     /// A small file's contents, in memory that no other process can change, checked against the index.
@@ -163,28 +179,22 @@ impl Payload {
     }
 
     /// Checks every byte of every file: what `forgectl payload verify` does.
-    pub fn check_everything(&self) -> Result<(), PayloadError> {
+    pub fn check_everything(&self, watch: &dyn Watch) -> Result<Outcome<()>, PayloadError> {
         for entry in self.manifest.small_entries() {
             self.copy(entry)?;
         }
         let image = &self.manifest.image;
-        let (_, _) = self.tree()?;
-        let data = self.image()?;
-        let tree = |source| PayloadError::Tree { path: image.data.path.clone(), source };
-        let nowhere = File::options().write(true).open("/dev/null");
-        let nowhere = nowhere.map_err(|source| PayloadError::Read { path: "/dev/null".into(), source })?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let found = verity::build(&data, &self.verity_parameters(), &nowhere, threads, &crate::watch::Unwatched);
-        if found.map_err(tree)? != image.root_hash {
-            return Err(PayloadError::Hash { path: image.data.path.clone() });
-        }
+        let Outcome::Done((tree, trusted)) = self.tree(watch)? else {
+            return Ok(Outcome::Cancelled);
+        };
         for entry in [&image.data, &image.tree] {
             let read = |source| PayloadError::Read { path: entry.path.clone(), source };
             if hex::encode(sha256_of(&mut self.open_entry(entry)?).map_err(read)?) != entry.sha256 {
                 return Err(PayloadError::Hash { path: entry.path.clone() });
             }
         }
-        Ok(())
+        let blocks = |source| PayloadError::Image { path: image.data.path.clone(), source };
+        image::check(&self.image()?, &tree, &trusted, watch).map_err(blocks)
     }
 
     fn open_entry(&self, entry: &Entry) -> Result<File, PayloadError> {
