@@ -1,3 +1,4 @@
 //! Does a plan.
 
+pub mod mok;
 pub mod openpgp;
