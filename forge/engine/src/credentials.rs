@@ -8,7 +8,7 @@ use rand::{
     TryRng,
     rngs::{SysError, SysRng},
 };
-use sha_crypt::{Params, ShaCrypt};
+use sha_crypt::{Algorithm, Params, PasswordHasher, ShaCrypt};
 use std::collections::BTreeMap;
 
 /// Where the first person's password comes from.
@@ -84,7 +84,39 @@ pub fn service(wanted: &Credential) -> Result<Secret, CredentialError> {
 pub fn shadow_hash(password: &Secret) -> Result<Secret, CredentialError> {
     let mut salt = [0; 12];
     SysRng.try_fill_bytes(&mut salt)?;
-    let hasher = ShaCrypt::new(sha_crypt::Algorithm::Sha512Crypt, Params::new(ROUNDS).map_err(|_| CredentialError::Hash)?);
-    let hash = sha_crypt::CustomizedPasswordHasher::hash_password_with_salt(&hasher, password.expose().as_bytes(), &salt);
+    let rounds = Params::new(ROUNDS).map_err(|_| CredentialError::Hash)?;
+    let hasher = ShaCrypt::new(Algorithm::Sha512Crypt, rounds);
+    let hash = hasher.hash_password_with_salt(password.expose().as_bytes(), &salt);
     Ok(Secret::new(hash.map_err(|_| CredentialError::Hash)?.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, process::Command};
+
+    #[test]
+    fn a_passphrase_has_six_words_and_is_never_the_same() {
+        let drawn: BTreeSet<String> = (0..50).map(|_| passphrase().unwrap().expose().to_owned()).collect();
+        assert_eq!(drawn.len(), 50);
+        // One word of the list has a hyphen of its own ("t-shirt" and three more), so six is the least.
+        assert!(drawn.iter().all(|p| p.split('-').count() >= WORDS && p.is_ascii()));
+    }
+
+    #[test]
+    fn a_password_hash_is_the_one_that_openssl_computes() {
+        let password = Secret::new("correct horse".into());
+        let hash = shadow_hash(&password).unwrap();
+        let fields: Vec<&str> = hash.expose().split('$').collect();
+        assert_eq!((fields[1], fields[2], fields[3].len()), ("6", "rounds=100000", 16));
+        let salt = format!("{}${}", fields[2], fields[3]);
+        let openssl = Command::new("/usr/bin/openssl").args(["passwd", "-6", "-salt", &salt, "correct horse"]).output();
+        assert_eq!(String::from_utf8_lossy(&openssl.unwrap().stdout).trim(), hash.expose());
+    }
+
+    #[test]
+    fn every_value_below_the_end_is_drawn() {
+        let drawn: BTreeSet<u32> = (0..300).map(|_| uniform(5).unwrap()).collect();
+        assert_eq!(drawn, BTreeSet::from([0, 1, 2, 3, 4]));
+    }
 }

@@ -4,6 +4,7 @@ pub mod esp;
 pub mod gpt;
 pub mod image;
 pub mod journal;
+pub mod mok;
 pub mod openpgp;
 pub mod payload;
 pub mod probe;

@@ -413,23 +413,32 @@ fn one_bad_signature_beside_a_good_one_is_refused() {
 
 #[test]
 fn an_expired_subkey_cannot_hide_behind_the_name_of_a_valid_one() {
-    let keys = good_keys();
-    let valid = master(&keys).keys().subkeys().next().unwrap().key().keyid();
-    let flags = KeyFlags::empty().set_signing();
-    let (certificate, mut expired) = with_subkey(master(&keys), flags, DAY, true);
-    let mut signature = SignatureBuilder::new(SignatureType::Binary)
-        .set_signature_creation_time(now() - 9 * DAY + HOUR)
-        .unwrap()
-        .sign_message(&mut expired, INDEX)
-        .unwrap();
-    let also = Subpacket::new(SubpacketValue::Issuer(valid), false).unwrap();
-    signature.unhashed_area_mut().add(also).unwrap();
-    let signature = Packet::from(signature).to_vec().unwrap();
-    let error = verify(INDEX, &signature, &public(certificate), now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::SubkeyExpired { .. }),
-        "{error:?}"
-    );
+    // Once the expired subkey is the second, once the first: the order in the certificate must not matter.
+    for (first, second) in [(YEAR, DAY), (DAY, YEAR)] {
+        let old = master(&keys(10 * YEAR, first));
+        let release = old.keys().subkeys().next().unwrap().key().clone();
+        let flags = KeyFlags::empty().set_signing();
+        let (certificate, added) = with_subkey(old, flags, second, true);
+        let release = release.parts_into_secret().unwrap().into_keypair().unwrap();
+        let (valid, mut expired, made) = match first {
+            YEAR => (release, added, now() - 9 * DAY + HOUR),
+            _ => (added, release, now() - 10 * DAY + HOUR),
+        };
+        let mut signature = SignatureBuilder::new(SignatureType::Binary)
+            .set_signature_creation_time(made)
+            .unwrap()
+            .sign_message(&mut expired, INDEX)
+            .unwrap();
+        let also = SubpacketValue::Issuer(valid.public().keyid());
+        let also = Subpacket::new(also, false).unwrap();
+        signature.unhashed_area_mut().add(also).unwrap();
+        let signature = Packet::from(signature).to_vec().unwrap();
+        let error = verify(INDEX, &signature, &public(certificate), now()).unwrap_err();
+        assert!(
+            matches!(error, SignatureError::SubkeyExpired { .. }),
+            "{error:?}"
+        );
+    }
 }
 
 #[test]
