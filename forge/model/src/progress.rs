@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 pub enum Stage {
     /// Payload, plan and target are checked; nothing is written yet.
     Check,
+    /// Keys, accounts, boot files and file systems are made in memory; nothing is written yet.
+    Prepare,
     /// The old partition table and boot sectors go.
     Claim,
     /// The system image is written, each block checked first.
     Write,
     /// The root hash is computed again from the disk.
     Prove,
-    /// Accounts, settings and keys are made and written.
-    State,
-    /// Boot files are built, signed and written.
-    Boot,
+    /// The state and the boot files are written.
+    Fill,
     /// The partition table and the last sector that makes the disk bootable.
     Commit,
     /// The receipt is signed and handed over.
@@ -27,17 +27,17 @@ pub enum Stage {
 impl Stage {
     /// Every stage, in order.
     pub const ALL: [Self; 8] =
-        [Self::Check, Self::Claim, Self::Write, Self::Prove, Self::State, Self::Boot, Self::Commit, Self::Receipt];
+        [Self::Check, Self::Prepare, Self::Claim, Self::Write, Self::Prove, Self::Fill, Self::Commit, Self::Receipt];
 
     /// The id that progress lines, the journal and the wire use.
     pub fn id(self) -> &'static str {
         match self {
             Self::Check => "check",
+            Self::Prepare => "prepare",
             Self::Claim => "claim",
             Self::Write => "write",
             Self::Prove => "prove",
-            Self::State => "state",
-            Self::Boot => "boot",
+            Self::Fill => "fill",
             Self::Commit => "commit",
             Self::Receipt => "receipt",
         }

@@ -1,0 +1,309 @@
+//! The order of writes (design.md section 7): the disk starts nothing until everything is proved.
+//!
+//! | stage | on the disk afterwards |
+//! |---|---|
+//! | check, prepare | as it was |
+//! | claim | no partition table, no boot sector, a journal |
+//! | write, prove, fill | the same, and contents that no table points to |
+//! | commit | backup table, then primary table (the journal goes with it), then the ESP's first sector |
+//!
+//! The first sector of the ESP is held back until the very end: without it no firmware finds a file system there.
+
+use crate::{
+    credentials::{Credentials, UserPassword},
+    esp::EspError,
+    gpt::{self, GptError},
+    image::{self, ImageError, Place},
+    journal::Journal,
+    mok::{PairError, Request},
+    payload::{Payload, PayloadError},
+    prepare::{self, PrepareError, Prepared},
+    target::{Target, TargetError},
+    tool::Tools,
+    uki,
+    verity::Trusted,
+    watch::{Outcome, Watch},
+};
+use forge_model::{Plan, Progress, Receipt, RootHash, Stage, layout::Role};
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
+};
+use uuid::Uuid;
+
+/// Where the receipt lies on the ESP, in the vendor's directory.
+pub const RECEIPT_FILE: &str = "receipt.json";
+/// Its detached signature (RSA PKCS#1 v1.5 with SHA-256), beside it.
+pub const RECEIPT_SIGNATURE_FILE: &str = "receipt.json.sig";
+
+/// Why an install did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The payload is not the one that the plan names.
+    #[error("the payload changed since the plan was made; make the plan again")]
+    PayloadChanged,
+    /// The payload is not as signed.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// Something could not be prepared.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The target failed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The image could not be written or proved.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// What was read back has another root hash.
+    #[error("the disk holds the root hash {found}, not the signed one; the disk is faulty")]
+    NotProved {
+        /// The hash read back.
+        found: RootHash,
+    },
+    /// The ESP could not be made.
+    #[error(transparent)]
+    Esp(#[from] EspError),
+    /// The partition table could not be written.
+    #[error(transparent)]
+    Gpt(#[from] GptError),
+    /// The receipt could not be signed.
+    #[error("the receipt could not be signed: {0}")]
+    Receipt(#[from] PairError),
+    /// Memory or a descriptor failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Hears how far a run is, and says whether it is to stop.
+pub trait Events: Sync {
+    /// Called at each stage's start, and as its bytes are done.
+    fn progress(&self, progress: Progress);
+
+    /// Whether to stop; asked at least between any two blocks of work.
+    fn cancelled(&self) -> bool;
+}
+
+/// What an install hands over.
+pub struct Installed {
+    /// The proof.
+    pub receipt: Receipt,
+    /// The receipt as it lies on the ESP.
+    pub receipt_json: Vec<u8>,
+    /// Its signature.
+    pub receipt_signature: Vec<u8>,
+    /// The credentials, for the one time that they are shown.
+    pub credentials: Credentials,
+    /// What asks shim to enroll the key, for a machine's variables.
+    pub request: Request,
+    /// The certificate of the boot key, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// How a run ended that did not fail.
+pub enum End {
+    /// It is done.
+    Installed(Box<Installed>),
+    /// It was cancelled; from the claim on, the disk starts nothing.
+    Cancelled {
+        /// The stage in which it stopped.
+        stage: Stage,
+    },
+}
+
+/// Does the plan.
+pub fn run(
+    tools: &Tools,
+    plan: &Plan,
+    payload: &Payload,
+    target: &Target,
+    password: UserPassword,
+    events: &dyn Events,
+) -> Result<End, InstallError> {
+    let meter = |stage, total| Meter { events, stage, total, done: AtomicU64::new(0) }.begin();
+    macro_rules! unless_cancelled {
+        ($stage:expr, $outcome:expr) => {
+            match $outcome {
+                Outcome::Done(done) if !events.cancelled() => done,
+                _ => return Ok(End::Cancelled { stage: $stage }),
+            }
+        };
+    }
+    if payload.manifest_sha256 != plan.payload.manifest_sha256 {
+        return Err(InstallError::PayloadChanged);
+    }
+    let check = meter(Stage::Check, payload.manifest.image.tree.size);
+    let (tree, trusted) = unless_cancelled!(Stage::Check, payload.tree(&check)?);
+
+    meter(Stage::Prepare, 0);
+    let now = SystemTime::now();
+    let prepared = prepare::prepare(tools, plan, payload, password, now)?;
+    unless_cancelled!(Stage::Prepare, Outcome::Done(()));
+
+    meter(Stage::Claim, 0);
+    let run = Writing { plan, payload, target, prepared };
+    let proved = run.claim()?;
+
+    let bytes = trusted.parameters().data_bytes();
+    let already = match proved {
+        true => run.prove(&meter(Stage::Prove, bytes)).ok().and_then(Outcome::done),
+        false => None,
+    };
+    if already != Some(plan.payload.root_hash) {
+        let write = meter(Stage::Write, bytes);
+        unless_cancelled!(Stage::Write, run.write(&tree, &trusted, &write)?);
+        run.journal(Stage::Write).write(target)?;
+        let found = unless_cancelled!(Stage::Prove, run.prove(&meter(Stage::Prove, bytes))?);
+        if found != plan.payload.root_hash {
+            return Err(InstallError::NotProved { found });
+        }
+    }
+    run.journal(Stage::Prove).write(target)?;
+    unless_cancelled!(Stage::Prove, Outcome::Done(()));
+
+    meter(Stage::Fill, 0);
+    target.check_size()?;
+    run.finish(now, || meter(Stage::Commit, 0), || meter(Stage::Receipt, 0))
+}
+
+/// A run that holds everything it writes.
+struct Writing<'a> {
+    plan: &'a Plan,
+    payload: &'a Payload,
+    target: &'a Target,
+    prepared: Prepared<'a>,
+}
+
+impl Writing<'_> {
+    fn place(&self) -> Place {
+        let layout = &self.plan.layout;
+        Place { data: layout.must(Role::RootA).offset, tree: layout.must(Role::VerityA).offset }
+    }
+
+    fn journal(&self, stage: Stage) -> Journal {
+        Journal::new(stage, self.plan.payload.root_hash, self.place().data, self.place().tree)
+    }
+
+    /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.
+    fn claim(&self) -> Result<bool, InstallError> {
+        let (target, plan) = (self.target, self.plan);
+        target.check_identity(&plan.target)?;
+        let earlier = Journal::read(target)?;
+        gpt::erase(target, plan.target.size)?;
+        self.journal(Stage::Claim).write(target)?;
+        let resumed = earlier.is_some_and(|j| j.stage >= Stage::Write && j.is_for(&self.journal(Stage::Write)));
+        for partition in &plan.layout.partitions {
+            if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
+                continue;
+            }
+            // Signatures of file systems, RAID and LVM members lie at either end of a partition.
+            let edge = partition.size.min(forge_model::size::MIB);
+            target.zero(partition.offset, edge)?;
+            target.zero(partition.offset + partition.size - edge, edge)?;
+        }
+        Ok(resumed)
+    }
+
+    fn write(&self, tree: &File, trusted: &Trusted, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
+        let image = self.payload.image()?;
+        Ok(image::write(&image, tree, trusted, self.target.file(), self.place(), watch)?)
+    }
+
+    fn prove(&self, watch: &dyn Watch) -> Result<Outcome<RootHash>, InstallError> {
+        let parameters = self.payload.verity_parameters()?;
+        Ok(image::read_back(self.target.file(), &parameters, self.place(), watch)?)
+    }
+
+    /// State and boot files, then the table, then the sector that was held back.
+    fn finish<A, B>(
+        self,
+        now: SystemTime,
+        commit: impl FnOnce() -> A,
+        receipt_stage: impl FnOnce() -> B,
+    ) -> Result<End, InstallError> {
+        let Self { plan, payload, target, prepared } = self;
+        let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
+            prepared;
+        let state_partition = plan.layout.must(Role::State);
+        target.write_sparse(&state, state_partition.offset, state_partition.size)?;
+        drop(state);
+
+        let [boot_key, module_key] = keys;
+        let disk_id = Uuid::new_v4();
+        let receipt = Receipt {
+            version: 1,
+            forge: env!("CARGO_PKG_VERSION").into(),
+            finished: now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |t| t.as_secs()),
+            plan_digest: plan.digest(),
+            target: plan.target.clone(),
+            payload: plan.payload.clone(),
+            payload_certificate: payload.signer.certificate.to_hex(),
+            payload_subkey: payload.signer.subkey.to_hex(),
+            root_hash: plan.payload.root_hash,
+            disk_id,
+            partitions,
+            esp_files: esp.files.clone(),
+            boot_key,
+            module_key,
+            command_line,
+            credentials: credentials.services.keys().cloned().collect(),
+        };
+        let mut receipt_json = serde_json::to_vec_pretty(&receipt).map_err(std::io::Error::from)?;
+        receipt_json.push(b'\n');
+        let receipt_signature = boot_pair.sign_detached(&receipt_json)?;
+        let id = &plan.payload.id;
+        for (name, bytes) in [(RECEIPT_FILE, &receipt_json), (RECEIPT_SIGNATURE_FILE, &receipt_signature)] {
+            esp.add(&format!("EFI/{id}/{name}"), &uki::memory_file(c"forge-receipt", bytes)?)?;
+        }
+        let esp = esp.finish()?;
+        let esp_partition = plan.layout.must(Role::Esp);
+        let mut first_sector = vec![0; plan.target.sector_size as usize];
+        esp.read_exact_at(&mut first_sector, 0)?;
+        esp.write_all_at(&vec![0; first_sector.len()], 0)?;
+        target.write_sparse(&esp, esp_partition.offset, esp_partition.size)?;
+        target.sync()?;
+
+        commit();
+        let sector = u64::from(plan.target.sector_size);
+        gpt::write(target, plan.target.size, sector, disk_id, &receipt.partitions)?;
+        target.write(&first_sector, esp_partition.offset)?;
+        target.sync()?;
+
+        receipt_stage();
+        Ok(End::Installed(Box::new(Installed {
+            receipt,
+            receipt_json,
+            receipt_signature,
+            credentials,
+            request,
+            certificate,
+        })))
+    }
+}
+
+/// Counts the bytes of one stage and passes them on.
+struct Meter<'a> {
+    events: &'a dyn Events,
+    stage: Stage,
+    total: u64,
+    done: AtomicU64,
+}
+
+impl Meter<'_> {
+    fn begin(self) -> Self {
+        self.events.progress(Progress { stage: self.stage, done: 0, total: self.total });
+        self
+    }
+}
+
+impl Watch for Meter<'_> {
+    fn advance(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.events.progress(Progress { stage: self.stage, done: done.min(self.total), total: self.total });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.events.cancelled()
+    }
+}

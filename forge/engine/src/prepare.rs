@@ -1,0 +1,222 @@
+//! Everything that can fail without the disk, done before the first write: keys, accounts, boot files, file systems.
+//!
+//! All of it is made in memory (memfd), so that nothing secret is left behind whatever happens.
+
+use crate::{
+    credentials::{self, CredentialError, Credentials, UserPassword},
+    esp::{Esp, EspError},
+    gpt,
+    mok::{
+        Alphabet, Code, CodeError, Kind, Pair, PairError, PasswordHash, Request, Signer, SignerError, VariableError,
+    },
+    payload::{Payload, PayloadError},
+    state::{self, StateError},
+    system::{self, Certificates, Secrets, SystemError},
+    tool::Tools,
+    uki::{self, Parts, UkiError},
+};
+use forge_model::{
+    Plan, Secret,
+    layout::Role,
+    receipt::{Key, WrittenPartition},
+};
+use std::{collections::BTreeMap, fs::File, io, path::PathBuf, time::SystemTime};
+
+/// The certificate on the ESP, at its top: where a person finds it from MokManager's "Enroll key from disk".
+pub const CERTIFICATE_FILE: &str = "INTERGENOS-KEY.cer";
+
+/// Why nothing could be prepared; the disk is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// Standard tools are missing.
+    #[error("missing on this system: {}", .0.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    Missing(Vec<PathBuf>),
+    /// A file of the payload is not as signed.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// An account can not be made.
+    #[error(transparent)]
+    System(#[from] SystemError),
+    /// A credential can not be made.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The enrollment code can not be made.
+    #[error("the enrollment code can not be made: {0}")]
+    Code(#[from] CodeError),
+    /// A key can not be made.
+    #[error("this machine's key can not be made: {0}")]
+    Pair(#[from] PairError),
+    /// The enrollment request can not be made.
+    #[error("the enrollment request can not be made: {0}")]
+    Request(#[from] VariableError),
+    /// The boot image can not be built.
+    #[error(transparent)]
+    Uki(#[from] UkiError),
+    /// A boot file can not be signed.
+    #[error("{what} can not be signed: {source}")]
+    Sign {
+        /// Which one.
+        what: &'static str,
+        /// Why.
+        source: SignerError,
+    },
+    /// The state file system can not be made.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The EFI system partition can not be made.
+    #[error(transparent)]
+    Esp(#[from] EspError),
+    /// Memory or a descriptor failed.
+    #[error("memory for the boot files: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Everything that is ready to be written.
+pub struct Prepared<'a> {
+    /// The partitions with their PARTUUIDs.
+    pub partitions: Vec<WrittenPartition>,
+    /// The boot files, all but the receipt.
+    pub esp: Esp<'a>,
+    /// The state file system.
+    pub state: File,
+    /// The key that signs boot images; also signs the receipt.
+    pub boot_pair: Pair,
+    /// The two keys by their fingerprints: boot and module.
+    pub keys: [Key; 2],
+    /// The command line in the UKI.
+    pub command_line: String,
+    /// What is handed over once.
+    pub credentials: Credentials,
+    /// What asks shim to enroll the boot key.
+    pub request: Request,
+    /// The boot certificate, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// Prepares an install.
+pub fn prepare<'a>(
+    tools: &'a Tools,
+    plan: &Plan,
+    payload: &Payload,
+    password: UserPassword,
+    now: SystemTime,
+) -> Result<Prepared<'a>, PrepareError> {
+    let missing = tools.missing();
+    if !missing.is_empty() {
+        return Err(PrepareError::Missing(missing));
+    }
+    let (manifest, partitions) = (&payload.manifest, gpt::with_ids(&plan.layout));
+    let host = &plan.system.hostname;
+    let boot_pair = Pair::generate(Kind::Boot, &common_name("boot", host), now)?;
+    let module_pair = Pair::generate(Kind::Module, &common_name("module", host), now)?;
+    let (certificate, boot_pem) = (boot_pair.certificate_der()?, boot_pair.certificate_pem()?);
+
+    let (hash, user_password) = match password {
+        UserPassword::Hash(hash) => (hash, None),
+        UserPassword::Typed(typed) => (credentials::shadow_hash(&typed)?, None),
+        UserPassword::Generate => {
+            let made = credentials::passphrase()?;
+            (credentials::shadow_hash(&made)?, Some(made))
+        }
+    };
+    let mut services = BTreeMap::new();
+    for wanted in &manifest.credentials {
+        services.insert(wanted.name.clone(), credentials::service(wanted)?);
+    }
+    let code = Code::generate(&Alphabet::common())?;
+    let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
+
+    let command_line =
+        uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
+    let secrets = Secrets {
+        password_hash: &hash,
+        services: &services,
+        boot_key: &boot_pair.private_key_pem()?,
+        module_key: &module_pair.private_key_pem()?,
+    };
+    let certificates =
+        Certificates { boot_pem: &boot_pem, module_pem: &module_pair.certificate_pem()?, boot_der: &certificate };
+    let tree = system::tree(plan, payload, &command_line, &secrets, &certificates)?;
+    let state = state::image(tools, plan.layout.must(Role::State).size, &tree)?;
+    drop(tree);
+
+    let signer = Signer { sbsign: tools.sbsign.clone(), sbverify: tools.sbverify.clone(), ..Signer::default() };
+    let esp = boot_files(tools, plan, payload, &command_line, &signer, &boot_pair)?;
+    Ok(Prepared {
+        partitions,
+        esp,
+        state,
+        keys: [key("boot", host, &boot_pair)?, key("module", host, &module_pair)?],
+        boot_pair,
+        command_line,
+        credentials: Credentials {
+            user_password,
+            enrollment_code: Secret::new(code.typed().to_string()),
+            services,
+        },
+        request,
+        certificate,
+    })
+}
+
+/// Puts every boot file in its place: the removable path and the vendor's directory hold the same chain.
+fn boot_files<'a>(
+    tools: &'a Tools,
+    plan: &Plan,
+    payload: &Payload,
+    command_line: &str,
+    signer: &Signer,
+    pair: &Pair,
+) -> Result<Esp<'a>, PrepareError> {
+    let boot = &payload.manifest.boot;
+    let parts = Parts {
+        kernel: &payload.copy(&boot.kernel)?,
+        initrd: &payload.copy(&boot.initrd)?,
+        os_release: &payload.copy(&boot.os_release)?,
+        command_line,
+    };
+    let uki = sign(signer, pair, "the boot image", &uki::build(tools, boot, &parts)?)?;
+    let grub = sign(signer, pair, "the boot loader", &payload.copy(&boot.grub)?)?;
+    let shim = payload.copy(&boot.shim)?;
+    let mok_manager = payload.copy(&boot.mok_manager)?;
+    let fallback = payload.copy(&boot.fallback)?;
+    let certificate = uki::memory_file(c"forge-certificate", &pair.certificate_der()?)?;
+    let id = &payload.manifest.id;
+    let csv = uki::memory_file(c"forge-csv", &boot_csv(&payload.manifest.name))?;
+
+    let mut esp = Esp::new(tools, plan.layout.must(Role::Esp).size, plan.target.sector_size)?;
+    esp.add(&format!("EFI/Linux/{id}-{}.efi", boot.kernel_release), &uki)?;
+    for (directory, shim_name) in [("BOOT", "BOOTX64.EFI"), (id.as_str(), "shimx64.efi")] {
+        esp.add(&format!("EFI/{directory}/{shim_name}"), &shim)?;
+        esp.add(&format!("EFI/{directory}/grubx64.efi"), &grub)?;
+        // shim looks for MokManager beside itself, whichever copy was started.
+        esp.add(&format!("EFI/{directory}/mmx64.efi"), &mok_manager)?;
+    }
+    esp.add("EFI/BOOT/fbx64.efi", &fallback)?;
+    esp.add(&format!("EFI/{id}/BOOTX64.CSV"), &csv)?;
+    esp.add(CERTIFICATE_FILE, &certificate)?;
+    Ok(esp)
+}
+
+fn sign(signer: &Signer, pair: &Pair, what: &'static str, image: &File) -> Result<File, PrepareError> {
+    let signed = uki::memory_file(c"forge-signed", b"")?;
+    signer.sign(pair, image, &signed).map_err(|source| PrepareError::Sign { what, source })?;
+    Ok(signed)
+}
+
+/// The line that fallback turns into a boot entry: file, title, arguments, comment, in little-endian UCS-2.
+fn boot_csv(title: &str) -> Vec<u8> {
+    let title: String = title.chars().filter(|c| !matches!(c, ',' | '\n')).take(64).collect();
+    let line = format!("\u{feff}shimx64.efi,{title},,Start {title}\n");
+    line.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn common_name(purpose: &str, host: &str) -> String {
+    // X.520 allows 64 characters.
+    format!("InterGenOS {purpose} key, {host}").chars().take(64).collect()
+}
+
+fn key(purpose: &str, host: &str, pair: &Pair) -> Result<Key, PairError> {
+    let (sha1, sha256) = (hex::encode(pair.sha1()?.0), hex::encode(pair.sha256()?.0));
+    Ok(Key { name: common_name(purpose, host), sha1, sha256 })
+}
