@@ -1,4 +1,8 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod command;
+mod paths;
+mod workbench;
+
 use clap::{Parser, Subcommand};
 
 /// The project's commands for developers.
@@ -10,8 +14,17 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    /// Makes the workbench if this host needs one, and runs a command in it.
+    Workbench {
+        /// The command and its arguments; without one, only the set-up is made.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+}
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {}
+    match Cli::parse().command {
+        Command::Workbench { command } => workbench::run(&command),
+    }
 }
