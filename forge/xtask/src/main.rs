@@ -1,5 +1,6 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
 mod command;
+mod demo_system;
 mod paths;
 mod workbench;
 
@@ -15,6 +16,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Makes the demo's system image tree and boot programs, once, and prints where they are.
+    DemoSystem,
     /// Makes the workbench if this host needs one, and runs a command in it.
     Workbench {
         /// The command and its arguments; without one, only the set-up is made.
@@ -25,6 +28,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::DemoSystem => Ok(println!("{}", demo_system::make()?.display())),
         Command::Workbench { command } => workbench::run(&command),
     }
 }

@@ -188,7 +188,7 @@ fn make(mirror: Option<&str>) -> Result<PathBuf> {
 }
 
 /// What no root directory of ours needs: it halves the time of unpacking.
-const EXCLUDED: &[&str] = &[
+pub const EXCLUDED: &[&str] = &[
     "/usr/share/man/*",
     "/usr/share/doc/*",
     "/usr/share/info/*",
