@@ -3,10 +3,13 @@
 set -eu
 export LC_ALL=C.UTF-8
 
-# Locales: the ones that the tests use.
-for locale in en_US de_DE ar_EG; do
-    localedef -i "$locale" -f UTF-8 "$locale.UTF-8"
-done
+# Locales: the ones that the tests use. They compile while dracut works.
+(
+    for locale in en_US de_DE ar_EG; do
+        localedef -i "$locale" -f UTF-8 "$locale.UTF-8"
+    done
+) &
+locales=$!
 
 # The initrd, and a check that it can open the sealed root.
 kernel=$(ls /usr/lib/modules)
@@ -26,9 +29,13 @@ cp "/boot/vmlinuz-$kernel" /forge-build/vmlinuz
 echo "$kernel" > /forge-build/kernel-release
 rm -rf /boot/*
 
-# The packages that were needed only for that. Their record goes, the kernel's files stay.
+# The packages that were needed only for that. One of them would take the locales with it;
+# of the kernel's, only the record goes.
+wait "$locales"
+mv /usr/lib/locale/locale-archive /forge-build/
 dpkg --purge --force-depends --force-remove-essential $(cat /forge-build/build-only) \
     "linux-image-$kernel" linux-image-cloud-amd64 libc-l10n dracut-core dracut-install 3cpio >/dev/null 2>&1 || true
+mv /forge-build/locale-archive /usr/lib/locale/
 [ -e "/usr/lib/modules/$kernel/kernel" ] && [ ! -e /usr/bin/dracut ]
 
 # Services: only what the preset names.
@@ -48,7 +55,6 @@ for profile in /etc/apparmor.d/*; do
 done
 
 # Accounts: root is locked, nobody else can log in.
-passwd --quiet --lock root
 usermod --password '!*' root
 rm -f /etc/*-
 

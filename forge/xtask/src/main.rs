@@ -1,6 +1,11 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod check;
 mod command;
+mod demo;
 mod demo_system;
+mod layers;
+mod licences;
+mod metadata;
 mod paths;
 mod workbench;
 
@@ -16,8 +21,22 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes the demo's system image tree and boot programs, once, and prints where they are.
+    /// Checks formatting, layers, licences and lints.
+    Check,
+    /// Installs a small real system, unattended, into a disk image.
+    Demo,
+    /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,
+    /// Checks that every package keeps out what it has to.
+    Layers,
+    /// Checks that the licence of everything Forge uses is compatible with its own.
+    Licences,
+    /// Runs the checks, the tests of every package and the scenarios in virtual machines.
+    Test {
+        /// Leaves out the virtual machines.
+        #[arg(long)]
+        no_vm: bool,
+    },
     /// Makes the workbench if this host needs one, and runs a command in it.
     Workbench {
         /// The command and its arguments; without one, only the set-up is made.
@@ -28,7 +47,12 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::DemoSystem => Ok(println!("{}", demo_system::make()?.display())),
+        Command::Check => check::check(),
+        Command::Demo => demo::run(),
+        Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
+        Command::Layers => layers::check(),
+        Command::Licences => licences::check(),
+        Command::Test { no_vm } => check::test(!no_vm),
         Command::Workbench { command } => workbench::run(&command),
     }
 }
