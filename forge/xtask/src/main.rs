@@ -1,4 +1,14 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod check;
+mod command;
+mod demo;
+mod demo_system;
+mod layers;
+mod licences;
+mod metadata;
+mod paths;
+mod workbench;
+
 use clap::{Parser, Subcommand};
 
 /// The project's commands for developers.
@@ -10,8 +20,39 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    /// Checks formatting, layers, licences and lints.
+    Check,
+    /// Installs a small real system, unattended, into a disk image.
+    Demo,
+    /// Makes the demo's system tree and boot programs, once, and prints where they are.
+    DemoSystem,
+    /// Checks that every package keeps out what it has to.
+    Layers,
+    /// Checks that the licence of everything Forge uses is compatible with its own.
+    Licences,
+    /// Runs the checks, the tests of every package and the scenarios in virtual machines.
+    Test {
+        /// Leaves out the virtual machines.
+        #[arg(long)]
+        no_vm: bool,
+    },
+    /// Makes the workbench if this host needs one, and runs a command in it.
+    Workbench {
+        /// The command and its arguments; without one, only the set-up is made.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+}
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {}
+    match Cli::parse().command {
+        Command::Check => check::check(),
+        Command::Demo => demo::run(),
+        Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
+        Command::Layers => layers::check(),
+        Command::Licences => licences::check(),
+        Command::Test { no_vm } => check::test(!no_vm),
+        Command::Workbench { command } => workbench::run(&command),
+    }
 }

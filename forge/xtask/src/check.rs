@@ -1,0 +1,64 @@
+//! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
+use crate::{command, layers, licences, paths, workbench};
+use anyhow::Result;
+use std::{env, path::PathBuf, process::Command};
+
+/// The cargo that started this program.
+pub fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Formatting, lints, layers, licences and, where they can be had offline, advisories.
+pub fn check() -> Result<()> {
+    workbench::enter()?;
+    command::run(cargo().args(["fmt", "--all", "--check"]))?;
+    layers::check()?;
+    licences::check()?;
+    advisories()?;
+    command::run(
+        cargo()
+            .args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--quiet",
+            ])
+            .args(["--", "-D", "warnings"]),
+    )?;
+    eprintln!("check: formatting, layers, licences and lints are in order");
+    Ok(())
+}
+
+/// Everything: the checks, the tests of every package, and the scenarios in virtual machines.
+pub fn test(with_machines: bool) -> Result<()> {
+    check()?;
+    command::run(cargo().args(["test", "--workspace", "--locked"]))?;
+    if with_machines {
+        machine_scenarios()?;
+    }
+    Ok(())
+}
+
+/// The scenarios that only a virtual machine can show.
+fn machine_scenarios() -> Result<()> {
+    eprintln!("VM scenarios: none is wired into this command yet");
+    Ok(())
+}
+
+/// Known vulnerabilities, when cargo-deny and its database are on this machine.
+fn advisories() -> Result<()> {
+    let home = env::var_os("CARGO_HOME").map_or(paths::home()?.join(".cargo"), PathBuf::from);
+    let database = home.join("advisory-dbs");
+    let search = env::var_os("PATH").unwrap_or_default();
+    let installed =
+        env::split_paths(&search).any(|directory| directory.join("cargo-deny").exists());
+    if !installed {
+        eprintln!("advisories: skipped, cargo-deny is not installed");
+    } else if !database.exists() {
+        eprintln!("advisories: skipped, there is no database; fetch it with: cargo deny fetch db");
+    } else {
+        command::run(cargo().args(["deny", "--offline", "--all-features", "check", "advisories"]))?;
+    }
+    Ok(())
+}
