@@ -66,7 +66,7 @@ const GRUB_MODULES: &[&str] = &[
 const RECIPE: (&[(&str, &str)], &[&str], &str, &str) = (SIGNED, GRUB_MODULES, EPOCH, COMMAND_LINE);
 
 /// What the kernel is always told; the installer adds the root hash and the mounts.
-const COMMAND_LINE: &str = "root=/dev/mapper/root rootfstype=erofs ro rd.shell=0 \
+const COMMAND_LINE: &str = "rd.shell=0 \
     rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
 
 /// Makes the demo system, unless it is in the cache, and returns its directory.
@@ -255,6 +255,7 @@ mok_manager = "mmx64.efi"
 fallback = "fbx64.efi"
 grub = "grubx64.efi"
 minimum_state_bytes = 268435456
+groups = ["sudo"]
 
 [[credential]]
 name = "forge-demo.token"
