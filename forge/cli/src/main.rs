@@ -1,2 +1,56 @@
-//! `forgectl`.
-fn main() {}
+//! `forgectl`: Forge from a terminal.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `arguments` | the commands and their options; man pages and completions come from it |
+//! | `payload` | `payload build`, `payload verify`, `payload keys` |
+//! | `plan` | `check`, `plan`: what would be done |
+//! | `install` | `install`: does it, shows progress, hands over |
+//! | `handover` | the files that an install leaves for a person |
+//! | `verify` | `verify`: a finished disk or file against its receipt |
+//! | `failure` | every way to end, its exit code, and the sentence |
+//! | `words` | plans, issues and stages in sentences |
+
+mod arguments;
+mod failure;
+mod handover;
+mod install;
+mod payload;
+mod plan;
+mod progress;
+mod verify;
+mod words;
+
+use arguments::{Arguments, Command};
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("forgectl: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), failure::Failure> {
+    match command {
+        Command::Check { answers } => plan::check(&answers),
+        Command::Plan(wanted) => plan::show(&wanted),
+        Command::Install(wanted) => install::run(&wanted),
+        Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
+        Command::Payload { command } => payload::run(command),
+        Command::Schema => {
+            println!("{:#}", forge_model::answers::schema().as_value());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "forgectl", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { directory } => arguments::write_man_pages(&directory),
+    }
+}

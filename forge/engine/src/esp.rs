@@ -10,7 +10,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, Seek},
+    io::{self, Read, Seek},
     path::Path,
 };
 
@@ -88,9 +88,18 @@ impl<'a> Esp<'a> {
     }
 }
 
-/// Reads one file of the EFI system partition of a disk or image, without mounting it.
+/// Reads one file of the EFI system partition of a disk or image into memory, without mounting it.
 pub fn read_file(tools: &Tools, disk: &Path, offset: u64, path: &str) -> Result<Vec<u8>, EspError> {
-    let image = format!("{}@@{offset}", disk.display());
-    let run = Run::new(tools, &tools.mcopy).env("MTOOLS_SKIP_CHECK", "1").arg("-i").arg(image);
-    Ok(run.arg(format!("::/{path}")).arg("-").run()?)
+    let mut copy = File::from(memfd_create(c"forge-esp-file", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
+    Run::new(tools, &tools.mcopy)
+        .env("MTOOLS_SKIP_CHECK", "1")
+        .args(["-n", "-o", "-i"])
+        .arg(format!("{}@@{offset}", disk.display()))
+        .arg(format!("::/{path}"))
+        .fd_arg("", &copy)?
+        .run()?;
+    let mut bytes = Vec::new();
+    copy.rewind()?;
+    copy.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

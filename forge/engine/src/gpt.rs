@@ -8,7 +8,11 @@ use forge_model::{
     size::MIB,
 };
 use gptman::{GPT, GPTPartitionEntry};
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::{
+    fs::File,
+    io::{self, Cursor, Read, Seek, SeekFrom},
+    os::unix::fs::FileExt,
+};
 use uuid::Uuid;
 
 /// Partition tables lie within this many bytes at each end of the target; partitions never do.
@@ -76,32 +80,44 @@ pub fn write(
     Ok(())
 }
 
-/// Reads the table back as it is on the target.
-pub fn read(target: &Target, sector_size: u64) -> Result<(Uuid, Vec<(u32, GPTPartitionEntry)>), GptError> {
-    let mut disk = Ends::read(target)?;
-    let gpt = GPT::read_from(&mut disk, sector_size)?;
-    let used = gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect();
-    Ok((Uuid::from_bytes_le(gpt.header.disk_guid), used))
+/// A table as it is on a disk or file.
+pub struct Table {
+    /// Its GUID.
+    pub disk_id: Uuid,
+    /// Bytes in a logical sector.
+    pub sector_size: u64,
+    /// The entries in use, by their number.
+    pub entries: Vec<(u32, GPTPartitionEntry)>,
 }
 
-/// What the first and last bytes of a target say about its contents.
-pub fn probe(target: &Target) -> Result<Content, TargetError> {
-    let mut disk = Ends::read(target)?;
+/// Reads the table of a disk or file; nothing when it has no GPT.
+pub fn read(disk: &File) -> io::Result<Option<Table>> {
+    let mut ends = Ends::read(disk)?;
     for sector_size in [512, 4096] {
-        if let Ok(gpt) = GPT::read_from(&mut disk, sector_size) {
-            let partitions = gpt.iter().filter(|(_, p)| p.is_used()).map(|(number, p)| Found {
-                number,
-                label: p.partition_name.as_str().to_owned(),
-                type_id: Some(Uuid::from_bytes_le(p.partition_type_guid)),
-                size: p.size().unwrap_or(0).saturating_mul(sector_size),
-            });
-            return Ok(Content::Table { table: "gpt".into(), partitions: partitions.collect() });
+        if let Ok(gpt) = GPT::read_from(&mut ends, sector_size) {
+            let entries = gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect();
+            return Ok(Some(Table { disk_id: Uuid::from_bytes_le(gpt.header.disk_guid), sector_size, entries }));
         }
     }
-    if disk.head[510..512] == [0x55, 0xaa] {
-        return Ok(Content::Table { table: "dos".into(), partitions: dos_partitions(&disk.head) });
+    Ok(None)
+}
+
+/// What the first and last bytes of a disk or file say about its contents.
+pub fn probe(disk: &File) -> io::Result<Content> {
+    if let Some(table) = read(disk)? {
+        let partitions = table.entries.iter().map(|(number, p)| Found {
+            number: *number,
+            label: p.partition_name.as_str().to_owned(),
+            type_id: Some(Uuid::from_bytes_le(p.partition_type_guid)),
+            size: p.size().unwrap_or(0).saturating_mul(table.sector_size),
+        });
+        return Ok(Content::Table { table: "gpt".into(), partitions: partitions.collect() });
     }
-    let blank = disk.head.iter().chain(&disk.tail).all(|byte| *byte == 0);
+    let ends = Ends::read(disk)?;
+    if ends.head[510..512] == [0x55, 0xaa] {
+        return Ok(Content::Table { table: "dos".into(), partitions: dos_partitions(&ends.head) });
+    }
+    let blank = ends.head.iter().chain(&ends.tail).all(|byte| *byte == 0);
     Ok(if blank { Content::Empty } else { Content::Unknown })
 }
 
@@ -128,15 +144,12 @@ impl Ends {
         Self { size, at: 0, head: vec![0; MARGIN as usize], tail: vec![0; MARGIN as usize] }
     }
 
-    fn read(target: &Target) -> Result<Self, TargetError> {
-        let call = |source| TargetError::Call { what: "asking for the target's size", source };
-        let mut file = target.file();
-        let size = file.seek(SeekFrom::End(0)).map_err(call)?;
+    fn read(mut disk: &File) -> io::Result<Self> {
+        let size = disk.seek(SeekFrom::End(0))?;
         let mut ends = Self::new(size.max(2 * MARGIN));
-        let head = size.min(MARGIN);
-        target.read(&mut ends.head[..head as usize], 0)?;
+        disk.read_exact_at(&mut ends.head[..size.min(MARGIN) as usize], 0)?;
         if size >= 2 * MARGIN {
-            target.read(&mut ends.tail, size - MARGIN)?;
+            disk.read_exact_at(&mut ends.tail, size - MARGIN)?;
         }
         Ok(ends)
     }
@@ -155,7 +168,7 @@ impl Ends {
 }
 
 impl Read for Ends {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (at, tail) = (self.at, self.size - MARGIN);
         let n = match self.part() {
             Some(part) => Cursor::new(part).read(buffer)?,
@@ -171,33 +184,33 @@ impl Read for Ends {
     }
 }
 
-impl std::io::Write for Ends {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl io::Write for Ends {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = match self.part() {
             Some(part) => {
                 let n = bytes.len().min(part.len());
                 part[..n].copy_from_slice(&bytes[..n]);
                 n
             }
-            None => return Err(std::io::Error::other("a partition table lies at the ends of a disk")),
+            None => return Err(io::Error::other("a partition table lies at the ends of a disk")),
         };
         self.at += n as u64;
         Ok(n)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 impl Seek for Ends {
-    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => self.size.checked_add_signed(by),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
-        self.at = at.ok_or_else(|| std::io::Error::other("a place before the start of the disk"))?;
+        self.at = at.ok_or_else(|| io::Error::other("a place before the start of the disk"))?;
         Ok(self.at)
     }
 }

@@ -33,10 +33,10 @@ use std::{
 };
 use uuid::Uuid;
 
-/// Where the receipt lies on the ESP, in the vendor's directory.
-pub const RECEIPT_FILE: &str = "receipt.json";
+/// Where the receipt lies on the ESP.
+pub const RECEIPT_FILE: &str = "EFI/forge/receipt.json";
 /// Its detached signature (RSA PKCS#1 v1.5 with SHA-256), beside it.
-pub const RECEIPT_SIGNATURE_FILE: &str = "receipt.json.sig";
+pub const RECEIPT_SIGNATURE_FILE: &str = "EFI/forge/receipt.json.sig";
 
 /// Why an install did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -252,9 +252,8 @@ impl Writing<'_> {
         let mut receipt_json = serde_json::to_vec_pretty(&receipt).map_err(std::io::Error::from)?;
         receipt_json.push(b'\n');
         let receipt_signature = boot_pair.sign_detached(&receipt_json)?;
-        let id = &plan.payload.id;
         for (name, bytes) in [(RECEIPT_FILE, &receipt_json), (RECEIPT_SIGNATURE_FILE, &receipt_signature)] {
-            esp.add(&format!("EFI/{id}/{name}"), &uki::memory_file(c"forge-receipt", bytes)?)?;
+            esp.add(name, &uki::memory_file(c"forge-receipt", bytes)?)?;
         }
         let esp = esp.finish()?;
         let esp_partition = plan.layout.must(Role::Esp);

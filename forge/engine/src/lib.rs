@@ -15,5 +15,6 @@ pub mod system;
 pub mod target;
 pub mod tool;
 pub mod uki;
+pub mod verify;
 pub mod verity;
 pub mod watch;

@@ -5,9 +5,9 @@ use forge_model::inventory::{Content, Disk, DiskKind, Inventory};
 
 /// The inventory of one plain file.
 pub fn file(target: &Target) -> Result<Inventory, TargetError> {
-    let call = |source| TargetError::Call { what: "asking for the target's size", source };
+    let call = |source| TargetError::Call { what: "looking at the target", source };
     let size = target.file().metadata().map_err(call)?.len();
-    let content = match gpt::probe(target)? {
+    let content = match gpt::probe(target.file()).map_err(call)? {
         Content::Unknown => match Journal::read(target)? {
             Some(journal) => Content::Unfinished { stage: journal.stage },
             None => Content::Unknown,

@@ -1,0 +1,134 @@
+//! The commands and their options.
+
+use crate::failure::Failure;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Where an installation medium keeps the certificate that signs its payload.
+const CERTIFICATE: &str = "/usr/share/forge/payload-certificate.pgp";
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  something else failed; the disk is as it was
+  2  the command line is wrong
+  3  the answers can not be used, or do not fit the disk; the disk is as it was
+  4  the payload is not used; the disk is as it was
+  5  the target is not used; the disk is as it was
+  6  it failed after the first write; the disk starts nothing now
+  7  it was cancelled
+  8  what was checked is not in order";
+
+/// Plans, does and checks installs of InterGenOS.
+#[derive(Parser)]
+#[command(name = "forgectl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Reads an answer file and says what is wrong with it
+    Check {
+        /// The answer file
+        answers: PathBuf,
+    },
+    /// Says what an install would do, and changes nothing
+    Plan(PlanArguments),
+    /// Installs a payload, as the answers say
+    Install(InstallArguments),
+    /// Checks an installed disk or file against its receipt, without mounting it
+    Verify {
+        /// The disk or file
+        target: PathBuf,
+        /// The receipt that was handed over; the one on the disk is used when left out
+        #[arg(long)]
+        receipt: Option<PathBuf>,
+    },
+    /// Makes and checks payloads
+    Payload {
+        #[command(subcommand)]
+        command: PayloadCommand,
+    },
+    /// Prints the JSON Schema of answer files
+    Schema,
+    /// Prints completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Writes the man pages
+    Man {
+        /// The directory that they go to
+        directory: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub struct PlanArguments {
+    /// The answer file
+    #[arg(long)]
+    pub answers: PathBuf,
+    /// The payload's directory
+    #[arg(long)]
+    pub payload: PathBuf,
+    /// The OpenPGP certificate that signs payloads
+    #[arg(long, default_value = CERTIFICATE)]
+    pub certificate: PathBuf,
+    /// The plain file to install to; every byte of it is replaced
+    #[arg(long)]
+    pub target: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct InstallArguments {
+    #[command(flatten)]
+    pub plan: PlanArguments,
+    /// The directory for the receipt, the credentials and the enrollment request
+    #[arg(long)]
+    pub output: PathBuf,
+    /// Goes on only if the plan has this digest (as `forgectl plan` prints it)
+    #[arg(long)]
+    pub digest: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum PayloadCommand {
+    /// Makes a signed payload from a system tree and its boot files
+    Build {
+        /// The description of what goes in (payload.toml)
+        source: PathBuf,
+        /// The release key that signs it
+        #[arg(long)]
+        key: PathBuf,
+        /// The new directory that it goes to
+        #[arg(long)]
+        output: PathBuf,
+    },
+    /// Checks a payload's signature and every byte of its files
+    Verify {
+        /// The payload's directory
+        payload: PathBuf,
+        /// The OpenPGP certificate that signs payloads
+        #[arg(long, default_value = CERTIFICATE)]
+        certificate: PathBuf,
+    },
+    /// Makes a master key and a release key, for a distributor or a trial
+    Keys {
+        /// Whose keys they are, such as "Example releases <releases@example.org>"
+        #[arg(long)]
+        user_id: String,
+        /// The new directory that they go to
+        #[arg(long)]
+        output: PathBuf,
+    },
+}
+
+/// Writes `forgectl.1` and a page for each command.
+pub fn write_man_pages(directory: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(directory).map_err(|e| Failure::file(directory, e))?;
+    clap_mangen::generate_to(Arguments::command(), directory).map_err(|e| Failure::file(directory, e))
+}

@@ -1,0 +1,46 @@
+//! `install`: does a plan, shows progress, hands over.
+
+use crate::{arguments::InstallArguments, failure::Failure, handover, plan::Made, progress::Show, words};
+use forge_engine::{
+    credentials::UserPassword,
+    install::{self, End},
+    tool::Tools,
+};
+use forge_model::{Secret, answers::Password};
+use std::io::IsTerminal;
+
+/// Installs.
+pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
+    let json = wanted.plan.json || !std::io::stdout().is_terminal();
+    let Made { answers, payload, target, plan } = Made::new(&wanted.plan)?;
+    let digest = plan.digest();
+    if wanted.digest.as_ref().is_some_and(|confirmed| *confirmed != digest) {
+        return Err(Failure::OtherPlan(digest));
+    }
+    // Everything that can be refused about the handover is refused now.
+    handover::prepare(&wanted.output)?;
+    if json {
+        println!("{}", serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
+    } else {
+        words::plan(&plan).iter().for_each(|line| println!("{line}"));
+    }
+    let password = match answers.user.password {
+        Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
+        Password::Generate { .. } | Password::Typed => UserPassword::Generate,
+    };
+    let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
+    let end = install::run(&Tools::default(), &plan, &payload, &target, password, &show);
+    show.finish();
+    match end.map_err(|error| Failure::Install(show.stage(), Box::new(error)))? {
+        End::Cancelled { stage } => Err(Failure::Cancelled(stage)),
+        End::Installed(installed) => {
+            handover::write(&wanted.output, &plan, &installed)?;
+            if json {
+                println!("{}", serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
+            } else {
+                println!("Installed. Receipt, credentials and enrollment request: {}", wanted.output.display());
+            }
+            Ok(())
+        }
+    }
+}

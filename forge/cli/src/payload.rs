@@ -1,0 +1,74 @@
+//! `payload build`, `payload verify` and `payload keys`.
+
+use crate::{arguments::PayloadCommand, failure::Failure, plan::open_payload};
+use forge_engine::{
+    openpgp::{self, Validity},
+    payload::build,
+    tool::Tools,
+    watch::Unwatched,
+};
+use forge_model::size;
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// Runs one of them.
+pub fn run(command: PayloadCommand) -> Result<(), Failure> {
+    match command {
+        PayloadCommand::Build { source, key, output } => make(&source, &key, &output),
+        PayloadCommand::Verify { payload, certificate } => verify(&payload, &certificate),
+        PayloadCommand::Keys { user_id, output } => keys(&user_id, &output),
+    }
+}
+
+fn make(source: &Path, key: &Path, output: &Path) -> Result<(), Failure> {
+    let key = fs::read(key).map_err(|e| Failure::file(key, e))?;
+    let built = build::build(&Tools::default(), source, &key, output, SystemTime::now(), &Unwatched);
+    let manifest = built.map_err(|e| Failure::Build(Box::new(e)))?.done();
+    if let Some(manifest) = manifest {
+        let (image, hash) = (size::words(manifest.image.data.size), manifest.image.root_hash);
+        println!("{}: {} {}, {image}, root hash {hash}", output.display(), manifest.name, manifest.release);
+    }
+    Ok(())
+}
+
+fn verify(path: &Path, certificate: &Path) -> Result<(), Failure> {
+    let payload = open_payload(path, certificate)?;
+    // Nobody can cancel it, so it is always done.
+    if payload.check_everything(&Unwatched)?.done().is_none() {
+        return Ok(());
+    }
+    println!(
+        "{}: every file is as signed by {} (release key {})",
+        path.display(),
+        payload.signer.certificate,
+        payload.signer.subkey
+    );
+    Ok(())
+}
+
+/// Ten years for the offline master key, two for the release key.
+fn keys(user_id: &str, output: &Path) -> Result<(), Failure> {
+    let validity = Validity { master: 10 * YEAR, release: 2 * YEAR };
+    let keys = openpgp::generate(user_id, SystemTime::now(), validity).map_err(|e| Failure::Keys(e.to_string()))?;
+    fs::create_dir_all(output).map_err(|e| Failure::file(output, e))?;
+    let files: [(&str, &[u8], u32); 4] = [
+        ("certificate.pgp", &keys.certificate, 0o644),
+        ("master-secret.pgp", &keys.master, 0o600),
+        ("release-secret.pgp", &keys.release, 0o600),
+        ("revocation.pgp", &keys.revocation, 0o600),
+    ];
+    for (name, bytes, mode) in files {
+        let path = output.join(name);
+        let written = File::options().write(true).create_new(true).mode(mode).open(&path);
+        written.and_then(|mut file| file.write_all(bytes)).map_err(|e| Failure::file(&path, e))?;
+    }
+    println!("{}: keep master-secret.pgp off line; release-secret.pgp signs payloads", output.display());
+    Ok(())
+}

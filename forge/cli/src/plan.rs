@@ -1,0 +1,59 @@
+//! `check` and `plan`: what would be done.
+
+use crate::{arguments::PlanArguments, failure::Failure, words};
+use forge_engine::{payload::Payload, probe, target::Target};
+use forge_model::{Answers, Plan};
+use std::{fs, path::Path, time::SystemTime};
+
+/// Reads an answer file and says that it is good.
+pub fn check(path: &Path) -> Result<(), Failure> {
+    read_answers(path)?;
+    println!("{}: the file is well-formed. \"forgectl plan\" checks it against a payload and a disk.", path.display());
+    Ok(())
+}
+
+/// Shows the plan.
+pub fn show(wanted: &PlanArguments) -> Result<(), Failure> {
+    let made = Made::new(wanted)?;
+    if wanted.json {
+        println!("{}", serde_json::json!({ "digest": made.plan.digest(), "plan": made.plan }));
+        return Ok(());
+    }
+    for line in words::plan(&made.plan) {
+        println!("{line}");
+    }
+    println!("Plan digest: {}", made.plan.digest());
+    Ok(())
+}
+
+/// A plan with everything that it was made from.
+pub struct Made {
+    pub answers: Answers,
+    pub payload: Payload,
+    pub target: Target,
+    pub plan: Plan,
+}
+
+impl Made {
+    /// Opens answers, payload and target, and makes the plan.
+    pub fn new(wanted: &PlanArguments) -> Result<Self, Failure> {
+        let answers = read_answers(&wanted.answers)?;
+        let payload = open_payload(&wanted.payload, &wanted.certificate)?;
+        let target = Target::open_file(&wanted.target)?;
+        let inventory = probe::file(&target)?;
+        let plan = Plan::new(&inventory, target.path(), &answers, &payload.manifest, &payload.manifest_sha256)
+            .map_err(|issues| Failure::Issues(wanted.answers.clone(), issues))?;
+        Ok(Self { answers, payload, target, plan })
+    }
+}
+
+fn read_answers(path: &Path) -> Result<Answers, Failure> {
+    let text = fs::read_to_string(path).map_err(|e| Failure::file(path, e))?;
+    Answers::parse(&text).map_err(|e| Failure::Answers(path.to_owned(), e))
+}
+
+/// Opens a payload; its signature is checked against the certificate.
+pub fn open_payload(path: &Path, certificate: &Path) -> Result<Payload, Failure> {
+    let trusted = fs::read(certificate).map_err(|e| Failure::file(certificate, e))?;
+    Ok(Payload::open(path, &trusted, SystemTime::now())?)
+}

@@ -1,0 +1,42 @@
+//! `verify`: a finished disk or file against its receipt.
+
+use crate::failure::Failure;
+use forge_engine::{
+    tool::Tools,
+    verify::{self, Check},
+    watch::{Outcome, Unwatched},
+};
+use std::{fs, path::Path};
+
+/// Checks, and prints a line for each check.
+pub fn run(target: &Path, receipt: Option<&Path>) -> Result<(), Failure> {
+    let handed_over = receipt.map(|path| fs::read(path).map_err(|e| Failure::file(path, e))).transpose()?;
+    let checked = verify::verify(&Tools::default(), target, handed_over.as_deref(), &Unwatched);
+    let checked = checked.map_err(|e| Failure::Verify(target.to_owned(), e))?;
+    let Outcome::Done((receipt, findings)) = checked else {
+        return Ok(());
+    };
+    for finding in &findings {
+        match &finding.fault {
+            None => println!("good  {}", sentence(&finding.check)),
+            Some(fault) => println!("BAD   {}: {fault}", sentence(&finding.check)),
+        }
+    }
+    println!("Key of this machine, SHA-256: {}", receipt.boot_key.sha256);
+    match findings.iter().filter(|f| f.fault.is_some()).count() {
+        0 => Ok(()),
+        faults => Err(Failure::NotInOrder(faults)),
+    }
+}
+
+fn sentence(check: &Check) -> String {
+    match check {
+        Check::ReceiptSignature => "receipt is signed by this machine's key".into(),
+        Check::SameReceipt => "receipt on the disk is the one that was handed over".into(),
+        Check::Partition(p) => format!("partition {} ({}) is as the receipt says", p.number, p.label),
+        Check::NoOtherPartition => "no partition is there that the receipt does not name".into(),
+        Check::RootHash => "system image has the root hash of the receipt, read from the disk".into(),
+        Check::File(path) => format!("{path} is as the receipt says"),
+        Check::Signed(path) => format!("{path} is signed by this machine's key"),
+    }
+}

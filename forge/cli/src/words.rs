@@ -1,0 +1,182 @@
+//! Plans, issues and stages in sentences.
+
+use forge_engine::{install::InstallError, prepare::PrepareError};
+use forge_model::{
+    Issue, Plan, Stage,
+    inventory::Content,
+    layout::Role,
+    names::NameFault,
+    plan::PasswordKind,
+    size,
+};
+
+/// A stage as the thing that failed.
+pub fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Check => "Checking the payload",
+        Stage::Prepare => "Preparing the boot files",
+        Stage::Claim => "Clearing the target",
+        Stage::Write => "Writing the system",
+        Stage::Prove => "Reading the system back",
+        Stage::Fill => "Writing settings and boot files",
+        Stage::Commit => "Making the target start",
+        Stage::Receipt => "Handing over",
+    }
+}
+
+/// A stage as what goes on.
+pub fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Check => "checking the payload",
+        Stage::Prepare => "preparing the boot files",
+        Stage::Claim => "clearing the target",
+        Stage::Write => "writing the system",
+        Stage::Prove => "reading the system back",
+        Stage::Fill => "writing settings and boot files",
+        Stage::Commit => "making the target start",
+        Stage::Receipt => "handing over",
+    }
+}
+
+/// What to do about a failure, where that is known.
+pub fn help(error: &InstallError) -> Option<&'static str> {
+    match error {
+        InstallError::Prepare(PrepareError::Missing(_)) => Some("Install the packages that contain these programs."),
+        InstallError::NotProved { .. } => Some("Use another disk; this one does not keep what is written to it."),
+        InstallError::Payload(_) | InstallError::Prepare(PrepareError::Payload(_)) | InstallError::Image(_) => {
+            Some("If this happens again, the installation medium or the disk is faulty.")
+        }
+        _ => None,
+    }
+}
+
+/// One issue: the place, what is wrong, and the fix.
+pub fn issue(issue: &Issue) -> String {
+    let sentence = match issue {
+        Issue::NoSuchDisk { path } => format!("{path} is not there."),
+        Issue::EraseNotConfirmed => {
+            "nothing says that the target may be erased. Write erase = \"all-data-on-this-disk\".".into()
+        }
+        Issue::TooSmall { has, needs } => format!(
+            "the target is too small: it has {}, and {} is needed. It lacks {}.",
+            size::words(*has),
+            size::words(*needs),
+            size::words(needs - has)
+        ),
+        Issue::SectorSize { found } => format!("the target has sectors of {found} bytes; 512 and 4096 are known."),
+        Issue::EspTooSmall { asked, needs } => format!(
+            "the EFI system partition would have {}, and {} is needed for three boot images. Write {} or more.",
+            size::words(*asked),
+            size::words(*needs),
+            needs / size::MIB
+        ),
+        Issue::NoRoomForSecondSlot { has, needs } => format!(
+            "there is no room for a second system image: the target has {}, and {} is needed with it. \
+             Write second-slot = \"if-it-fits\" to go on without.",
+            size::words(*has),
+            size::words(*needs)
+        ),
+        Issue::UserName { name, fault } => format!("{name:?} can not be a user name: {}.", name_fault(fault)),
+        Issue::FullName { name, fault } => format!("{name:?} can not be a full name: {}.", name_fault(fault)),
+        Issue::HostName { name, fault } => format!("{name:?} can not be a computer name: {}.", name_fault(fault)),
+        Issue::PasswordHash => "the hash is not one of yescrypt ($y$), SHA-512 crypt ($6$) or bcrypt ($2b$). \
+             Make one with \"openssl passwd -6\"."
+            .into(),
+        Issue::NoSuchLocale { name, nearest } => unknown("locale", name, nearest),
+        Issue::NoSuchTimezone { name, nearest } => unknown("time zone", name, nearest),
+        Issue::NoSuchKeyboard { name, nearest } => unknown("keyboard", name, nearest),
+    };
+    match issue.place() {
+        Some(place) => format!("{place}: {sentence}"),
+        None => sentence,
+    }
+}
+
+fn unknown(what: &str, name: &str, nearest: &Option<String>) -> String {
+    match nearest {
+        Some(nearest) => format!("this system has no {what} {name:?}. Did you mean {nearest:?}?"),
+        None => format!("this system has no {what} {name:?}."),
+    }
+}
+
+fn name_fault(fault: &NameFault) -> String {
+    match fault {
+        NameFault::Empty => "it is empty".into(),
+        NameFault::TooLong { most } => format!("it is longer than {most} characters"),
+        NameFault::BadEnd { found } => format!("it can not begin or end with {found:?}"),
+        NameFault::BadCharacter { found } => format!("it can not contain {found:?}"),
+        NameFault::Reserved => "the system uses this name itself".into(),
+    }
+}
+
+/// What is on the target now.
+fn content(content: &Content) -> String {
+    match content {
+        Content::Empty => "It is empty.".into(),
+        Content::Unknown => "Something is stored there that Forge can not read. It will be erased.".into(),
+        Content::Unfinished { .. } => "An install that did not end is there. It will be erased or gone on with.".into(),
+        Content::Table { partitions, .. } if partitions.is_empty() => {
+            "It has an empty partition table, which will be erased.".into()
+        }
+        Content::Table { partitions, .. } => {
+            let named = partitions.iter().map(|p| match p.label.as_str() {
+                "" => format!("partition {} ({})", p.number, size::words(p.size)),
+                label => format!("{label:?} ({})", size::words(p.size)),
+            });
+            format!("Everything on it will be erased: {}.", named.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// The plan, one sentence a line.
+pub fn plan(plan: &Plan) -> Vec<String> {
+    let target = &plan.target;
+    let name = target.model.as_deref().unwrap_or(&target.identity.path);
+    let mut lines = vec![
+        format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
+        format!(
+            "{} {} ({}) will be installed; its root hash is {}.",
+            plan.payload.name,
+            plan.payload.release,
+            size::words(plan.payload.image_bytes),
+            plan.payload.root_hash
+        ),
+        "These partitions will be made:".into(),
+    ];
+    for partition in &plan.layout.partitions {
+        let what = match partition.role {
+            Role::Esp => "EFI system partition with the signed boot files",
+            Role::RootA => "the system, sealed and read-only",
+            Role::VerityA => "the hashes that seal it",
+            Role::RootB => "room for the next system, empty",
+            Role::VerityB => "room for its hashes, empty",
+            Role::State => "everything that may change: settings, logs, /home",
+        };
+        lines.push(format!("  {}. {:>10}  {what}", partition.number, size::words(partition.size)));
+    }
+    if !plan.has_second_slot() {
+        lines.push("There is no room for a second system, so updates can not be made beside the running one.".into());
+    }
+    let full_name = match plan.user.full_name.as_str() {
+        "" => String::new(),
+        name => format!(" ({name})"),
+    };
+    let password = match plan.user.password {
+        PasswordKind::Generated => "a password that is made and shown once",
+        PasswordKind::Hashed => "the password whose hash the answers hold",
+        PasswordKind::Typed => "the password that was typed",
+    };
+    lines.push(format!("{}{full_name} will have an account with {password}. Root is locked.", plan.user.name));
+    lines.push(format!(
+        "The computer will be called {}, with {}, {} and keyboard {}.",
+        plan.system.hostname,
+        plan.system.locale,
+        plan.system.timezone,
+        [plan.system.keyboard.layout.as_str(), plan.system.keyboard.variant.as_str()].join(" ").trim_end()
+    ));
+    lines.push("Two keys will be made that exist on this disk only: one signs boot images, one kernel modules.".into());
+    if !plan.credentials.is_empty() {
+        lines.push(format!("Credentials will be made for: {}.", plan.credentials.join(", ")));
+    }
+    lines
+}

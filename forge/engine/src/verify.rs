@@ -1,0 +1,187 @@
+//! An installed disk or file against its receipt: nothing is mounted, nothing is written.
+
+use crate::{
+    esp::{self, EspError},
+    gpt::{self, Table},
+    image::{self, Place},
+    install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
+    mok::Signer,
+    prepare::CERTIFICATE_FILE,
+    tool::Tools,
+    uki::memory_file,
+    verity::Parameters,
+    watch::{Outcome, Watch},
+};
+use forge_model::{
+    Receipt,
+    layout::Role,
+    receipt::{WrittenFile, WrittenPartition},
+};
+use gptman::GPTPartitionEntry;
+use openssl::{hash::MessageDigest, sign::Verifier, x509::X509};
+use std::{error::Error, fs::File, io, os::unix::fs::FileExt, path::Path};
+use uuid::Uuid;
+
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The disk can not be read.
+    #[error("it can not be read: {0}")]
+    Read(#[from] io::Error),
+    /// It has no partition table.
+    #[error("it has no GUID partition table, so nothing is installed there")]
+    NoTable,
+    /// It has no EFI system partition.
+    #[error("its partition table has no EFI system partition")]
+    NoEsp,
+    /// It has no receipt.
+    #[error("it has no receipt that can be read: {0}")]
+    NoReceipt(EspError),
+    /// The receipt is not one.
+    #[error("its receipt is not of a known form: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// The receipt is signed by the certificate that lies beside it.
+    ReceiptSignature,
+    /// The receipt on the disk is the one that was handed over.
+    SameReceipt,
+    /// A partition is as the receipt says.
+    Partition(WrittenPartition),
+    /// There is no partition that the receipt does not name.
+    NoOtherPartition,
+    /// The system image has the root hash of the receipt.
+    RootHash,
+    /// A file of the EFI system partition is as the receipt says.
+    File(String),
+    /// A boot file is signed by this machine's key.
+    Signed(String),
+}
+
+/// The result of one check; the fault is for people who look closely.
+pub struct Finding {
+    /// What was checked.
+    pub check: Check,
+    /// What is wrong, or nothing.
+    pub fault: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Checks everything that the receipt names.
+pub fn verify(
+    tools: &Tools,
+    path: &Path,
+    handed_over: Option<&[u8]>,
+    watch: &dyn Watch,
+) -> Result<Outcome<(Receipt, Vec<Finding>)>, VerifyError> {
+    let disk = File::open(path)?;
+    let table = gpt::read(&disk)?.ok_or(VerifyError::NoTable)?;
+    let is_esp = |entry: &GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
+    let esp = table.entries.iter().find(|(_, entry)| is_esp(entry)).ok_or(VerifyError::NoEsp)?;
+    let esp_offset = esp.1.starting_lba * table.sector_size;
+    let read = |file: &str| esp::read_file(tools, path, esp_offset, file);
+    let json = read(RECEIPT_FILE).map_err(VerifyError::NoReceipt)?;
+    let receipt: Receipt = serde_json::from_slice(&json)?;
+
+    let mut findings = Vec::new();
+    let mut found = |check, result: Result<(), Box<dyn Error + Send + Sync>>| {
+        findings.push(Finding { check, fault: result.err() });
+    };
+    let certificate = read(CERTIFICATE_FILE).map_err(Into::into).and_then(|der| certificate(&der, &receipt));
+    let signed = certificate.as_ref().map_err(|e| e.to_string().into()).and_then(|certificate| {
+        check_signature(certificate, &json, &read(RECEIPT_SIGNATURE_FILE)?)
+    });
+    found(Check::ReceiptSignature, signed);
+    if let Some(bytes) = handed_over {
+        found(Check::SameReceipt, if bytes == json { Ok(()) } else { Err("the two differ".into()) });
+    }
+    for partition in &receipt.partitions {
+        found(Check::Partition(partition.clone()), check_partition(&table, partition));
+    }
+    let others = table.entries.iter().filter(|(n, _)| !receipt.partitions.iter().any(|p| p.number == *n)).count();
+    let others = if others == 0 { Ok(()) } else { Err(format!("{others} more are there").into()) };
+    found(Check::NoOtherPartition, others);
+
+    match root_hash(&disk, &receipt, watch) {
+        Ok(Outcome::Cancelled) => return Ok(Outcome::Cancelled),
+        Ok(Outcome::Done(())) => found(Check::RootHash, Ok(())),
+        Err(error) => found(Check::RootHash, Err(error)),
+    }
+    let signer = Signer { sbsign: tools.sbsign.clone(), sbverify: tools.sbverify.clone(), ..Signer::default() };
+    for file in &receipt.esp_files {
+        let bytes = read(&file.path);
+        let as_written = bytes.as_ref().map_err(|e| e.to_string().into()).and_then(|bytes| check_file(file, bytes));
+        found(Check::File(file.path.clone()), as_written);
+        if let (true, Ok(bytes), Ok(certificate)) = (is_ours(&file.path), &bytes, &certificate) {
+            found(Check::Signed(file.path.clone()), check_signed(&signer, certificate, bytes));
+        }
+    }
+    Ok(Outcome::Done((receipt, findings)))
+}
+
+type Checked = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// The boot files that this machine's key signs: GRUB and the UKIs. The others are signed by shim's own key.
+fn is_ours(path: &str) -> bool {
+    path.ends_with("/grubx64.efi") || path.starts_with("EFI/Linux/")
+}
+
+fn certificate(der: &[u8], receipt: &Receipt) -> Result<X509, Box<dyn Error + Send + Sync>> {
+    let certificate = X509::from_der(der)?;
+    match hex::encode(certificate.digest(MessageDigest::sha256())?) {
+        sha256 if sha256 == receipt.boot_key.sha256 => Ok(certificate),
+        sha256 => Err(format!("the certificate on the disk is {sha256}").into()),
+    }
+}
+
+fn check_signature(certificate: &X509, data: &[u8], signature: &[u8]) -> Checked {
+    let key = certificate.public_key()?;
+    match Verifier::new(MessageDigest::sha256(), &key)?.verify_oneshot(signature, data)? {
+        true => Ok(()),
+        false => Err("the signature does not match".into()),
+    }
+}
+
+fn check_partition(table: &Table, wanted: &WrittenPartition) -> Checked {
+    let entry = table.entries.iter().find(|(n, _)| *n == wanted.number).map(|(_, e)| e).ok_or("it is not there")?;
+    let same = [
+        ("type", Uuid::from_bytes_le(entry.partition_type_guid) == wanted.role.type_id()),
+        ("PARTUUID", Uuid::from_bytes_le(entry.unique_partition_guid) == wanted.id),
+        ("start", entry.starting_lba * table.sector_size == wanted.offset),
+        ("size", entry.size().unwrap_or(0) * table.sector_size == wanted.size),
+        ("label", entry.partition_name.as_str() == wanted.label),
+    ];
+    match same.iter().find(|(_, same)| !same) {
+        None => Ok(()),
+        Some((what, _)) => Err(format!("its {what} differs").into()),
+    }
+}
+
+fn root_hash(
+    disk: &File,
+    receipt: &Receipt,
+    watch: &dyn Watch,
+) -> Result<Outcome<()>, Box<dyn Error + Send + Sync>> {
+    let offset = |role| receipt.partitions.iter().find(|p| p.role == role).map(|p| p.offset).ok_or("no slot A");
+    let place = Place { data: offset(Role::RootA)?, tree: offset(Role::VerityA)? };
+    let mut superblock = [0; Parameters::SUPERBLOCK];
+    disk.read_exact_at(&mut superblock, place.tree)?;
+    let parameters = Parameters::from_superblock(&superblock)?;
+    match image::read_back(disk, &parameters, place, watch)? {
+        Outcome::Done(found) if found != receipt.root_hash => Err(format!("it is {found}").into()),
+        outcome => Ok(outcome.map(|_| ())),
+    }
+}
+
+fn check_file(wanted: &WrittenFile, bytes: &[u8]) -> Checked {
+    match hex::encode(openssl::sha::sha256(bytes)) {
+        sha256 if sha256 == wanted.sha256 => Ok(()),
+        sha256 => Err(format!("its SHA-256 is {sha256}").into()),
+    }
+}
+
+fn check_signed(signer: &Signer, certificate: &X509, bytes: &[u8]) -> Checked {
+    Ok(signer.verify(&certificate.to_pem()?, memory_file(c"forge-signed", bytes)?)?)
+}
