@@ -1,1 +1,16 @@
-//! Tests across packages.
+//! What the tests of Forge's engine share: a small real payload, installs to files, and other people's tools to judge them.
+//!
+//! - [`payload`]: a payload made by `forge_engine::payload::build` and signed by a key of its own
+//! - [`system`]: the small system tree inside it
+//! - [`job`]: one install into a file, from answers to its end
+//! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
+//! - [`installed`]: one finished install that many tests look at
+//! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
+#![allow(clippy::unwrap_used, reason = "in a test, to stop with the place is the right answer")]
+
+pub mod disk;
+pub mod installed;
+pub mod job;
+pub mod look;
+pub mod payload;
+pub mod system;

@@ -1,0 +1,59 @@
+//! Installs, and kills itself with SIGKILL at a given place: `forge-tests-victim PAYLOAD CERTIFICATE DISK STAGE BYTES`.
+//!
+//! With STAGE `none` it runs to its end. It prints each stage that begins, so that a test can also kill it from outside.
+
+use forge_engine::install::{End, Events};
+use forge_model::Progress;
+use forge_tests::job::{ANSWERS, Job};
+use rustix::process::{Signal, getpid, kill_process};
+use std::{io::Write, process::ExitCode, time::SystemTime};
+
+struct Suicide {
+    stage: String,
+    bytes: u64,
+}
+
+impl Events for Suicide {
+    fn progress(&self, progress: Progress) {
+        if progress.done == 0 {
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{}", progress.stage.id()).and_then(|()| out.flush());
+        }
+        if progress.stage.id() == self.stage && progress.done >= self.bytes {
+            let _ = kill_process(getpid(), Signal::KILL);
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [payload, certificate, disk, stage, bytes] = args.as_slice() else {
+        return ExitCode::from(2);
+    };
+    let (Ok(certificate), Ok(bytes)) = (std::fs::read(certificate), bytes.parse()) else {
+        return ExitCode::from(2);
+    };
+    let job = Job {
+        payload: payload.as_ref(),
+        certificate: &certificate,
+        disk: disk.as_ref(),
+        answers: ANSWERS.into(),
+        tools: Default::default(),
+        now: SystemTime::now(),
+    };
+    match job.run(&Suicide { stage: stage.clone(), bytes }) {
+        Ok(End::Installed(_)) => ExitCode::SUCCESS,
+        Ok(End::Cancelled { .. }) => ExitCode::from(3),
+        Err(refusal) => {
+            eprintln!("{}", refusal.sentence());
+            ExitCode::FAILURE
+        }
+    }
+}

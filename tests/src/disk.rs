@@ -1,0 +1,99 @@
+//! Files that stand for disks.
+
+use crate::look::{Said, run};
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+/// 1 MiB.
+pub const MIB: u64 = 1 << 20;
+
+/// Bytes of a disk on which the usual answers fit with a second slot.
+pub const USUAL: u64 = 152 * MIB;
+
+/// A file in a directory of its own; both go when it is dropped.
+pub struct Disk {
+    _scratch: TempDir,
+    /// Its path.
+    pub path: PathBuf,
+}
+
+impl Disk {
+    /// An empty one.
+    pub fn empty(size: u64) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("disk.img");
+        File::create(&path).unwrap().set_len(size).unwrap();
+        Self { _scratch: scratch, path }
+    }
+
+    /// One with something on it that no install would leave: all bytes 0xff in the first and last 4 MiB, and in places.
+    pub fn used(size: u64) -> Self {
+        let disk = Self::empty(size);
+        let ff = vec![0xff; 4 << 20];
+        for offset in [0, size / 2, size - ff.len() as u64] {
+            disk.write(&ff, offset);
+        }
+        disk
+    }
+
+    /// A copy of another one.
+    pub fn copy_of(other: &Path) -> Self {
+        let disk = Self::empty(0);
+        let said = run("cp", &["--sparse=always", &other.display().to_string(), &disk.path.display().to_string()]);
+        assert!(said.well, "{}", said.text);
+        disk
+    }
+
+    /// Writes at an offset.
+    pub fn write(&self, bytes: &[u8], offset: u64) {
+        File::options().write(true).open(&self.path).unwrap().write_all_at(bytes, offset).unwrap();
+    }
+
+    /// Its path as text, for a tool.
+    pub fn text(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Length and SHA-256 of all of it.
+    pub fn digest(&self) -> (u64, String) {
+        digest(&self.path)
+    }
+}
+
+/// Length and SHA-256 of a file.
+pub fn digest(path: &Path) -> (u64, String) {
+    let mut file = File::open(path).unwrap();
+    let mut hasher = openssl::sha::Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).unwrap() {
+            0 => return (fs::metadata(path).unwrap().len(), hex::encode(hasher.finish())),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+/// What blkid finds at an offset, past its cache: `TYPE=…`, `PTTYPE=…` or nothing.
+pub fn blkid(disk: &Path, offset: u64) -> Said {
+    run("blkid", &["-p", "-o", "export", "--offset", &offset.to_string(), &disk.display().to_string()])
+}
+
+/// Whether firmware would find something to start: a partition table in force, and a FAT where an install puts the ESP.
+pub fn could_start(disk: &Path) -> bool {
+    let mut sector = [0; 512];
+    File::open(disk).unwrap().read_exact_at(&mut sector, 0).unwrap();
+    let mbr = sector[510..] == [0x55, 0xaa];
+    let table = blkid(disk, 0).text.contains("PTTYPE=");
+    let esp = blkid(disk, MIB).text.contains("TYPE=vfat");
+    (mbr || table) && esp
+}
+
+/// Asserts that firmware finds nothing at all to start.
+pub fn assert_starts_nothing(disk: &Path) {
+    assert!(!could_start(disk), "{}\n{}", blkid(disk, 0).text, blkid(disk, MIB).text);
+}
