@@ -38,6 +38,10 @@ pub const RECEIPT_FILE: &str = "EFI/forge/receipt.json";
 /// Its detached signature (RSA PKCS#1 v1.5 with SHA-256), beside it.
 pub const RECEIPT_SIGNATURE_FILE: &str = "EFI/forge/receipt.json.sig";
 
+/// Signatures of file systems, RAID and LVM members lie this near to either end of a partition; VMFS has the deepest,
+/// 2 MiB from the start.
+const EDGE: u64 = 4 * forge_model::size::MIB;
+
 /// Why an install did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
@@ -197,8 +201,7 @@ impl Writing<'_> {
             if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
                 continue;
             }
-            // Signatures of file systems, RAID and LVM members lie at either end of a partition.
-            let edge = partition.size.min(forge_model::size::MIB);
+            let edge = partition.size.min(EDGE);
             target.zero(partition.offset, edge)?;
             target.zero(partition.offset + partition.size - edge, edge)?;
         }
