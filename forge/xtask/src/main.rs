@@ -1,4 +1,6 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod vm;
+
 use clap::{Parser, Subcommand};
 
 /// The project's commands for developers.
@@ -10,8 +12,13 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    /// Boots the demo's disk under Secure Boot and checks what must and must not start.
+    Vm(vm::Args),
+}
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {}
+    match Cli::parse().command {
+        Command::Vm(args) => vm::run(&args),
+    }
 }
