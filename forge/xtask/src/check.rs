@@ -1,7 +1,11 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, layers, licences, paths, workbench};
+use crate::{command, demo, layers, licences, paths, vm, workbench};
 use anyhow::Result;
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The cargo that started this program.
 pub fn cargo() -> Command {
@@ -35,14 +39,9 @@ pub fn test(with_machines: bool) -> Result<()> {
     check()?;
     command::run(cargo().args(["test", "--workspace", "--locked"]))?;
     if with_machines {
-        machine_scenarios()?;
+        demo::install(Path::new(demo::ANSWERS))?;
+        vm::run(&vm::Args::all())?;
     }
-    Ok(())
-}
-
-/// The scenarios that only a virtual machine can show.
-fn machine_scenarios() -> Result<()> {
-    eprintln!("VM scenarios: none is wired into this command yet");
     Ok(())
 }
 

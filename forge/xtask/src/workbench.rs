@@ -62,6 +62,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "openssl",
         "a second opinion on keys and signatures in tests",
     ),
+    ("sqv", "a second opinion on OpenPGP signatures in tests"),
     ("erofs-utils", "makes the read-only system image"),
     (
         "cryptsetup-bin",
