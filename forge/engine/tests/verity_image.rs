@@ -1,4 +1,5 @@
 //! An image on its way to a file: only signed blocks arrive, and what arrived is proved.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 mod verity_support;
 
 use std::fs::File;

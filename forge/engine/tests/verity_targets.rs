@@ -1,4 +1,5 @@
 //! The image on targets that are no ordinary file, and on full ones.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 mod verity_support;
 
 use std::fs::File;
@@ -22,14 +23,15 @@ const PLACE: Place = Place {
     tree: MIB,
 };
 const LOSETUP: &str = "/usr/sbin/losetup";
+const MKE2FS: &str = "/usr/sbin/mke2fs";
 
-/// A file in a tmpfs of `size` bytes that is mounted nowhere and ends with its last descriptor.
-fn file_in_small_tmpfs(size: u64) -> File {
-    let tmpfs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).expect("only root can make a tmpfs");
-    fsconfig_set_string(&tmpfs, "size", size.to_string()).unwrap();
-    fsconfig_create(&tmpfs).unwrap();
+/// A file in a file system that is mounted nowhere and ends with its last descriptor.
+fn file_in_new_mount(kind: &str, option: &str, value: &str) -> File {
+    let made = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).expect("only root can mount");
+    fsconfig_set_string(&made, option, value).unwrap();
+    fsconfig_create(&made).unwrap();
     let root = fsmount(
-        &tmpfs,
+        &made,
         FsMountFlags::FSMOUNT_CLOEXEC,
         MountAttrFlags::empty(),
     )
@@ -38,6 +40,10 @@ fn file_in_small_tmpfs(size: u64) -> File {
     openat(&root, "target", flags, Mode::RUSR | Mode::WUSR)
         .unwrap()
         .into()
+}
+
+fn file_in_small_tmpfs(size: u64) -> File {
+    file_in_new_mount("tmpfs", "size", &size.to_string())
 }
 
 /// A loop device over a file; detached when dropped.
@@ -140,7 +146,7 @@ fn a_loop_device_that_is_too_small_has_no_room() {
 }
 
 #[test]
-fn a_full_file_system_has_no_room() {
+fn a_file_system_that_becomes_full_is_told_with_its_place_and_leaves_no_superblock() {
     let sample = Sample::new(2500, 32);
     let target = file_in_small_tmpfs(8 * MIB);
     target.set_len(64 * MIB).unwrap();
@@ -161,6 +167,42 @@ fn a_full_file_system_has_no_room() {
     let mut superblock = [1; 4096];
     target.read_exact_at(&mut superblock, PLACE.tree).unwrap();
     assert_eq!(superblock, [0; 4096]);
+}
+
+#[test]
+fn a_file_on_a_full_ext4_is_refused_before_anything_is_written() {
+    let sample = Sample::new(2500, 32);
+    let backing = tempfile::NamedTempFile::new().unwrap();
+    backing.as_file().set_len(8 * MIB).unwrap();
+    let made = Command::new(MKE2FS)
+        .args(["-q", "-t", "ext4"])
+        .arg(backing.path())
+        .status();
+    assert!(
+        made.expect("mke2fs is installed (Debian package e2fsprogs)")
+            .success()
+    );
+    let device = Loop::new(backing.path());
+    let target = file_in_new_mount("ext4", "source", device.device.to_str().unwrap());
+    target.set_len(64 * MIB).unwrap();
+    let trusted = sample.open().unwrap();
+    let error = write(
+        &sample.data,
+        &sample.tree,
+        &trusted,
+        &target,
+        PLACE,
+        &Unwatched,
+    )
+    .unwrap_err();
+    assert!(
+        matches!(error, ImageError::NoSpace { offset } if offset == PLACE.data),
+        "{error:?}"
+    );
+    assert!(
+        bytes(&target).iter().all(|byte| *byte == 0),
+        "something was written all the same"
+    );
 }
 
 #[test]

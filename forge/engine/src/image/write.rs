@@ -25,6 +25,8 @@ pub fn write(
     place.check(trusted.parameters())?;
     let payload = Payload::new(source, tree, trusted)?;
     let target = Target::new(target);
+    target.reserve(place.data, trusted.parameters().data_bytes())?;
+    target.reserve(place.tree, trusted.parameters().tree_bytes())?;
     let data = |bytes: &[u8], offset| target.write(bytes, place.data + offset);
     if payload.data(watch, data)? == Outcome::Cancelled {
         return Ok(Outcome::Cancelled);

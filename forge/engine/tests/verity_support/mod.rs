@@ -1,5 +1,9 @@
 //! Images and trees for the tests of dm-verity.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "a test may panic, and uses what it needs"
+)]
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
