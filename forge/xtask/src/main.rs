@@ -1,4 +1,6 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod bench;
+
 use clap::{Parser, Subcommand};
 
 /// The project's commands for developers.
@@ -10,8 +12,13 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    /// Measures the image path against dd, veritysetup and bmaptool.
+    Bench(bench::Options),
+}
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {}
+    match Cli::parse().command {
+        Command::Bench(options) => bench::run(&options),
+    }
 }
