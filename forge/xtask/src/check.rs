@@ -20,15 +20,7 @@ pub fn check() -> Result<()> {
     licences::check()?;
     advisories()?;
     command::run(
-        cargo()
-            .args([
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--locked",
-                "--quiet",
-            ])
-            .args(["--", "-D", "warnings"]),
+        cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]).args(["--", "-D", "warnings"]),
     )?;
     eprintln!("check: formatting, layers, licences and lints are in order");
     Ok(())
@@ -50,8 +42,7 @@ fn advisories() -> Result<()> {
     let home = env::var_os("CARGO_HOME").map_or(paths::home()?.join(".cargo"), PathBuf::from);
     let database = home.join("advisory-dbs");
     let search = env::var_os("PATH").unwrap_or_default();
-    let installed =
-        env::split_paths(&search).any(|directory| directory.join("cargo-deny").exists());
+    let installed = env::split_paths(&search).any(|directory| directory.join("cargo-deny").exists());
     if !installed {
         eprintln!("advisories: skipped, cargo-deny is not installed");
     } else if !database.exists() {

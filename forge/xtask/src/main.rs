@@ -1,4 +1,5 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod bench;
 mod check;
 mod command;
 mod demo;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Boots the demo's disk under Secure Boot and checks what must and must not start.
     Vm(vm::Args),
+    /// Measures the image path against dd, veritysetup and bmaptool.
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -58,5 +61,6 @@ fn main() -> anyhow::Result<()> {
         Command::Test { no_vm } => check::test(!no_vm),
         Command::Workbench { command } => workbench::run(&command),
         Command::Vm(args) => vm::run(&args),
+        Command::Bench(options) => bench::run(&options),
     }
 }

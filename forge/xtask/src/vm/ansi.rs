@@ -61,11 +61,7 @@ mod tests {
             let (mut ansi, mut text) = (Ansi::default(), Vec::new());
             ansi.strip(&COLOURED[..cut], &mut text);
             ansi.strip(&COLOURED[cut..], &mut text);
-            assert_eq!(
-                String::from_utf8_lossy(&text),
-                "Enroll MOK now!",
-                "cut at {cut}"
-            );
+            assert_eq!(String::from_utf8_lossy(&text), "Enroll MOK now!", "cut at {cut}");
         }
     }
 }

@@ -11,10 +11,7 @@ type Check = (&'static str, fn(&mut Guest, &Demo) -> Result<()>);
 const CHECKS: [Check; 12] = [
     ("Secure Boot is on", |guest, _| secure_boot(guest, true)),
     ("this machine's certificate is enrolled", enrolled),
-    (
-        "the root file system is the sealed image of the receipt",
-        sealed_root,
-    ),
+    ("the root file system is the sealed image of the receipt", sealed_root),
     ("/etc is writable", etc_is_writable),
     ("root has no password", root_is_locked),
     ("the computer has the name that was asked for", hostname),
@@ -30,10 +27,7 @@ const CHECKS: [Check; 12] = [
 pub(super) fn all(guest: &mut Guest, demo: &Demo) -> Result<()> {
     let mut failed = Vec::new();
     // The first look waits until the system has started, so that the others see it whole.
-    let started = (
-        "every unit has started",
-        units_are_well as fn(&mut Guest, &Demo) -> Result<()>,
-    );
+    let started = ("every unit has started", units_are_well as fn(&mut Guest, &Demo) -> Result<()>);
     for (sentence, check) in std::iter::once(started).chain(CHECKS) {
         match check(guest, demo) {
             Ok(()) => println!("    ok      {sentence}"),
@@ -43,11 +37,7 @@ pub(super) fn all(guest: &mut Guest, demo: &Demo) -> Result<()> {
             }
         }
     }
-    ensure!(
-        failed.is_empty(),
-        "checks in the guest failed: {}",
-        failed.join("; ")
-    );
+    ensure!(failed.is_empty(), "checks in the guest failed: {}", failed.join("; "));
     Ok(())
 }
 
@@ -55,10 +45,7 @@ pub(super) fn all(guest: &mut Guest, demo: &Demo) -> Result<()> {
 pub(super) fn secure_boot(guest: &mut Guest, on: bool) -> Result<()> {
     let file = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
     let value = guest.output(&format!("od -An -tu1 -j4 -N1 {file}"))?;
-    ensure!(
-        value.trim() == if on { "1" } else { "0" },
-        "the variable SecureBoot is {value}"
-    );
+    ensure!(value.trim() == if on { "1" } else { "0" }, "the variable SecureBoot is {value}");
     Ok(())
 }
 
@@ -74,10 +61,7 @@ fn units_are_well(guest: &mut Guest, _: &Demo) -> Result<()> {
 fn enrolled(guest: &mut Guest, demo: &Demo) -> Result<()> {
     let fingerprint = demo.fingerprint()?;
     let listed = guest.output("mokutil --list-enrolled")?.to_lowercase();
-    ensure!(
-        listed.contains(&fingerprint),
-        "{fingerprint} is not among: {listed}"
-    );
+    ensure!(listed.contains(&fingerprint), "{fingerprint} is not among: {listed}");
     Ok(())
 }
 
@@ -85,24 +69,17 @@ fn enrolled(guest: &mut Guest, demo: &Demo) -> Result<()> {
 pub(super) fn sealed_root(guest: &mut Guest, demo: &Demo) -> Result<()> {
     let cmdline = guest.output("cat /proc/cmdline")?;
     let wanted = format!("roothash={}", demo.root_hash);
-    ensure!(
-        cmdline.split_whitespace().any(|word| word == wanted),
-        "{wanted} is not in: {cmdline}"
-    );
+    ensure!(cmdline.split_whitespace().any(|word| word == wanted), "{wanted} is not in: {cmdline}");
     let source = guest.output("findmnt -no SOURCE /")?;
     ensure!(source == "/dev/mapper/root", "/ is on {source}");
     let status = guest.output("veritysetup status root")?;
     let field = |name: &str| {
         let line = status.lines().map(str::trim).find(|l| l.starts_with(name));
-        line.and_then(|l| l.split_whitespace().last())
-            .unwrap_or_default()
+        line.and_then(|l| l.split_whitespace().last()).unwrap_or_default()
     };
     ensure!(field("type:") == "VERITY", "no verity device: {status}");
     ensure!(field("status:") == "verified", "not verified: {status}");
-    ensure!(
-        field("root hash:") == demo.root_hash,
-        "another root hash: {status}"
-    );
+    ensure!(field("root hash:") == demo.root_hash, "another root hash: {status}");
     Ok(())
 }
 
@@ -115,18 +92,12 @@ fn etc_is_writable(guest: &mut Guest, _: &Demo) -> Result<()> {
 
 fn root_is_locked(guest: &mut Guest, _: &Demo) -> Result<()> {
     let field = guest.output("getent shadow root | cut -d: -f2 | cut -c1")?;
-    ensure!(
-        field == "!" || field == "*",
-        "root's password field starts with {field:?}"
-    );
+    ensure!(field == "!" || field == "*", "root's password field starts with {field:?}");
     Ok(())
 }
 
 fn hostname(guest: &mut Guest, demo: &Demo) -> Result<()> {
-    same(
-        &guest.output("cat /proc/sys/kernel/hostname")?,
-        &demo.hostname,
-    )
+    same(&guest.output("cat /proc/sys/kernel/hostname")?, &demo.hostname)
 }
 
 fn locale(guest: &mut Guest, demo: &Demo) -> Result<()> {
@@ -135,61 +106,37 @@ fn locale(guest: &mut Guest, demo: &Demo) -> Result<()> {
     let lang = environment.lines().find_map(|l| l.strip_prefix("LANG="));
     same(lang.unwrap_or("(none)"), &demo.locale)?;
     let (_, complaint) = guest.run(&format!("LC_ALL={} locale 2>&1 >/dev/null", demo.locale))?;
-    ensure!(
-        complaint.is_empty(),
-        "the image does not have {}: {complaint}",
-        demo.locale
-    );
+    ensure!(complaint.is_empty(), "the image does not have {}: {complaint}", demo.locale);
     Ok(())
 }
 
 fn timezone(guest: &mut Guest, demo: &Demo) -> Result<()> {
     let zone = guest.output("readlink /etc/localtime")?;
-    same(
-        zone.split_once("zoneinfo/")
-            .map_or(zone.as_str(), |(_, zone)| zone),
-        &demo.timezone,
-    )
+    same(zone.split_once("zoneinfo/").map_or(zone.as_str(), |(_, zone)| zone), &demo.timezone)
 }
 
 fn firewall(guest: &mut Guest, _: &Demo) -> Result<()> {
     let rules = guest.output("nft list ruleset")?;
-    let input = rules
-        .split("type filter hook ")
-        .find(|part| part.starts_with("input "));
+    let input = rules.split("type filter hook ").find(|part| part.starts_with("input "));
     let input = input.with_context(|| format!("no chain for input: {rules}"))?;
     let head = input.lines().next().unwrap_or_default();
-    ensure!(
-        head.contains("policy drop"),
-        "the chain for input is: {head}"
-    );
+    ensure!(head.contains("policy drop"), "the chain for input is: {head}");
     Ok(())
 }
 
 fn apparmor(guest: &mut Guest, _: &Demo) -> Result<()> {
     let profiles = guest.output("cat /sys/kernel/security/apparmor/profiles")?;
-    let enforced = profiles
-        .lines()
-        .filter(|l| l.trim_end().ends_with("(enforce)"))
-        .count();
-    let complaining = profiles
-        .lines()
-        .filter(|l| l.trim_end().ends_with("(complain)"))
-        .count();
+    let enforced = profiles.lines().filter(|l| l.trim_end().ends_with("(enforce)")).count();
+    let complaining = profiles.lines().filter(|l| l.trim_end().ends_with("(complain)")).count();
     ensure!(enforced > 0, "no profile is enforced: {profiles}");
-    ensure!(
-        complaining == 0,
-        "{complaining} profiles only complain: {profiles}"
-    );
+    ensure!(complaining == 0, "{complaining} profiles only complain: {profiles}");
     Ok(())
 }
 
 fn listeners(guest: &mut Guest, _: &Demo) -> Result<()> {
     let sockets = guest.output("ss -Htulnp")?;
     let local = |address: &str| address.starts_with("127.") || address.starts_with("[::1]");
-    let open = sockets
-        .lines()
-        .filter(|l| !l.split_whitespace().nth(4).is_some_and(local));
+    let open = sockets.lines().filter(|l| !l.split_whitespace().nth(4).is_some_and(local));
     let open: Vec<_> = open.filter(|l| !l.trim().is_empty()).collect();
     ensure!(open.is_empty(), "{}", open.join("; "));
     Ok(())
@@ -201,10 +148,7 @@ fn service_credential(guest: &mut Guest, demo: &Demo) -> Result<()> {
     std::fs::write(&file, &demo.service_secret)?;
     let wanted = String::from_utf8(run("/usr/bin/sha256sum", &[&file])?)?;
     let found = guest.output("cat /run/forge-demo.sha256")?;
-    same(
-        found.split_whitespace().next().unwrap_or_default(),
-        wanted.split_whitespace().next().unwrap_or_default(),
-    )
+    same(found.split_whitespace().next().unwrap_or_default(), wanted.split_whitespace().next().unwrap_or_default())
 }
 
 fn same(found: &str, wanted: &str) -> Result<()> {

@@ -56,12 +56,7 @@ fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
 impl Console {
     /// Listens on a thread, so that the machine never waits for us, and keeps all bytes in `log`.
     pub(super) fn new(mut output: ChildStdout, input: ChildStdin, mut log: File) -> Self {
-        let heard = Heard {
-            text: Vec::new(),
-            bytes: 0,
-            at: Instant::now(),
-            closed: false,
-        };
+        let heard = Heard { text: Vec::new(), bytes: 0, at: Instant::now(), closed: false };
         let heard = Arc::new((Mutex::new(heard), Condvar::new()));
         let ours = Arc::clone(&heard);
         std::thread::spawn(move || {
@@ -80,11 +75,7 @@ impl Console {
                 }
             }
         });
-        Self {
-            heard,
-            input,
-            read_to: 0,
-        }
+        Self { heard, input, read_to: 0 }
     }
 
     /// Waits for the first of the patterns in the text after the last match.
@@ -93,23 +84,12 @@ impl Console {
         let mut heard = lock(&self.heard.0);
         loop {
             let hits = patterns.iter().enumerate();
-            let hits =
-                hits.filter_map(|(i, p)| Some((i, p.captures_at(&heard.text, self.read_to)?)));
+            let hits = hits.filter_map(|(i, p)| Some((i, p.captures_at(&heard.text, self.read_to)?)));
             let first = hits.min_by_key(|(_, c)| c.get(0).map_or(0, |m| m.start()));
             if let Some((which, captures)) = first {
-                let of = |i| {
-                    captures
-                        .get(i)
-                        .map_or(Default::default(), |m: regex::bytes::Match| {
-                            show(m.as_bytes())
-                        })
-                };
+                let of = |i| captures.get(i).map_or(Default::default(), |m: regex::bytes::Match| show(m.as_bytes()));
                 self.read_to = captures.get(0).map_or(self.read_to, |m| m.end());
-                return Ok(Found {
-                    which,
-                    text: of(0),
-                    group: of(1),
-                });
+                return Ok(Found { which, text: of(0), group: of(1) });
             }
             if heard.closed {
                 return Err(Silence::Closed);
@@ -118,12 +98,7 @@ impl Console {
             if left.is_zero() {
                 return Err(Silence::TimedOut);
             }
-            heard = self
-                .heard
-                .1
-                .wait_timeout(heard, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            heard = self.heard.1.wait_timeout(heard, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -140,21 +115,13 @@ impl Console {
             if heard.bytes > count && heard.at.elapsed() >= quiet {
                 return;
             }
-            heard = self
-                .heard
-                .1
-                .wait_timeout(heard, quiet)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            heard = self.heard.1.wait_timeout(heard, quiet).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Types a line.
     pub(super) fn send_line(&mut self, line: &str) -> Result<()> {
-        let typed = self
-            .input
-            .write_all(format!("{line}\n").as_bytes())
-            .and_then(|()| self.input.flush());
+        let typed = self.input.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.input.flush());
         typed.context("the machine's serial line is closed")
     }
 
@@ -179,48 +146,25 @@ mod tests {
 
     fn talk(script: &str) -> (Console, Child) {
         let mut command = Command::new("/bin/sh");
-        let mut child = command
-            .args(["-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = std::fs::OpenOptions::new()
-            .write(true)
-            .open("/dev/null")
-            .unwrap();
+        let mut child = command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let log = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
         let (output, input) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
         (Console::new(output, input, log), child)
     }
 
-    fn wait(
-        console: &mut Console,
-        patterns: &[&str],
-        millis: u64,
-    ) -> Result<(usize, String), bool> {
+    fn wait(console: &mut Console, patterns: &[&str], millis: u64) -> Result<(usize, String), bool> {
         let patterns: Vec<_> = patterns.iter().map(|p| Regex::new(p).unwrap()).collect();
         let found = console.wait(&patterns, Duration::from_millis(millis));
-        found
-            .map(|f| (f.which, f.group))
-            .map_err(|s| matches!(s, Silence::TimedOut))
+        found.map(|f| (f.which, f.group)).map_err(|s| matches!(s, Silence::TimedOut))
     }
 
     #[test]
     fn the_earliest_of_several_texts_is_found_and_each_only_once() {
         let (mut console, mut child) = talk("printf 'one two'; read -r line; echo \"got $line\"");
-        assert_eq!(
-            wait(&mut console, &["(two)", "(one)"], 5000),
-            Ok((1, "one".into()))
-        );
-        assert_eq!(
-            wait(&mut console, &["(two)", "(one)"], 5000),
-            Ok((0, "two".into()))
-        );
+        assert_eq!(wait(&mut console, &["(two)", "(one)"], 5000), Ok((1, "one".into())));
+        assert_eq!(wait(&mut console, &["(two)", "(one)"], 5000), Ok((0, "two".into())));
         console.send_line("three").unwrap();
-        assert_eq!(
-            wait(&mut console, &["got (.*)\n"], 5000),
-            Ok((0, "three".into()))
-        );
+        assert_eq!(wait(&mut console, &["got (.*)\n"], 5000), Ok((0, "three".into())));
         child.wait().unwrap();
     }
 

@@ -31,25 +31,18 @@ impl Demo {
     /// Reads the folder.
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let disk = folder.join("disk.img");
-        disk.metadata()
-            .with_context(|| format!("{} is missing: run `cargo xtask demo`", disk.display()))?;
+        disk.metadata().with_context(|| format!("{} is missing: run `cargo xtask demo`", disk.display()))?;
         let enrollment = folder.join("enrollment");
         let credentials = json(&folder.join("credentials"))?;
         let receipt = json(&folder.join("receipt.json"))?;
         let answers = folder.join("answers.toml");
-        let answers: toml::Table = text(&answers)?
-            .parse()
-            .with_context(|| answers.display().to_string())?;
+        let answers: toml::Table = text(&answers)?.parse().with_context(|| answers.display().to_string())?;
         let answers = serde_json::to_value(answers)?;
         let credential = |path: &str| {
             let value = credentials.pointer(path).and_then(Value::as_str);
-            value
-                .map(str::to_owned)
-                .with_context(|| format!("the credentials have no {path}"))
+            value.map(str::to_owned).with_context(|| format!("the credentials have no {path}"))
         };
-        let answer = |name: &str| {
-            find(&answers, name).with_context(|| format!("the answers have no {name}"))
-        };
+        let answer = |name: &str| find(&answers, name).with_context(|| format!("the answers have no {name}"));
         Ok(Self {
             disk,
             certificate: certificate_in(&enrollment)?,
@@ -57,8 +50,7 @@ impl Demo {
             user: credential("/user/name")?,
             password: credential("/user/password")?,
             mok_code: credential("/mok/code")?,
-            service_secret: service(&credentials)
-                .context("the credentials have nothing for forge-demo")?,
+            service_secret: service(&credentials).context("the credentials have nothing for forge-demo")?,
             root_hash: find(&receipt, "root_hash").context("the receipt has no root_hash")?,
             hostname: answer("hostname")?,
             locale: answer("locale")?,
@@ -85,9 +77,7 @@ fn json(file: &Path) -> Result<Value> {
 
 /// The one `*.cer` in the folder.
 fn certificate_in(folder: &Path) -> Result<PathBuf> {
-    let entries = folder
-        .read_dir()
-        .with_context(|| folder.display().to_string())?;
+    let entries = folder.read_dir().with_context(|| folder.display().to_string())?;
     let mut paths = entries.filter_map(|e| Some(e.ok()?.path()));
     let found = paths.find(|p| p.extension().is_some_and(|e| e == "cer"));
     found.with_context(|| format!("{} holds no .cer file", folder.display()))
@@ -113,13 +103,10 @@ fn service(value: &Value) -> Option<String> {
     match value {
         Value::Object(fields) => {
             let by_key = fields.iter().find(|(key, _)| is_ours(key));
-            let by_key =
-                by_key.and_then(|(_, v)| v.as_str().map(str::to_owned).or_else(|| secret_of(v)));
+            let by_key = by_key.and_then(|(_, v)| v.as_str().map(str::to_owned).or_else(|| secret_of(v)));
             let named = fields.values().any(|v| v.as_str().is_some_and(is_ours));
             let by_name = if named { secret_of(value) } else { None };
-            by_key
-                .or(by_name)
-                .or_else(|| fields.values().find_map(service))
+            by_key.or(by_name).or_else(|| fields.values().find_map(service))
         }
         Value::Array(items) => items.iter().find_map(service),
         _ => None,
@@ -133,9 +120,9 @@ mod tests {
 
     #[test]
     fn the_secret_of_a_service_is_found_by_key_and_by_name() {
-        let by_key =
-            json!({ "user": { "name": "a" }, "services": { "other": "no", "forge-demo": "yes" } });
-        let by_name = json!({ "services": [{ "name": "x", "value": "no" }, { "unit": "forge-demo.service", "value": "yes" }] });
+        let by_key = json!({ "user": { "name": "a" }, "services": { "other": "no", "forge-demo": "yes" } });
+        let by_name =
+            json!({ "services": [{ "name": "x", "value": "no" }, { "unit": "forge-demo.service", "value": "yes" }] });
         assert_eq!(service(&by_key).as_deref(), Some("yes"));
         assert_eq!(service(&by_name).as_deref(), Some("yes"));
         assert_eq!(service(&json!({ "user": { "password": "no" } })), None);

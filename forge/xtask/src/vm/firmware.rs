@@ -28,32 +28,23 @@ impl Store {
 
     /// A copy of a store.
     pub(super) fn copy_of(from: &Path, path: PathBuf) -> Result<Self> {
-        std::fs::copy(from, &path)
-            .with_context(|| format!("{} can not be copied", from.display()))?;
+        std::fs::copy(from, &path).with_context(|| format!("{} can not be copied", from.display()))?;
         Ok(Self(path))
     }
 
     /// Sets variables from the JSON file that the installer writes as `enrollment/variables.json`.
     pub(super) fn set(&self, json: &Path) -> Result<()> {
-        run(
-            VIRT_FW_VARS,
-            &[as_str("--inplace"), &self.0, as_str("--set-json"), json],
-        )?;
+        run(VIRT_FW_VARS, &[as_str("--inplace"), &self.0, as_str("--set-json"), json])?;
         Ok(())
     }
 
     /// The boot entries: variable name and content.
     pub(super) fn boot_entries(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let json = self.0.with_extension("json");
-        run(
-            VIRT_FW_VARS,
-            &[as_str("-i"), &self.0, as_str("--output-json"), &json],
-        )?;
+        run(VIRT_FW_VARS, &[as_str("-i"), &self.0, as_str("--output-json"), &json])?;
         let content: Value = serde_json::from_slice(&std::fs::read(&json)?)?;
         std::fs::remove_file(&json)?;
-        let variables = content["variables"]
-            .as_array()
-            .context("virt-fw-vars listed no variables")?;
+        let variables = content["variables"].as_array().context("virt-fw-vars listed no variables")?;
         let entries = variables.iter().filter_map(|v| {
             let name = v["name"].as_str()?;
             let number = name.strip_prefix("Boot")?;
@@ -65,16 +56,9 @@ impl Store {
 
     /// Whether a boot entry starts shim from a vendor's folder on the ESP.
     pub(super) fn has_shim_entry(&self) -> Result<bool> {
-        let shim: Vec<u8> = "\\shimx64.efi"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let shim: Vec<u8> = "\\shimx64.efi".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let entries = self.boot_entries()?;
-        let starts_shim = |data: &[u8]| {
-            data.to_ascii_lowercase()
-                .windows(shim.len())
-                .any(|w| w == shim)
-        };
+        let starts_shim = |data: &[u8]| data.to_ascii_lowercase().windows(shim.len()).any(|w| w == shim);
         Ok(entries.iter().any(|(_, data)| starts_shim(data)))
     }
 
@@ -106,8 +90,5 @@ fn as_str(word: &str) -> &Path {
 
 /// Bytes from hexadecimal digits.
 fn unhex(digits: &str) -> Option<Vec<u8>> {
-    (0..digits.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok())
-        .collect()
+    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
 }

@@ -20,10 +20,7 @@ impl<'a> Guest<'a> {
         machine.expect_unless(&[LOGIN], &BOOT_FAILURES, 240)?;
         machine.settle();
         machine.screenshot("login")?;
-        Ok(Self {
-            machine,
-            commands: 0,
-        })
+        Ok(Self { machine, commands: 0 })
     }
 
     /// Checks that the guest refuses this name with this password; it then asks for a name again.
@@ -33,10 +30,7 @@ impl<'a> Guest<'a> {
         self.machine.settle();
         self.machine.send_line(password)?;
         let found = self.machine.expect_any(&[LOGIN, SHELL], 90)?;
-        ensure!(
-            found.which == 0,
-            "{user} can log in with a password that must be refused"
-        );
+        ensure!(found.which == 0, "{user} can log in with a password that must be refused");
         self.machine.settle();
         Ok(())
     }
@@ -48,10 +42,7 @@ impl<'a> Guest<'a> {
         self.machine.settle();
         self.machine.send_line(password)?;
         let found = self.machine.expect_any(&[LOGIN, SHELL], 90)?;
-        ensure!(
-            found.which == 1,
-            "{user} can not log in with the generated password"
-        );
+        ensure!(found.which == 1, "{user} can not log in with the generated password");
         self.machine.settle();
         self.quiet_shell("exec /bin/sh")
     }
@@ -73,15 +64,11 @@ impl<'a> Guest<'a> {
 
     /// Silences prompts and echo; `first` is typed before.
     fn quiet_shell(&mut self, first: &str) -> Result<()> {
-        for line in [
-            first,
-            "stty -echo cols 500; PS1= PS2= TERM=dumb LC_ALL=C.UTF-8 PAGER=cat SYSTEMD_PAGER=cat",
-        ] {
+        for line in [first, "stty -echo cols 500; PS1= PS2= TERM=dumb LC_ALL=C.UTF-8 PAGER=cat SYSTEMD_PAGER=cat"] {
             self.machine.send_line(line)?;
             self.machine.settle();
         }
-        self.machine
-            .send_line("export TERM LC_ALL PAGER SYSTEMD_PAGER; echo 'QUIET''-NOW'")?;
+        self.machine.send_line("export TERM LC_ALL PAGER SYSTEMD_PAGER; echo 'QUIET''-NOW'")?;
         self.machine.expect("QUIET-NOW\r?\n", 60)?;
         Ok(())
     }
@@ -90,19 +77,10 @@ impl<'a> Guest<'a> {
     pub(super) fn run(&mut self, command: &str) -> Result<(i32, String)> {
         self.commands += 1;
         let n = self.commands;
-        self.machine.send_line(&format!(
-            "echo 'BEGIN''-{n}'; {{ {command}; }} 2>&1; echo 'END''-{n}'=$?."
-        ))?;
+        self.machine.send_line(&format!("echo 'BEGIN''-{n}'; {{ {command}; }} 2>&1; echo 'END''-{n}'=$?."))?;
         let pattern = format!(r"(?s)BEGIN-{n}\r?\n(.*?)END-{n}=(\d+)\.");
-        let found = self
-            .machine
-            .expect_quietly(&pattern, 120)
-            .with_context(|| format!("in the guest: {command}"))?;
-        let code = found
-            .text
-            .rsplit('=')
-            .next()
-            .and_then(|c| c.trim_end_matches('.').parse().ok());
+        let found = self.machine.expect_quietly(&pattern, 120).with_context(|| format!("in the guest: {command}"))?;
+        let code = found.text.rsplit('=').next().and_then(|c| c.trim_end_matches('.').parse().ok());
         let code = code.context("no exit code")?;
         let output = found.group.trim().to_owned();
         self.machine.say(&format!("{command} -> {code}"));
@@ -112,10 +90,7 @@ impl<'a> Guest<'a> {
     /// Runs a command that must succeed and returns what it wrote.
     pub(super) fn output(&mut self, command: &str) -> Result<String> {
         let (code, output) = self.run(command)?;
-        ensure!(
-            code == 0,
-            "in the guest, {command:?} failed ({code}): {output}"
-        );
+        ensure!(code == 0, "in the guest, {command:?} failed ({code}): {output}");
         Ok(output)
     }
 

@@ -65,72 +65,21 @@ impl Machine {
         let mut command = Command::new("/usr/bin/setpriv");
         // The machine dies with the thread that started it, so none is left behind.
         command.args(["--pdeathsig", "KILL", "/usr/bin/qemu-system-x86_64"]);
-        command.args([
-            "-name",
-            &name,
-            "-M",
-            "q35,smm=on,vmport=off",
-            "-accel",
-            "tcg,thread=multi,tb-size=1024",
-        ]);
-        command.args([
-            "-cpu",
-            "qemu64",
-            "-smp",
-            "2",
-            "-m",
-            "2048",
-            "-nodefaults",
-            "-no-user-config",
-            "-nic",
-            "none",
-        ]);
-        command.args([
-            "-display",
-            "none",
-            "-vga",
-            "std",
-            "-device",
-            "virtio-rng-pci",
-        ]);
-        command.args([
-            "-global",
-            "driver=cfi.pflash01,property=secure,value=on",
-            "-global",
-            "ICH9-LPC.disable_s3=1",
-        ]);
-        command.args([
-            "-chardev",
-            "stdio,id=serial,signal=off,mux=off",
-            "-serial",
-            "chardev:serial",
-        ]);
-        command.arg("-drive").arg(drive(
-            "if=pflash,unit=0,format=raw,readonly=on",
-            parts.store.code(),
-        )?);
+        command.args(["-name", &name, "-M", "q35,smm=on,vmport=off", "-accel", "tcg,thread=multi,tb-size=1024"]);
+        command.args(["-cpu", "qemu64", "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-nic", "none"]);
+        command.args(["-display", "none", "-vga", "std", "-device", "virtio-rng-pci"]);
+        command.args(["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]);
+        command.args(["-chardev", "stdio,id=serial,signal=off,mux=off", "-serial", "chardev:serial"]);
+        command.arg("-drive").arg(drive("if=pflash,unit=0,format=raw,readonly=on", parts.store.code())?);
+        command.arg("-drive").arg(drive("if=pflash,unit=1,format=raw", parts.store.path())?);
         command
             .arg("-drive")
-            .arg(drive("if=pflash,unit=1,format=raw", parts.store.path())?);
-        command.arg("-drive").arg(drive(
-            &format!("if=none,id=disk,format=raw,discard=unmap,cache=unsafe{snapshot}"),
-            parts.disk,
-        )?);
-        command.args([
-            "-device",
-            "virtio-blk-pci,drive=disk,serial=target,bootindex=1",
-        ]);
-        command
-            .arg("-qmp")
-            .arg(format!("unix:{},server=on,wait=off", socket.display()));
+            .arg(drive(&format!("if=none,id=disk,format=raw,discard=unmap,cache=unsafe{snapshot}"), parts.disk)?);
+        command.args(["-device", "virtio-blk-pci,drive=disk,serial=target,bootindex=1"]);
+        command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         let errors = parts.out.join(format!("{name}.qemu.txt"));
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&errors)?);
-        let mut child = command
-            .spawn()
-            .context("/usr/bin/setpriv can not be started")?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&errors)?);
+        let mut child = command.spawn().context("/usr/bin/setpriv can not be started")?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let connected = Qmp::connect(&socket, || matches!(child.try_wait(), Ok(None)));
         let (Ok(qmp), Some(input), Some(output)) = (connected, input, output) else {
@@ -140,15 +89,7 @@ impl Machine {
         };
         let log = File::create(parts.out.join(format!("{name}.serial.txt")))?;
         let console = Console::new(output, input, log);
-        Ok(Self {
-            child,
-            console,
-            qmp,
-            name,
-            out: parts.out.to_owned(),
-            _socket: scratch,
-            started,
-        })
+        Ok(Self { child, console, qmp, name, out: parts.out.to_owned(), _socket: scratch, started })
     }
 
     /// Waits for one text; `seconds` is what a free machine needs, and time enough is added.
@@ -169,10 +110,7 @@ impl Machine {
     }
 
     fn expect_any_quietly(&mut self, patterns: &[&str], seconds: u32) -> Result<Found> {
-        let compiled: Vec<Regex> = patterns
-            .iter()
-            .map(|p| Regex::new(p))
-            .collect::<Result<_, _>>()?;
+        let compiled: Vec<Regex> = patterns.iter().map(|p| Regex::new(p)).collect::<Result<_, _>>()?;
         let time = Duration::from_secs(u64::from(seconds * PATIENCE));
         let why = match self.console.wait(&compiled, time) {
             Ok(found) => return Ok(found),
@@ -183,18 +121,10 @@ impl Machine {
     }
 
     /// Waits for one of `good` and fails at once, with a screenshot, on one of `bad`.
-    pub(super) fn expect_unless(
-        &mut self,
-        good: &[&str],
-        bad: &[&str],
-        seconds: u32,
-    ) -> Result<Found> {
+    pub(super) fn expect_unless(&mut self, good: &[&str], bad: &[&str], seconds: u32) -> Result<Found> {
         let found = self.expect_any(&[good, bad].concat(), seconds)?;
         if found.which >= good.len() {
-            return Err(self.failure(&format!(
-                "waiting for {good:?}: the machine says {:?}",
-                found.text.trim()
-            )));
+            return Err(self.failure(&format!("waiting for {good:?}: the machine says {:?}", found.text.trim())));
         }
         Ok(found)
     }
@@ -205,17 +135,13 @@ impl Machine {
             Ok(path) => format!("screenshot: {}", path.display()),
             Err(error) => format!("no screenshot: {error:#}"),
         };
-        anyhow::anyhow!(
-            "{what}\n{shot}\nthe serial line ends with:\n{}",
-            self.console.tail()
-        )
+        anyhow::anyhow!("{what}\n{shot}\nthe serial line ends with:\n{}", self.console.tail())
     }
 
     /// Saves the screen as `NAME-LABEL.png`.
     pub(super) fn screenshot(&mut self, label: &str) -> Result<PathBuf> {
         let path = self.out.join(format!("{}-{label}.png", self.name));
-        self.qmp
-            .ask("screendump", json!({ "filename": path, "format": "png" }))?;
+        self.qmp.ask("screendump", json!({ "filename": path, "format": "png" }))?;
         Ok(path)
     }
 
@@ -250,10 +176,7 @@ impl Machine {
 
     /// Waits until the guest has switched itself off.
     pub(super) fn wait_for_power_off(&mut self, seconds: u32) -> Result<()> {
-        match self
-            .console
-            .wait(&[], Duration::from_secs(u64::from(seconds * PATIENCE)))
-        {
+        match self.console.wait(&[], Duration::from_secs(u64::from(seconds * PATIENCE))) {
             Err(Silence::Closed) => {
                 self.child.wait()?;
                 self.say("the machine is off");
@@ -266,11 +189,7 @@ impl Machine {
     /// Prints a line with the scenario's name and the seconds since the start.
     pub(super) fn say(&self, what: &str) {
         let line: String = what.replace('\n', " ").chars().take(100).collect();
-        println!(
-            "  [{} {:6.1} s] {line}",
-            self.name,
-            self.started.elapsed().as_secs_f32()
-        );
+        println!("  [{} {:6.1} s] {line}", self.name, self.started.elapsed().as_secs_f32());
     }
 }
 

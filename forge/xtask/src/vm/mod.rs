@@ -50,9 +50,7 @@ impl Args {
 /// Runs the scenarios and prints a table of what came out.
 pub fn run(args: &Args) -> Result<()> {
     if args.list {
-        SCENARIOS
-            .iter()
-            .for_each(|s| println!("{:16} {}", s.name, s.sentence));
+        SCENARIOS.iter().for_each(|s| println!("{:16} {}", s.name, s.sentence));
         return Ok(());
     }
     let chosen = chosen(&args.names)?;
@@ -66,27 +64,17 @@ pub fn run(args: &Args) -> Result<()> {
         let seconds = start.elapsed().as_secs_f32();
         match &result {
             Ok(()) => println!("{}: passed in {seconds:.1} s\n", scenario.name),
-            Err(error) => println!(
-                "{}: FAILED after {seconds:.1} s: {error:#}\n",
-                scenario.name
-            ),
+            Err(error) => println!("{}: FAILED after {seconds:.1} s: {error:#}\n", scenario.name),
         }
         rows.push((scenario, result.is_ok(), seconds));
     }
     for (scenario, passed, seconds) in &rows {
         let word = if *passed { "passed" } else { "FAILED" };
-        println!(
-            "{:16} {word} {seconds:7.1} s  {}",
-            scenario.name, scenario.sentence
-        );
+        println!("{:16} {word} {seconds:7.1} s  {}", scenario.name, scenario.sentence);
     }
     let failed = rows.iter().filter(|(_, passed, _)| !passed).count();
     println!("vm: {} passed, {failed} failed", rows.len() - failed);
-    ensure!(
-        failed == 0,
-        "VM scenarios failed; logs and screenshots are in {}/vm",
-        args.demo.display()
-    );
+    ensure!(failed == 0, "VM scenarios failed; logs and screenshots are in {}/vm", args.demo.display());
     Ok(())
 }
 
@@ -94,9 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
     for name in names {
         let known = SCENARIOS.iter().any(|s| s.name == name);
-        known
-            .then_some(())
-            .with_context(|| format!("no scenario is called {name:?}; see --list"))?;
+        known.then_some(()).with_context(|| format!("no scenario is called {name:?}; see --list"))?;
     }
     let wanted = |s: &&Scenario| names.is_empty() || names.iter().any(|n| n == s.name);
     Ok(SCENARIOS.iter().filter(wanted).collect())

@@ -6,10 +6,7 @@ use anyhow::Result;
 ///
 /// Works with the countdown and without it (MokTimeout = -1 goes straight to the menu).
 pub(super) fn enroll(machine: &mut Machine, code: &str) -> Result<()> {
-    let welcome = [
-        "Press any key to perform MOK management",
-        "Perform MOK management",
-    ];
+    let welcome = ["Press any key to perform MOK management", "Perform MOK management"];
     if machine.expect_unless(&welcome, &BOOT_FAILURES, 120)?.which == 0 {
         screen(machine, "1-countdown")?;
         machine.press("ret")?;
@@ -43,11 +40,7 @@ pub(super) fn enroll(machine: &mut Machine, code: &str) -> Result<()> {
     machine.type_keys(code)?;
     machine.press("ret")?;
 
-    machine.expect_unless(
-        &["Perform MOK management"],
-        &["Password doesn't match", "Failed to"],
-        30,
-    )?;
+    machine.expect_unless(&["Perform MOK management"], &["Password doesn't match", "Failed to"], 30)?;
     machine.expect("Reboot", 20)?;
     screen(machine, "8-reboot")?;
     machine.press("ret")?;

@@ -21,16 +21,12 @@ impl Qmp {
         let stream = loop {
             match UnixStream::connect(socket) {
                 Ok(stream) => break stream,
-                Err(_) if alive() && Instant::now() < end => {
-                    std::thread::sleep(Duration::from_millis(20))
-                }
+                Err(_) if alive() && Instant::now() < end => std::thread::sleep(Duration::from_millis(20)),
                 Err(error) => return Err(error).context("QEMU did not start"),
             }
         };
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut qmp = Self {
-            stream: BufReader::new(stream),
-        };
+        let mut qmp = Self { stream: BufReader::new(stream) };
         qmp.line()?;
         qmp.ask("qmp_capabilities", json!({}))?;
         Ok(qmp)
@@ -38,9 +34,7 @@ impl Qmp {
 
     fn line(&mut self) -> Result<Value> {
         let mut line = String::new();
-        self.stream
-            .read_line(&mut line)
-            .context("QEMU does not answer")?;
+        self.stream.read_line(&mut line).context("QEMU does not answer")?;
         serde_json::from_str(&line).with_context(|| format!("QEMU answered {line:?}"))
     }
 
@@ -61,14 +55,8 @@ impl Qmp {
 
     /// Presses keys together (QEMU's names, such as `shift` and `a`) for `hold`.
     pub(super) fn press(&mut self, keys: &[&str], hold: Duration) -> Result<()> {
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|k| json!({ "type": "qcode", "data": k }))
-            .collect();
-        self.ask(
-            "send-key",
-            json!({ "keys": keys, "hold-time": hold.as_millis() as u64 }),
-        )?;
+        let keys: Vec<_> = keys.iter().map(|k| json!({ "type": "qcode", "data": k })).collect();
+        self.ask("send-key", json!({ "keys": keys, "hold-time": hold.as_millis() as u64 }))?;
         std::thread::sleep(hold);
         Ok(())
     }
@@ -76,15 +64,10 @@ impl Qmp {
 
 /// The keys that give a character on a US keyboard, which is what firmware reads.
 pub(super) fn keys_of(character: char) -> Result<Vec<String>> {
-    let shifted = "!@#$%^&*()_+{}|:\"~<>?"
-        .chars()
-        .zip("1234567890-=[]\\;'`,./".chars());
+    let shifted = "!@#$%^&*()_+{}|:\"~<>?".chars().zip("1234567890-=[]\\;'`,./".chars());
     let (base, shift) = match shifted.into_iter().find(|(upper, _)| *upper == character) {
         Some((_, base)) => (base, true),
-        None => (
-            character.to_ascii_lowercase(),
-            character.is_ascii_uppercase(),
-        ),
+        None => (character.to_ascii_lowercase(), character.is_ascii_uppercase()),
     };
     let name = match base {
         'a'..='z' | '0'..='9' => base.to_string(),
@@ -102,11 +85,7 @@ pub(super) fn keys_of(character: char) -> Result<Vec<String>> {
         '/' => "slash".into(),
         other => bail!("{other:?} is not on a US keyboard"),
     };
-    Ok(if shift {
-        vec!["shift".into(), name]
-    } else {
-        vec![name]
-    })
+    Ok(if shift { vec!["shift".into(), name] } else { vec![name] })
 }
 
 #[cfg(test)]

@@ -33,26 +33,14 @@ pub(super) const SCENARIOS: [Scenario; 7] = [
         sentence: "with nothing enrolled shim refuses to go on, and says so",
         run: not_enrolled,
     },
-    Scenario {
-        name: "uki-tampered",
-        sentence: "a changed boot image is refused",
-        run: uki_tampered,
-    },
-    Scenario {
-        name: "grub-tampered",
-        sentence: "a changed GRUB is refused",
-        run: grub_tampered,
-    },
+    Scenario { name: "uki-tampered", sentence: "a changed boot image is refused", run: uki_tampered },
+    Scenario { name: "grub-tampered", sentence: "a changed GRUB is refused", run: grub_tampered },
     Scenario {
         name: "image-tampered",
         sentence: "a changed block of the system image is refused",
         run: image_tampered,
     },
-    Scenario {
-        name: "entry-lost",
-        sentence: "a lost boot entry is made again and the system boots",
-        run: entry_lost,
-    },
+    Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
 ];
 
 /// Text of a kernel that runs: it must not be seen where the chain has to stop before it.
@@ -71,9 +59,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Reads the demo's folder and prepares the disk.
     pub(super) fn new(folder: &Path) -> Result<Self> {
-        let folder = folder
-            .canonicalize()
-            .with_context(|| format!("{} is missing", folder.display()))?;
+        let folder = folder.canonicalize().with_context(|| format!("{} is missing", folder.display()))?;
         let demo = Demo::read(&folder)?;
         let out = folder.join("vm");
         std::fs::create_dir_all(&out)?;
@@ -105,23 +91,11 @@ impl Stage {
 
     /// Starts a machine on a disk; what the guest writes is thrown away.
     fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
-        Machine::start(&Parts {
-            name,
-            disk,
-            snapshot: true,
-            store,
-            out: &self.out,
-        })
+        Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out })
     }
 
     /// Boots a changed disk on the enrolled firmware and waits for the refusal.
-    fn refused(
-        &self,
-        name: &str,
-        change: fn(&Disk) -> Result<()>,
-        refusal: &[&str],
-        bad: &[&str],
-    ) -> Result<()> {
+    fn refused(&self, name: &str, change: fn(&Disk) -> Result<()>, refusal: &[&str], bad: &[&str]) -> Result<()> {
         let store = self.enrolled_store(name)?;
         let disk = Disk::copy(&self.talking, &self.out.join(format!("{name}.img")))?;
         change(&disk)?;
@@ -173,11 +147,7 @@ fn secure_boot_off(stage: &Stage) -> Result<()> {
 fn not_enrolled(stage: &Stage) -> Result<()> {
     let store = Store::microsoft(stage.store("not-enrolled"))?;
     let mut machine = stage.machine("not-enrolled", &stage.talking, &store)?;
-    machine.expect_unless(
-        &[r"Verification failed: .0x1A. Security Violation"],
-        &KERNEL,
-        120,
-    )?;
+    machine.expect_unless(&[r"Verification failed: .0x1A. Security Violation"], &KERNEL, 120)?;
     machine.settle();
     machine.screenshot("1-refused")?;
     // A person is not left at a dead end: shim offers MokManager.
@@ -189,41 +159,23 @@ fn not_enrolled(stage: &Stage) -> Result<()> {
 }
 
 fn uki_tampered(stage: &Stage) -> Result<()> {
-    stage.refused(
-        "uki-tampered",
-        Disk::flip_in_ukis,
-        &[r"bad shim (loader )?signature"],
-        &KERNEL,
-    )
+    stage.refused("uki-tampered", Disk::flip_in_ukis, &[r"bad shim (loader )?signature"], &KERNEL)
 }
 
 fn grub_tampered(stage: &Stage) -> Result<()> {
     let beyond = [&KERNEL[..], &["GNU GRUB", "bad shim"]].concat();
-    stage.refused(
-        "grub-tampered",
-        Disk::flip_in_grub,
-        &["Verification failed"],
-        &beyond,
-    )
+    stage.refused("grub-tampered", Disk::flip_in_grub, &["Verification failed"], &beyond)
 }
 
 fn image_tampered(stage: &Stage) -> Result<()> {
     let refusal = [r"verity: [^\n]*corrupt[^\n]*"];
-    stage.refused(
-        "image-tampered",
-        Disk::flip_in_system_image,
-        &refusal,
-        &[r"(?i)\S+ login: ", "bad shim"],
-    )
+    stage.refused("image-tampered", Disk::flip_in_system_image, &refusal, &[r"(?i)\S+ login: ", "bad shim"])
 }
 
 fn entry_lost(stage: &Stage) -> Result<()> {
     let demo = &stage.demo;
     let store = stage.enrolled_store("entry-lost")?;
-    ensure!(
-        store.has_shim_entry()?,
-        "there was no boot entry that could be lost"
-    );
+    ensure!(store.has_shim_entry()?, "there was no boot entry that could be lost");
     store.drop_boot_entries()?;
     ensure!(!store.has_shim_entry()?, "the boot entry is still there");
     let mut machine = stage.machine("entry-lost", &stage.talking, &store)?;
@@ -233,9 +185,6 @@ fn entry_lost(stage: &Stage) -> Result<()> {
     checks::secure_boot(&mut guest, true)?;
     guest.power_off()?;
     drop(machine);
-    ensure!(
-        store.has_shim_entry()?,
-        "the system booted, but its boot entry was not made again"
-    );
+    ensure!(store.has_shim_entry()?, "the system booted, but its boot entry was not made again");
     Ok(())
 }

@@ -14,10 +14,7 @@ impl Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("forge-vm-{}-{number}", std::process::id()));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&dir)
-            .with_context(|| dir.display().to_string())?;
+        DirBuilder::new().mode(0o700).create(&dir).with_context(|| dir.display().to_string())?;
         Ok(Self(dir))
     }
 

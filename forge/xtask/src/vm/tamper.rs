@@ -27,30 +27,16 @@ pub(super) struct Disk {
 impl Disk {
     /// Copies an image; holes stay holes.
     pub(super) fn copy(from: &Path, to: &Path) -> Result<Self> {
-        run(
-            "/usr/bin/cp",
-            &[
-                "--sparse=always".as_ref(),
-                "--reflink=auto".as_ref(),
-                from.as_os_str(),
-                to.as_os_str(),
-            ],
-        )?;
-        let table: Value =
-            serde_json::from_slice(&run("/usr/sbin/sfdisk", &["-J".as_ref(), to.as_os_str()])?)?;
+        run("/usr/bin/cp", &["--sparse=always".as_ref(), "--reflink=auto".as_ref(), from.as_os_str(), to.as_os_str()])?;
+        let table: Value = serde_json::from_slice(&run("/usr/sbin/sfdisk", &["-J".as_ref(), to.as_os_str()])?)?;
         let table = &table["partitiontable"];
         let sector = table["sectorsize"].as_u64().unwrap_or(512);
-        let entries = table["partitions"]
-            .as_array()
-            .context("sfdisk listed no partitions")?;
+        let entries = table["partitions"].as_array().context("sfdisk listed no partitions")?;
         let partitions = entries.iter().filter_map(|p| {
             let start = p["start"].as_u64()? * sector;
             Some((p["type"].as_str()?.to_uppercase(), start))
         });
-        Ok(Self {
-            path: to.to_owned(),
-            partitions: partitions.collect(),
-        })
+        Ok(Self { path: to.to_owned(), partitions: partitions.collect() })
     }
 
     /// The image.
@@ -61,9 +47,7 @@ impl Disk {
     /// First byte of the first partition of a type; slot A comes before slot B.
     fn start_of(&self, kind: &str) -> Result<u64> {
         let found = self.partitions.iter().find(|(k, _)| k == kind);
-        Ok(found
-            .with_context(|| format!("{} has no partition of type {kind}", self.path.display()))?
-            .1)
+        Ok(found.with_context(|| format!("{} has no partition of type {kind}", self.path.display()))?.1)
     }
 
     /// Flips one bit of the superblock block of system image A (EROFS and ext4 keep it 1,024 bytes in).
@@ -90,13 +74,8 @@ impl Disk {
     /// Paths on the ESP (`EFI/…`), in lower case, that `want` accepts, in the spelling they have there.
     fn esp_files(&self, want: impl Fn(&str) -> bool) -> Result<Vec<String>> {
         let list = String::from_utf8(self.mtools("mdir", &["-b", "-/"], &["::/".into()])?)?;
-        let files = list
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("::/"));
-        Ok(files
-            .filter(|f| want(&f.to_lowercase()))
-            .map(str::to_owned)
-            .collect())
+        let files = list.lines().filter_map(|line| line.trim().strip_prefix("::/"));
+        Ok(files.filter(|f| want(&f.to_lowercase())).map(str::to_owned).collect())
     }
 
     /// All boot images (UKIs) on the ESP.
@@ -112,9 +91,7 @@ impl Disk {
         self.mtools("mcopy", &["-n"], &[inside.clone(), outside.clone().into()])?;
         let mut bytes = std::fs::read(&outside)?;
         let middle = bytes.len() / 2;
-        *bytes
-            .get_mut(middle)
-            .with_context(|| format!("{file} is empty"))? ^= 1;
+        *bytes.get_mut(middle).with_context(|| format!("{file} is empty"))? ^= 1;
         std::fs::write(&outside, bytes)?;
         self.mtools("mcopy", &["-o"], &[outside.into(), inside])?;
         Ok(())
@@ -141,56 +118,25 @@ impl Disk {
     /// The key is read out of the state partition. Only a test can do that, on an unencrypted file.
     pub(super) fn add_console(&self, certificate: &Path) -> Result<()> {
         let scratch = Scratch::new()?;
-        let [key, pem, plain, signed] =
-            ["key", "pem", "plain.efi", "signed.efi"].map(|n| scratch.path(n));
+        let [key, pem, plain, signed] = ["key", "pem", "plain.efi", "signed.efi"].map(|n| scratch.path(n));
         let image = format!("{}?offset={}", self.path.display(), self.start_of(STATE)?);
         let dump = format!("dump {BOOT_KEY} {}", key.display());
         run("/usr/sbin/debugfs", &["-R", &dump, &image])?;
         if std::fs::metadata(&key).map_or(0, |m| m.len()) == 0 {
-            bail!(
-                "the state partition of {} holds no {BOOT_KEY}",
-                self.path.display()
-            );
+            bail!("the state partition of {} holds no {BOOT_KEY}", self.path.display());
         }
-        let words = |list: &[&dyn AsRef<std::ffi::OsStr>]| {
-            list.iter().map(OsString::from).collect::<Vec<_>>()
-        };
-        run(
-            "/usr/bin/openssl",
-            &words(&[&"x509", &"-in", &certificate, &"-out", &pem]),
-        )?;
+        let words = |list: &[&dyn AsRef<std::ffi::OsStr>]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        run("/usr/bin/openssl", &words(&[&"x509", &"-in", &certificate, &"-out", &pem]))?;
         run(
             "/usr/bin/ukify",
-            &words(&[
-                &"build",
-                &"--stub",
-                &ADDON_STUB,
-                &"--cmdline",
-                &ADDON_CMDLINE,
-                &"--output",
-                &plain,
-            ]),
+            &words(&[&"build", &"--stub", &ADDON_STUB, &"--cmdline", &ADDON_CMDLINE, &"--output", &plain]),
         )?;
-        run(
-            "/usr/bin/sbsign",
-            &words(&[
-                &"--key",
-                &key,
-                &"--cert",
-                &pem,
-                &"--output",
-                &signed,
-                &plain,
-            ]),
-        )?;
+        run("/usr/bin/sbsign", &words(&[&"--key", &key, &"--cert", &pem, &"--output", &signed, &plain]))?;
         let ukis = self.ukis()?;
         ensure!(!ukis.is_empty(), "the ESP holds no boot image in EFI/Linux");
         for uki in ukis {
             let folder = format!("::/{uki}.extra.d");
-            if self
-                .esp_files(|f| f.starts_with(&format!("{}.extra.d/", uki.to_lowercase())))?
-                .is_empty()
-            {
+            if self.esp_files(|f| f.starts_with(&format!("{}.extra.d/", uki.to_lowercase())))?.is_empty() {
                 self.mtools("mmd", &[], &[folder.clone().into()])?;
             }
             let addon = format!("{folder}/console.addon.efi");

@@ -13,22 +13,13 @@ const SECONDS: &str = "600";
 pub(super) fn run<S: AsRef<OsStr>>(program: &str, args: &[S]) -> Result<Vec<u8>> {
     let mut command = Command::new("/usr/bin/timeout");
     command
-        .args([
-            "--kill-after=5",
-            SECONDS,
-            "/usr/bin/setpriv",
-            "--pdeathsig",
-            "KILL",
-            program,
-        ])
+        .args(["--kill-after=5", SECONDS, "/usr/bin/setpriv", "--pdeathsig", "KILL", program])
         .args(args)
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C.UTF-8")
         .env("MTOOLS_SKIP_CHECK", "1")
         .stdin(Stdio::null());
-    let output = command
-        .output()
-        .with_context(|| format!("{program} can not be started"))?;
+    let output = command.output().with_context(|| format!("{program} can not be started"))?;
     if !output.status.success() {
         let words: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy()).collect();
         bail!(
