@@ -72,7 +72,7 @@ const RECIPE: (&[(&str, &str)], &[&str], [&str; 3]) =
 
 /// What the kernel is always told; the installer adds the root hash and the mounts.
 const COMMAND_LINE: &str = "root=/dev/mapper/root rootfstype=erofs ro rd.shell=0 \
-    rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
+    rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor";
 
 /// Makes the demo system, unless it is in the cache, and returns its directory.
 pub fn make() -> Result<PathBuf> {
