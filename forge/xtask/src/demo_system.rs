@@ -62,12 +62,16 @@ const GRUB_MODULES: &[&str] = &[
     "blsuki",
 ];
 
+/// What GRUB does first: it lets the menu see where GRUB was started from, then shows the menu.
+/// Debian's GRUB calls that place `fw_path`, others `cmdpath`.
+const GRUB_START: &str = "export fw_path\nexport cmdpath\nnormal (memdisk)/grub.cfg\n";
+
 /// Everything of the recipe that lies in this file.
-const RECIPE: (&[(&str, &str)], &[&str], &str, &str) = (SIGNED, GRUB_MODULES, EPOCH, COMMAND_LINE);
+const RECIPE: (&[(&str, &str)], &[&str], [&str; 3]) = (SIGNED, GRUB_MODULES, [GRUB_START, EPOCH, COMMAND_LINE]);
 
 /// What the kernel is always told; the installer adds the root hash and the mounts.
 const COMMAND_LINE: &str = "rd.shell=0 \
-    rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
+    rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor";
 
 /// Makes the demo system, unless it is in the cache, and returns its directory.
 pub fn make() -> Result<PathBuf> {
@@ -176,7 +180,7 @@ fn grub(data: &Path, out: &Path) -> Result<()> {
     fs::create_dir(&work)?;
     let sbat = fs::read_to_string(data.join("sbat.csv"))?.replace("@VERSION@", &version);
     fs::write(work.join("sbat.csv"), sbat)?;
-    fs::write(work.join("early.cfg"), "configfile (memdisk)/grub.cfg\n")?;
+    fs::write(work.join("early.cfg"), GRUB_START)?;
     let time = format!("--mtime=@{EPOCH}");
     command::run(
         Command::new("/usr/bin/tar")

@@ -50,7 +50,7 @@ impl Demo {
             user: credential("/user/name")?,
             password: credential("/user/password")?,
             mok_code: credential("/mok/code")?,
-            service_secret: service(&credentials).context("the credentials have nothing for forge-demo")?,
+            service_secret: credential("/services/forge-demo.token")?,
             root_hash: find(&receipt, "root_hash").context("the receipt has no root_hash")?,
             hostname: answer("hostname")?,
             locale: answer("locale")?,
@@ -95,38 +95,10 @@ fn find(value: &Value, name: &str) -> Option<String> {
     }
 }
 
-/// The secret of `forge-demo`: `{"forge-demo": "…"}`, or an object that names it beside its secret.
-fn service(value: &Value) -> Option<String> {
-    const SECRET: [&str; 4] = ["secret", "value", "password", "credential"];
-    let is_ours = |text: &str| text.trim_end_matches(".service") == "forge-demo";
-    let secret_of = |v: &Value| SECRET.iter().find_map(|s| find(v, s));
-    match value {
-        Value::Object(fields) => {
-            let by_key = fields.iter().find(|(key, _)| is_ours(key));
-            let by_key = by_key.and_then(|(_, v)| v.as_str().map(str::to_owned).or_else(|| secret_of(v)));
-            let named = fields.values().any(|v| v.as_str().is_some_and(is_ours));
-            let by_name = if named { secret_of(value) } else { None };
-            by_key.or(by_name).or_else(|| fields.values().find_map(service))
-        }
-        Value::Array(items) => items.iter().find_map(service),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{find, service};
+    use super::find;
     use serde_json::json;
-
-    #[test]
-    fn the_secret_of_a_service_is_found_by_key_and_by_name() {
-        let by_key = json!({ "user": { "name": "a" }, "services": { "other": "no", "forge-demo": "yes" } });
-        let by_name =
-            json!({ "services": [{ "name": "x", "value": "no" }, { "unit": "forge-demo.service", "value": "yes" }] });
-        assert_eq!(service(&by_key).as_deref(), Some("yes"));
-        assert_eq!(service(&by_name).as_deref(), Some("yes"));
-        assert_eq!(service(&json!({ "user": { "password": "no" } })), None);
-    }
 
     #[test]
     fn a_field_is_found_however_deep_it_lies() {
