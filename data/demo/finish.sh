@@ -33,7 +33,7 @@ rm -rf /boot/*
 # of the kernel's, only the record goes.
 wait "$locales"
 mv /usr/lib/locale/locale-archive /forge-build/
-dpkg --purge --force-depends --force-remove-essential $(cat /forge-build/build-only) \
+dpkg --purge --force-depends $(cat /forge-build/build-only) \
     "linux-image-$kernel" linux-image-cloud-amd64 libc-l10n dracut-core dracut-install 3cpio >/dev/null 2>&1 || true
 mv /forge-build/locale-archive /usr/lib/locale/
 [ -e "/usr/lib/modules/$kernel/kernel" ] && [ ! -e /usr/bin/dracut ]
@@ -42,17 +42,22 @@ mv /forge-build/locale-archive /usr/lib/locale/
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.service
 systemctl --root=/ preset-all >/dev/null 2>&1
 for unit in systemd-firstboot.service systemd-journal-catalog-update.service systemd-networkd.service \
-    systemd-networkd.socket; do
+    systemd-networkd.socket systemd-sysinstall.socket systemd-binfmt.service \
+    proc-sys-fs-binfmt_misc.automount sys-kernel-debug.mount sys-kernel-tracing.mount; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
+ln -sf /usr/lib/systemd/system/multi-user.target /etc/systemd/system/default.target
 
-# AppArmor: Debian ships profiles for a hundred programs that are not here.
+# AppArmor: Debian ships profiles for a hundred programs that are not here, and one that only
+# complains.
 for profile in /etc/apparmor.d/*; do
     [ ! -f "$profile" ] || case ${profile##*/} in
     forge-demo | unix-chkpwd) ;;
     *) rm "$profile" ;;
     esac
 done
+sed -i 's/flags=(complain,/flags=(/' /etc/apparmor.d/unix-chkpwd
+! grep -rq 'flags=(.*complain' /etc/apparmor.d
 
 # Accounts: root is locked, nobody else can log in.
 usermod --password '!*' root
@@ -70,7 +75,8 @@ rm -rf /etc/fstab /etc/hostname /etc/resolv.conf /etc/locale.conf /etc/vconsole.
 find /usr/lib/python3* -name __pycache__ -prune -exec rm -rf {} +
 python3 -m compileall -q -j 2 --invalidation-mode unchecked-hash /usr/lib/python3*
 rm -rf /var/* /tmp/* /run/*
-mkdir -p /efi /home
+# systemd mounts the EFI system partition at /boot, on demand, unless it is told to use /efi.
+mkdir -p /boot /efi /home
 : > /etc/.updated
 echo uninitialized > /etc/machine-id
 chmod 0444 /etc/machine-id

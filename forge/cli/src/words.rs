@@ -1,14 +1,7 @@
 //! Plans, issues and stages in sentences.
 
 use forge_engine::{install::InstallError, prepare::PrepareError};
-use forge_model::{
-    Issue, Plan, Stage,
-    inventory::Content,
-    layout::Role,
-    names::NameFault,
-    plan::PasswordKind,
-    size,
-};
+use forge_model::{Issue, Plan, Stage, inventory::Content, layout::Role, names::NameFault, plan::PasswordKind, size};
 
 /// A stage as the thing that failed.
 pub fn stage(stage: Stage) -> &'static str {

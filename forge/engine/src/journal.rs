@@ -50,7 +50,6 @@ impl Journal {
 
     /// Whether the image of this run is the one that a new run wants, at the same places.
     pub fn is_for(&self, other: &Self) -> bool {
-        (self.root_hash, self.data_offset, self.tree_offset)
-            == (other.root_hash, other.data_offset, other.tree_offset)
+        (self.root_hash, self.data_offset, self.tree_offset) == (other.root_hash, other.data_offset, other.tree_offset)
     }
 }

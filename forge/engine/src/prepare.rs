@@ -126,8 +126,7 @@ pub fn prepare<'a>(
     let code = Code::generate(&Alphabet::common())?;
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
-    let command_line =
-        uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
+    let command_line = uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
     let secrets = Secrets {
         password_hash: &hash,
         services: &services,
@@ -149,11 +148,7 @@ pub fn prepare<'a>(
         keys: [key("boot", host, &boot_pair)?, key("module", host, &module_pair)?],
         boot_pair,
         command_line,
-        credentials: Credentials {
-            user_password,
-            enrollment_code: Secret::new(code.typed().to_string()),
-            services,
-        },
+        credentials: Credentials { user_password, enrollment_code: Secret::new(code.typed().to_string()), services },
         request,
         certificate,
     })

@@ -1,6 +1,10 @@
 //! Looks at a plain file that stands for a disk, and says what is on it.
 
-use crate::{gpt, journal::Journal, target::{Target, TargetError}};
+use crate::{
+    gpt,
+    journal::Journal,
+    target::{Target, TargetError},
+};
 use forge_model::inventory::{Content, Disk, DiskKind, Inventory};
 
 /// The inventory of one plain file.
@@ -14,13 +18,7 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
         },
         known => known,
     };
-    let disk = Disk {
-        identity: target.identity()?,
-        model: None,
-        kind: DiskKind::File,
-        size,
-        sector_size: 512,
-        content,
-    };
+    let disk =
+        Disk { identity: target.identity()?, model: None, kind: DiskKind::File, size, sector_size: 512, content };
     Ok(Inventory { disks: vec![disk] })
 }

@@ -160,10 +160,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs the tool while `feed` writes its standard input.
-    pub fn run_with(
-        self,
-        feed: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
-    ) -> Result<Vec<u8>, ToolError> {
+    pub fn run_with(self, feed: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send) -> Result<Vec<u8>, ToolError> {
         let tool = self.tool.display().to_string();
         let start = |source| ToolError::Start { tool: tool.clone(), source };
         if !self.tool.is_file() {

@@ -1,12 +1,7 @@
 //! The unified kernel image: kernel, initrd and the command line that names this disk, in one file to be signed.
 
 use crate::tool::{Run, ToolError, Tools};
-use forge_model::{
-    Plan,
-    layout::Role,
-    payload::Boot,
-    receipt::WrittenPartition,
-};
+use forge_model::{Plan, layout::Role, payload::Boot, receipt::WrittenPartition};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     fs::File,

@@ -90,9 +90,10 @@ pub fn verify(
         findings.push(Finding { check, fault: result.err() });
     };
     let certificate = read(CERTIFICATE_FILE).map_err(Into::into).and_then(|der| certificate(&der, &receipt));
-    let signed = certificate.as_ref().map_err(|e| e.to_string().into()).and_then(|certificate| {
-        check_signature(certificate, &json, &read(RECEIPT_SIGNATURE_FILE)?)
-    });
+    let signed = certificate
+        .as_ref()
+        .map_err(|e| e.to_string().into())
+        .and_then(|certificate| check_signature(certificate, &json, &read(RECEIPT_SIGNATURE_FILE)?));
     found(Check::ReceiptSignature, signed);
     if let Some(bytes) = handed_over {
         found(Check::SameReceipt, if bytes == json { Ok(()) } else { Err("the two differ".into()) });
@@ -159,11 +160,7 @@ fn check_partition(table: &Table, wanted: &WrittenPartition) -> Checked {
     }
 }
 
-fn root_hash(
-    disk: &File,
-    receipt: &Receipt,
-    watch: &dyn Watch,
-) -> Result<Outcome<()>, Box<dyn Error + Send + Sync>> {
+fn root_hash(disk: &File, receipt: &Receipt, watch: &dyn Watch) -> Result<Outcome<()>, Box<dyn Error + Send + Sync>> {
     let offset = |role| receipt.partitions.iter().find(|p| p.role == role).map(|p| p.offset).ok_or("no slot A");
     let place = Place { data: offset(Role::RootA)?, tree: offset(Role::VerityA)? };
     let mut superblock = [0; Parameters::SUPERBLOCK];

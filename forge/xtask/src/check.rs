@@ -1,7 +1,11 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, layers, licences, paths, workbench};
+use crate::{command, demo, layers, licences, paths, vm, workbench};
 use anyhow::Result;
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The cargo that started this program.
 pub fn cargo() -> Command {
@@ -16,15 +20,7 @@ pub fn check() -> Result<()> {
     licences::check()?;
     advisories()?;
     command::run(
-        cargo()
-            .args([
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--locked",
-                "--quiet",
-            ])
-            .args(["--", "-D", "warnings"]),
+        cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]).args(["--", "-D", "warnings"]),
     )?;
     eprintln!("check: formatting, layers, licences and lints are in order");
     Ok(())
@@ -35,14 +31,9 @@ pub fn test(with_machines: bool) -> Result<()> {
     check()?;
     command::run(cargo().args(["test", "--workspace", "--locked"]))?;
     if with_machines {
-        machine_scenarios()?;
+        demo::install(Path::new(demo::ANSWERS))?;
+        vm::run(&vm::Args::all())?;
     }
-    Ok(())
-}
-
-/// The scenarios that only a virtual machine can show.
-fn machine_scenarios() -> Result<()> {
-    eprintln!("VM scenarios: none is wired into this command yet");
     Ok(())
 }
 
@@ -51,8 +42,7 @@ fn advisories() -> Result<()> {
     let home = env::var_os("CARGO_HOME").map_or(paths::home()?.join(".cargo"), PathBuf::from);
     let database = home.join("advisory-dbs");
     let search = env::var_os("PATH").unwrap_or_default();
-    let installed =
-        env::split_paths(&search).any(|directory| directory.join("cargo-deny").exists());
+    let installed = env::split_paths(&search).any(|directory| directory.join("cargo-deny").exists());
     if !installed {
         eprintln!("advisories: skipped, cargo-deny is not installed");
     } else if !database.exists() {

@@ -62,34 +62,29 @@ const GRUB_MODULES: &[&str] = &[
     "blsuki",
 ];
 
+/// What GRUB does first: it lets the menu see where GRUB was started from, then shows the menu.
+/// Debian's GRUB calls that place `fw_path`, others `cmdpath`.
+const GRUB_START: &str = "export fw_path\nexport cmdpath\nnormal (memdisk)/grub.cfg\n";
+
 /// Everything of the recipe that lies in this file.
-const RECIPE: (&[(&str, &str)], &[&str], &str, &str) = (SIGNED, GRUB_MODULES, EPOCH, COMMAND_LINE);
+const RECIPE: (&[(&str, &str)], &[&str], [&str; 3]) = (SIGNED, GRUB_MODULES, [GRUB_START, EPOCH, COMMAND_LINE]);
 
 /// What the kernel is always told; the installer adds the root hash and the mounts.
 const COMMAND_LINE: &str = "rd.shell=0 \
-    rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor,bpf";
+    rd.emergency=poweroff panic=-1 lsm=landlock,lockdown,yama,integrity,apparmor";
 
 /// Makes the demo system, unless it is in the cache, and returns its directory.
 pub fn make() -> Result<PathBuf> {
     workbench::enter()?;
     let data = paths::repository()?.join("data/demo");
-    let recipe = (
-        RECIPE,
-        workbench::SUITE,
-        workbench::EXCLUDED,
-        contents(&data)?,
-    );
+    let recipe = (RECIPE, workbench::SUITE, workbench::EXCLUDED, contents(&data)?);
     let place = paths::cache()?.join(format!("demo-system-{}", paths::fingerprint(&recipe)));
     paths::once(&place, |partial| {
-        eprintln!(
-            "Making the demo system from Debian packages, once, at {}",
-            place.display()
-        );
+        eprintln!("Making the demo system from Debian packages, once, at {}", place.display());
         fs::create_dir(partial)?;
         tree(&data, partial)?;
         for (source, name) in SIGNED {
-            fs::copy(source, partial.join(name))
-                .with_context(|| format!("cannot copy {source}"))?;
+            fs::copy(source, partial.join(name)).with_context(|| format!("cannot copy {source}"))?;
         }
         grub(&data, partial)?;
         describe(partial)
@@ -102,9 +97,7 @@ fn contents(directory: &Path) -> Result<Vec<(PathBuf, bool, Vec<u8>)>> {
     let mut found = Vec::new();
     let mut left = vec![directory.to_owned()];
     while let Some(next) = left.pop() {
-        for entry in
-            fs::read_dir(&next).with_context(|| format!("cannot list {}", next.display()))?
-        {
+        for entry in fs::read_dir(&next).with_context(|| format!("cannot list {}", next.display()))? {
             let path = entry?.path();
             if path.is_dir() {
                 left.push(path);
@@ -121,16 +114,11 @@ fn contents(directory: &Path) -> Result<Vec<(PathBuf, bool, Vec<u8>)>> {
 
 /// The words of `data/demo/packages`: all packages, and those needed only while building.
 fn packages(list: &str) -> (Vec<&str>, Vec<&str>) {
-    let lines = || {
-        list.lines()
-            .filter(|line| !line.starts_with('#'))
-            .filter_map(|line| line.split_once(char::is_whitespace))
-    };
+    let lines =
+        || list.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(char::is_whitespace));
     let all = lines().map(|(name, _)| name).collect();
-    let build_only = lines()
-        .filter(|(_, reason)| reason.trim_start().starts_with("build-only"))
-        .map(|(name, _)| name)
-        .collect();
+    let build_only =
+        lines().filter(|(_, reason)| reason.trim_start().starts_with("build-only")).map(|(name, _)| name).collect();
     (all, build_only)
 }
 
@@ -160,8 +148,7 @@ fn tree(data: &Path, out: &Path) -> Result<()> {
     command::run(&mut command)?;
     let build = root.join("forge-build");
     for name in ["vmlinuz", "initrd.img", "kernel-release"] {
-        fs::rename(build.join(name), out.join(name))
-            .with_context(|| format!("no {name} was made"))?;
+        fs::rename(build.join(name), out.join(name)).with_context(|| format!("no {name} was made"))?;
     }
     fs::remove_dir_all(build)?;
     for name in ["etc/resolv.conf", "etc/hostname"] {
@@ -187,27 +174,17 @@ fn tree(data: &Path, out: &Path) -> Result<()> {
 
 /// Puts GRUB together, unsigned: its configuration inside, SBAT as shim demands.
 fn grub(data: &Path, out: &Path) -> Result<()> {
-    let version = command::output(Command::new("/usr/bin/dpkg-query").args([
-        "-W",
-        "-f",
-        "${Version}",
-        "grub-efi-amd64-bin",
-    ]))?;
+    let version =
+        command::output(Command::new("/usr/bin/dpkg-query").args(["-W", "-f", "${Version}", "grub-efi-amd64-bin"]))?;
     let work = out.join("grub");
     fs::create_dir(&work)?;
     let sbat = fs::read_to_string(data.join("sbat.csv"))?.replace("@VERSION@", &version);
     fs::write(work.join("sbat.csv"), sbat)?;
-    fs::write(work.join("early.cfg"), "configfile (memdisk)/grub.cfg\n")?;
+    fs::write(work.join("early.cfg"), GRUB_START)?;
     let time = format!("--mtime=@{EPOCH}");
     command::run(
         Command::new("/usr/bin/tar")
-            .args([
-                "--format=ustar",
-                "--owner=0",
-                "--group=0",
-                "--mode=0644",
-                &time,
-            ])
+            .args(["--format=ustar", "--owner=0", "--group=0", "--mode=0644", &time])
             .arg("-cf")
             .arg(work.join("memdisk.tar"))
             .arg("-C")

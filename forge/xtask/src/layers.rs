@@ -19,51 +19,22 @@ const TERMINAL: &[&str] = &["clap", "indicatif", "console"];
 const TRANSLATION: &[&str] = &["gettext-rs", "gettext-sys"];
 const WINDOW: &[&str] = &["gtk4", "libadwaita", "relm4", "glib"];
 /// Forge opens no network socket at all.
-const NETWORK: &[&str] = &[
-    "reqwest",
-    "hyper",
-    "ureq",
-    "curl",
-    "curl-sys",
-    "rustls",
-    "native-tls",
-];
+const NETWORK: &[&str] = &["reqwest", "hyper", "ureq", "curl", "curl-sys", "rustls", "native-tls"];
 
 const WALLS: &[Wall] = &[
     Wall {
         package: "forge-model",
         below: &[],
-        without: &[
-            ASYNC,
-            BUS,
-            SYSTEM,
-            CRYPTO,
-            TERMINAL,
-            TRANSLATION,
-            WINDOW,
-            NETWORK,
-        ],
+        without: &[ASYNC, BUS, SYSTEM, CRYPTO, TERMINAL, TRANSLATION, WINDOW, NETWORK],
     },
-    Wall {
-        package: "forge-engine",
-        below: &["forge-model"],
-        without: &[BUS, TERMINAL, TRANSLATION, WINDOW, NETWORK],
-    },
-    Wall {
-        package: "forge-dbus",
-        below: &["forge-model"],
-        without: &[CRYPTO, TERMINAL, TRANSLATION, WINDOW, NETWORK],
-    },
+    Wall { package: "forge-engine", below: &["forge-model"], without: &[BUS, TERMINAL, TRANSLATION, WINDOW, NETWORK] },
+    Wall { package: "forge-dbus", below: &["forge-model"], without: &[CRYPTO, TERMINAL, TRANSLATION, WINDOW, NETWORK] },
     Wall {
         package: "forge-helper",
         below: &["forge-dbus", "forge-engine", "forge-model"],
         without: &[TRANSLATION, WINDOW, NETWORK],
     },
-    Wall {
-        package: "forge-gui",
-        below: &["forge-dbus", "forge-model"],
-        without: &[CRYPTO, NETWORK],
-    },
+    Wall { package: "forge-gui", below: &["forge-dbus", "forge-model"], without: &[CRYPTO, NETWORK] },
     Wall {
         package: "forge-cli",
         // The engine, deliberately: an install into a plain file needs no root and no daemon.
@@ -78,14 +49,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         package: "forge-tests",
-        below: &[
-            "forge-cli",
-            "forge-dbus",
-            "forge-engine",
-            "forge-helper",
-            "forge-gui",
-            "forge-model",
-        ],
+        below: &["forge-cli", "forge-dbus", "forge-engine", "forge-helper", "forge-gui", "forge-model"],
         without: &[NETWORK],
     },
 ];
@@ -94,10 +58,7 @@ const WALLS: &[Wall] = &[
 pub fn check() -> Result<()> {
     let breaches = breaches(&Metadata::read()?);
     if !breaches.is_empty() {
-        bail!(
-            "the layers of the project are broken:\n  {}",
-            breaches.join("\n  ")
-        );
+        bail!("the layers of the project are broken:\n  {}", breaches.join("\n  "));
     }
     eprintln!("layers: every package keeps out what it has to");
     Ok(())
@@ -107,15 +68,10 @@ fn breaches(metadata: &Metadata) -> Vec<String> {
     let mut found = Vec::new();
     for member in metadata.members() {
         let Some(wall) = WALLS.iter().find(|wall| wall.package == member.name) else {
-            found.push(format!(
-                "{} has no wall: say in layers.rs what it keeps out",
-                member.name
-            ));
+            found.push(format!("{} has no wall: say in layers.rs what it keeps out", member.name));
             continue;
         };
-        let ours = metadata
-            .direct(&member.id)
-            .filter_map(|id| metadata.members().find(|package| package.id == id));
+        let ours = metadata.direct(&member.id).filter_map(|id| metadata.members().find(|package| package.id == id));
         for used in ours.filter(|used| !wall.below.contains(&used.name.as_str())) {
             found.push(format!("{} must not use {}", member.name, used.name));
         }
@@ -123,15 +79,8 @@ fn breaches(metadata: &Metadata) -> Vec<String> {
             let (Some(used), Some(user)) = (metadata.package(id), metadata.package(user)) else {
                 continue;
             };
-            if wall
-                .without
-                .iter()
-                .any(|names| names.contains(&used.name.as_str()))
-            {
-                found.push(format!(
-                    "{} must do without {}: it comes in through {}",
-                    member.name, used.name, user.name
-                ));
+            if wall.without.iter().any(|names| names.contains(&used.name.as_str())) {
+                found.push(format!("{} must do without {}: it comes in through {}", member.name, used.name, user.name));
             }
         }
     }
@@ -166,44 +115,26 @@ mod tests {
 
     #[test]
     fn a_forbidden_package_is_named_with_the_way_it_came_in() {
-        let arrows = [
-            ("forge-model", "innocent", None),
-            ("innocent", "tokio", None),
-        ];
+        let arrows = [("forge-model", "innocent", None), ("innocent", "tokio", None)];
         let metadata = workspace(&["forge-model", "innocent", "tokio"], &arrows);
-        assert_eq!(
-            breaches(&metadata),
-            ["forge-model must do without tokio: it comes in through innocent"]
-        );
+        assert_eq!(breaches(&metadata), ["forge-model must do without tokio: it comes in through innocent"]);
     }
 
     #[test]
     fn an_arrow_upward_is_named() {
-        let metadata = workspace(
-            &["forge-model", "forge-engine"],
-            &[("forge-model", "forge-engine", None)],
-        );
-        assert_eq!(
-            breaches(&metadata),
-            ["forge-model must not use forge-engine"]
-        );
+        let metadata = workspace(&["forge-model", "forge-engine"], &[("forge-model", "forge-engine", None)]);
+        assert_eq!(breaches(&metadata), ["forge-model must not use forge-engine"]);
     }
 
     #[test]
     fn what_only_tests_use_is_not_a_breach() {
-        let metadata = workspace(
-            &["forge-model", "tokio"],
-            &[("forge-model", "tokio", Some("dev"))],
-        );
+        let metadata = workspace(&["forge-model", "tokio"], &[("forge-model", "tokio", Some("dev"))]);
         assert!(breaches(&metadata).is_empty());
     }
 
     #[test]
     fn a_new_package_without_a_wall_is_named() {
         let metadata = workspace(&["forge-utils"], &[]);
-        assert_eq!(
-            breaches(&metadata),
-            ["forge-utils has no wall: say in layers.rs what it keeps out"]
-        );
+        assert_eq!(breaches(&metadata), ["forge-utils has no wall: say in layers.rs what it keeps out"]);
     }
 }

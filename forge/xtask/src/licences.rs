@@ -30,23 +30,16 @@ pub fn check() -> Result<()> {
         })
         .collect();
     if !refused.is_empty() {
-        bail!(
-            "licences that deny.toml does not allow beside GPL-3.0-or-later:\n  {}",
-            refused.join("\n  ")
-        );
+        bail!("licences that deny.toml does not allow beside GPL-3.0-or-later:\n  {}", refused.join("\n  "));
     }
-    eprintln!(
-        "licences: {} packages, all compatible",
-        metadata.packages.len()
-    );
+    eprintln!("licences: {} packages, all compatible", metadata.packages.len());
     Ok(())
 }
 
 fn allowed(text: &str) -> Result<Vec<Licensee>> {
     let deny: Deny = toml::from_str(text).context("cannot understand deny.toml")?;
-    let parse = |name: &String| {
-        Licensee::parse(name).with_context(|| format!("deny.toml: no such SPDX licence: {name}"))
-    };
+    let parse =
+        |name: &String| Licensee::parse(name).with_context(|| format!("deny.toml: no such SPDX licence: {name}"));
     deny.licenses.allow.iter().map(parse).collect()
 }
 
@@ -74,10 +67,7 @@ mod tests {
         let allowed = allowed(LIST).unwrap();
         assert_eq!(refusal(Some("GPL-2.0-only OR MIT"), &allowed), None);
         assert_eq!(refusal(Some("MIT/Apache-2.0"), &allowed), None);
-        assert_eq!(
-            refusal(Some("MIT AND GPL-2.0-only"), &allowed).as_deref(),
-            Some("MIT AND GPL-2.0-only")
-        );
+        assert_eq!(refusal(Some("MIT AND GPL-2.0-only"), &allowed).as_deref(), Some("MIT AND GPL-2.0-only"));
         assert!(refusal(None, &allowed).is_some());
     }
 

@@ -1,4 +1,5 @@
 //! `cargo xtask`: every command a developer of Forge needs, one each.
+mod bench;
 mod check;
 mod command;
 mod demo;
@@ -7,6 +8,7 @@ mod layers;
 mod licences;
 mod metadata;
 mod paths;
+mod vm;
 mod workbench;
 
 use clap::{Parser, Subcommand};
@@ -23,8 +25,8 @@ struct Cli {
 enum Command {
     /// Checks formatting, layers, licences and lints.
     Check,
-    /// Installs a small real system, unattended, into a disk image.
-    Demo,
+    /// Installs a small real system, unattended, into a disk image; with --boot, starts it.
+    Demo(demo::Args),
     /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,
     /// Checks that every package keeps out what it has to.
@@ -43,16 +45,22 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<std::ffi::OsString>,
     },
+    /// Boots the demo's disk under Secure Boot and checks what must and must not start.
+    Vm(vm::Args),
+    /// Measures the image path against dd, veritysetup and bmaptool.
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Check => check::check(),
-        Command::Demo => demo::run(),
+        Command::Demo(args) => demo::run(&args),
         Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
         Command::Test { no_vm } => check::test(!no_vm),
         Command::Workbench { command } => workbench::run(&command),
+        Command::Vm(args) => vm::run(&args),
+        Command::Bench(options) => bench::run(&options),
     }
 }

@@ -79,9 +79,7 @@ impl Metadata {
 
     /// Our own packages.
     pub fn members(&self) -> impl Iterator<Item = &Package> {
-        self.workspace_members
-            .iter()
-            .filter_map(|id| self.package(id))
+        self.workspace_members.iter().filter_map(|id| self.package(id))
     }
 
     /// The ids of what ends up in this package, directly or through others; each with its user.

@@ -9,8 +9,7 @@ use std::{
 /// The root of the repository that this program was built from.
 pub fn repository() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    here.canonicalize()
-        .with_context(|| format!("the repository has moved: {}", here.display()))
+    here.canonicalize().with_context(|| format!("the repository has moved: {}", here.display()))
 }
 
 /// Where cargo puts what it builds: `target/`, or what `CARGO_TARGET_DIR` says.
@@ -33,9 +32,7 @@ pub fn cache() -> Result<PathBuf> {
 
 /// The home directory of whoever runs this.
 pub fn home() -> Result<PathBuf> {
-    env::var_os("HOME")
-        .map(PathBuf::from)
-        .context("HOME is not set, so there is no place for the cache")
+    env::var_os("HOME").map(PathBuf::from).context("HOME is not set, so there is no place for the cache")
 }
 
 /// Names a recipe in 16 hexadecimal digits: another recipe, another place in the cache.
@@ -62,12 +59,10 @@ pub fn once(place: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()>
     }
     let partial = place.with_extension("partial");
     if partial.exists() {
-        std::fs::remove_dir_all(&partial)
-            .with_context(|| format!("cannot clear {}", partial.display()))?;
+        std::fs::remove_dir_all(&partial).with_context(|| format!("cannot clear {}", partial.display()))?;
     }
     build(&partial)?;
-    std::fs::rename(&partial, place)
-        .with_context(|| format!("cannot name the finished {}", place.display()))
+    std::fs::rename(&partial, place).with_context(|| format!("cannot name the finished {}", place.display()))
 }
 
 #[cfg(test)]

@@ -26,47 +26,27 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "links Rust programs"),
     ("libc6-dev", "links Rust programs"),
     ("pkgconf", "finds the C libraries to link"),
-    (
-        "libssl-dev",
-        "OpenSSL: hashes, keys and signatures of the engine",
-    ),
+    ("libssl-dev", "OpenSSL: hashes, keys and signatures of the engine"),
     ("ca-certificates", "cargo fetches crates over TLS"),
-    (
-        "mount",
-        "mmdebstrap mounts /proc for the packages it installs",
-    ),
+    ("mount", "mmdebstrap mounts /proc for the packages it installs"),
     ("mmdebstrap", "makes the demo system"),
-    (
-        "debian-archive-keyring",
-        "mmdebstrap checks Debian's signatures",
-    ),
+    ("debian-archive-keyring", "mmdebstrap checks Debian's signatures"),
     ("qemu-system-x86", "runs the VM scenarios"),
     ("qemu-utils", "overlays of disk images for VM scenarios"),
     ("ovmf", "UEFI firmware with Secure Boot for the VMs"),
-    (
-        "python3-virt-firmware",
-        "puts keys into a VM's variable store",
-    ),
+    ("python3-virt-firmware", "puts keys into a VM's variable store"),
     ("shim-signed", "the Microsoft-signed shim of the demo"),
-    (
-        "shim-helpers-amd64-signed",
-        "MokManager and fallback of the demo",
-    ),
+    ("shim-helpers-amd64-signed", "MokManager and fallback of the demo"),
     ("grub-efi-amd64-bin", "the parts GRUB is made of"),
     ("grub-common", "grub-mkimage"),
     ("systemd-ukify", "builds and signs unified kernel images"),
     ("systemd-boot-efi", "the stub inside a unified kernel image"),
     ("sbsigntool", "signs and checks boot programs"),
     ("mokutil", "the reference for staging a key"),
-    (
-        "openssl",
-        "a second opinion on keys and signatures in tests",
-    ),
+    ("openssl", "a second opinion on keys and signatures in tests"),
+    ("sqv", "a second opinion on OpenPGP signatures in tests"),
     ("erofs-utils", "makes the read-only system image"),
-    (
-        "cryptsetup-bin",
-        "veritysetup, the reference for hash trees",
-    ),
+    ("cryptsetup-bin", "veritysetup, the reference for hash trees"),
     ("mtools", "fills the EFI system partition without mounting"),
     ("dosfstools", "makes and checks FAT"),
     ("e2fsprogs", "makes and checks ext4"),
@@ -146,10 +126,7 @@ pub fn run(words: &[OsString]) -> Result<()> {
 
 /// Whether this program may mount and install.
 pub fn is_root() -> Result<bool> {
-    Ok(std::fs::metadata("/proc/self")
-        .context("/proc is not mounted")?
-        .uid()
-        == 0)
+    Ok(std::fs::metadata("/proc/self").context("/proc is not mounted")?.uid() == 0)
 }
 
 fn missing() -> Vec<&'static str> {
@@ -159,10 +136,7 @@ fn missing() -> Vec<&'static str> {
 
 /// Makes the root directory, unless it is in the cache.
 fn make(mirror: Option<&str>) -> Result<PathBuf> {
-    let place = paths::cache()?.join(format!(
-        "workbench-{}",
-        paths::fingerprint(&(PACKAGES, SUITE, EXCLUDED))
-    ));
+    let place = paths::cache()?.join(format!("workbench-{}", paths::fingerprint(&(PACKAGES, SUITE, EXCLUDED))));
     paths::once(&place, |partial| {
         eprintln!("This host lacks tools that Forge is built and tested with:");
         for file in missing() {
@@ -177,12 +151,7 @@ fn make(mirror: Option<&str>) -> Result<PathBuf> {
         }
         install_mmdebstrap()?;
         let names: Vec<_> = PACKAGES.iter().map(|(package, _)| *package).collect();
-        command::run(
-            mmdebstrap("apt", &names)
-                .arg(SUITE)
-                .arg(partial)
-                .args(mirror),
-        )
+        command::run(mmdebstrap("apt", &names).arg(SUITE).arg(partial).args(mirror))
     })?;
     Ok(place)
 }
@@ -201,12 +170,7 @@ pub const EXCLUDED: &[&str] = &[
 pub fn mmdebstrap(variant: &str, packages: &[&str]) -> Command {
     let mut command = Command::new("/usr/bin/timeout");
     command
-        .args([
-            "--kill-after=10",
-            "1200",
-            "/usr/bin/mmdebstrap",
-            "--mode=root",
-        ])
+        .args(["--kill-after=10", "1200", "/usr/bin/mmdebstrap", "--mode=root"])
         .arg("--format=directory")
         .arg(format!("--variant={variant}"))
         .arg(format!("--include={}", packages.join(",")))
@@ -299,21 +263,11 @@ fn cross(root: &Path, mirror: Option<&str>) -> Result<()> {
     let path = env::join_paths(
         [toolchain.join("bin"), cargo_home.join("bin")]
             .into_iter()
-            .chain(env::split_paths(
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )),
+            .chain(env::split_paths("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
     )?;
     let mut command = Command::new("/usr/bin/unshare");
     command
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "/bin/sh",
-            "-c",
-            CROSS,
-            "sh",
-        ])
+        .args(["--mount", "--propagation", "private", "/bin/sh", "-c", CROSS, "sh"])
         .arg(root)
         .args(outermost(&wanted))
         .arg("--")
@@ -330,29 +284,19 @@ fn cross(root: &Path, mirror: Option<&str>) -> Result<()> {
 /// The directory of the Rust toolchain that built this program.
 fn toolchain(rustup_home: &Path) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").map(PathBuf::from);
-    let Some(directory) = cargo
-        .as_deref()
-        .and_then(Path::parent)
-        .and_then(Path::parent)
-    else {
+    let Some(directory) = cargo.as_deref().and_then(Path::parent).and_then(Path::parent) else {
         return Ok(rustup_home.to_owned());
     };
     if directory == Path::new("/usr") || directory == Path::new("/") {
-        bail!(
-            "cargo comes from {}: the workbench needs one from rustup",
-            directory.display()
-        );
+        bail!("cargo comes from {}: the workbench needs one from rustup", directory.display());
     }
     Ok(directory.to_owned())
 }
 
 /// The directories that are not inside another one of the list, each once.
 fn outermost(directories: &[PathBuf]) -> Vec<&Path> {
-    let sorted: BTreeSet<&Path> = directories
-        .iter()
-        .map(PathBuf::as_path)
-        .filter(|directory| directory.exists())
-        .collect();
+    let sorted: BTreeSet<&Path> =
+        directories.iter().map(PathBuf::as_path).filter(|directory| directory.exists()).collect();
     let mut kept: Vec<&Path> = Vec::new();
     for directory in sorted {
         if !kept.iter().any(|parent| directory.starts_with(parent)) {
@@ -369,10 +313,7 @@ mod tests {
     #[test]
     fn a_security_archive_is_never_taken_as_the_mirror() {
         let targets = "http://one.invalid/debian-security/ bookworm-security\nhttp://two.invalid/debian/ bookworm\n";
-        assert_eq!(
-            first_mirror(targets).as_deref(),
-            Some("http://two.invalid/debian/")
-        );
+        assert_eq!(first_mirror(targets).as_deref(), Some("http://two.invalid/debian/"));
         assert_eq!(first_mirror(""), None);
     }
 

@@ -14,11 +14,7 @@ impl Buffer {
     pub(super) fn new(length: usize) -> Self {
         let room = vec![0_u8; length + BLOCK];
         let start = room.as_ptr().align_offset(BLOCK);
-        Self {
-            room,
-            start,
-            length,
-        }
+        Self { room, start, length }
     }
 }
 

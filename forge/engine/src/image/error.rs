@@ -15,10 +15,7 @@ pub struct Place {
 impl Place {
     /// Refuses offsets inside a block, and two areas that overlap.
     pub(super) fn check(&self, parameters: &Parameters) -> Result<(), ImageError> {
-        let wrong = ImageError::Place {
-            data: self.data,
-            tree: self.tree,
-        };
+        let wrong = ImageError::Place { data: self.data, tree: self.tree };
         let aligned = (self.data | self.tree).is_multiple_of(BLOCK as u64);
         let data_end = self.data.checked_add(parameters.data_bytes());
         let tree_end = self.tree.checked_add(parameters.tree_bytes());
@@ -39,9 +36,7 @@ impl Place {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The places of image and tree cannot be used.
-    #[error(
-        "image at byte {data} and hash tree at byte {tree} overlap or are not at multiples of {BLOCK}"
-    )]
+    #[error("image at byte {data} and hash tree at byte {tree} overlap or are not at multiples of {BLOCK}")]
     Place {
         /// Where the image was to begin.
         data: u64,
@@ -115,9 +110,7 @@ pub enum ImageError {
         offset: u64,
     },
     /// A block of the tree on the target is not the hash of what lies below it.
-    #[error(
-        "block {block} of level {level} of the hash tree on the target (byte {offset}) is wrong"
-    )]
+    #[error("block {block} of level {level} of the hash tree on the target (byte {offset}) is wrong")]
     TargetTreeBlock {
         /// The level; 0 holds the hashes of data blocks.
         level: usize,

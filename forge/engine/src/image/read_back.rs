@@ -22,13 +22,7 @@ pub fn read_back(
     let target = Target::new(target);
     target.sync()?;
     target.forget_cache();
-    let proof = Proof {
-        target,
-        parameters,
-        place,
-        shape: parameters.shape(),
-        hasher: Hasher::new(parameters),
-    };
+    let proof = Proof { target, parameters, place, shape: parameters.shape(), hasher: Hasher::new(parameters) };
     let Outcome::Done(leaf_hashes) = proof.leaf_hashes(watch)? else {
         return Ok(Outcome::Cancelled);
     };
@@ -78,13 +72,7 @@ impl Proof<'_> {
             watch.advance(data.len() as u64);
             Ok(())
         };
-        let outcome = workers::work(
-            threads(),
-            bytes.div_ceil(PIECE as u64),
-            watch,
-            scratch,
-            piece,
-        )?;
+        let outcome = workers::work(threads(), bytes.div_ceil(PIECE as u64), watch, scratch, piece)?;
         Ok(outcome.map(|()| all.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 
@@ -97,12 +85,8 @@ impl Proof<'_> {
         let piece = |buffer: &mut Buffer, number: u64| -> Result<(), ImageError> {
             let first = number * batch;
             let blocks = &mut buffer[..batch.min(level.blocks - first) as usize * BLOCK];
-            self.target
-                .read(blocks, self.place.tree + level.offset(first))?;
-            if let Some(index) = self
-                .hasher
-                .first_mismatch(blocks, &hashes[first as usize * HASH..])
-            {
+            self.target.read(blocks, self.place.tree + level.offset(first))?;
+            if let Some(index) = self.hasher.first_mismatch(blocks, &hashes[first as usize * HASH..]) {
                 let leaf = &blocks[index * BLOCK..][..BLOCK];
                 return Err(self.blame(first + index as u64, leaf)?);
             }
@@ -116,18 +100,11 @@ impl Proof<'_> {
     /// Leaf block `index` and the data below it do not match: finds out which of them is wrong.
     fn blame(&self, index: u64, leaf: &[u8]) -> Result<ImageError, ImageError> {
         let offset = self.place.tree + self.shape.levels()[0].offset(index);
-        let wrong_leaf = ImageError::TargetTreeBlock {
-            level: 0,
-            block: index,
-            offset,
-        };
+        let wrong_leaf = ImageError::TargetTreeBlock { level: 0, block: index, offset };
         if let Some(above) = self.shape.levels().get(1) {
             let at = index as usize * HASH;
             let mut block = Buffer::new(BLOCK);
-            self.target.read(
-                &mut block,
-                self.place.tree + above.offset((at / BLOCK) as u64),
-            )?;
+            self.target.read(&mut block, self.place.tree + above.offset((at / BLOCK) as u64))?;
             if self.hasher.block(leaf) != block[at % BLOCK..][..HASH] {
                 return Ok(wrong_leaf);
             }
@@ -140,10 +117,7 @@ impl Proof<'_> {
             None => wrong_leaf,
             Some(bad) => {
                 let offset = start + (bad * BLOCK) as u64;
-                ImageError::TargetBlock {
-                    block: offset / BLOCK as u64,
-                    offset: self.place.data + offset,
-                }
+                ImageError::TargetBlock { block: offset / BLOCK as u64, offset: self.place.data + offset }
             }
         })
     }
@@ -166,15 +140,8 @@ impl Proof<'_> {
     fn wrong_head_block(&self, block: u64) -> ImageError {
         let offset = self.place.tree + block * BLOCK as u64;
         let levels = self.shape.levels().iter().enumerate();
-        match levels
-            .rev()
-            .find(|(_, level)| (level.first..level.first + level.blocks).contains(&block))
-        {
-            Some((number, level)) => ImageError::TargetTreeBlock {
-                level: number,
-                block: block - level.first,
-                offset,
-            },
+        match levels.rev().find(|(_, level)| (level.first..level.first + level.blocks).contains(&block)) {
+            Some((number, level)) => ImageError::TargetTreeBlock { level: number, block: block - level.first, offset },
             None => ImageError::TargetSuperblock { offset },
         }
     }

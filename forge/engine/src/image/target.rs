@@ -4,9 +4,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{Advice, FallocateFlags, OFlags, fadvise, fallocate, fcntl_getfl, fcntl_setfl, fstatfs};
+use rustix::io::Errno;
 
 use super::ImageError;
+
+/// `f_type` of a tmpfs (`linux/magic.h`).
+const TMPFS_MAGIC: i64 = 0x0102_1994;
 
 /// A descriptor in direct mode; dropping it restores the mode that it had.
 ///
@@ -20,14 +24,26 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     pub(super) fn new(file: &'a File) -> Self {
-        let before = fcntl_getfl(file)
-            .ok()
-            .filter(|flags| !flags.contains(OFlags::DIRECT));
+        let before = fcntl_getfl(file).ok().filter(|flags| !flags.contains(OFlags::DIRECT));
         let direct = before.is_some_and(|flags| fcntl_setfl(file, flags | OFlags::DIRECT).is_ok());
-        Self {
-            file,
-            direct: AtomicBool::new(direct),
-            before,
+        Self { file, direct: AtomicBool::new(direct), before }
+    }
+
+    /// Takes the room for `length` bytes at `offset` if the target is a file.
+    ///
+    /// So a full file system is noticed before the first write, and writers need not wait for each
+    /// other: ext4 lets only one at a time write directly where no block is allocated yet. A tmpfs
+    /// lets only one at a time write anyway, and would do all its work here on one core.
+    pub(super) fn reserve(&self, offset: u64, length: u64) -> Result<(), ImageError> {
+        let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
+        let is_tmpfs = fstatfs(self.file).is_ok_and(|about| about.f_type == TMPFS_MAGIC);
+        if !is_file || is_tmpfs {
+            return Ok(());
+        }
+        match fallocate(self.file, FallocateFlags::empty(), offset, length) {
+            Err(Errno::NOSPC) => Err(ImageError::NoSpace { offset }),
+            // Not every file system can; the writes will tell.
+            _ => Ok(()),
         }
     }
 
@@ -82,13 +98,12 @@ impl<'a> Target<'a> {
         if error.kind() == io::ErrorKind::Interrupted {
             return true;
         }
-        let refused = error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error());
+        let refused = error.raw_os_error() == Some(Errno::INVAL.raw_os_error());
         refused && self.direct.swap(false, Ordering::Relaxed) && self.restore()
     }
 
     fn restore(&self) -> bool {
-        self.before
-            .is_some_and(|flags| fcntl_setfl(self.file, flags).is_ok())
+        self.before.is_some_and(|flags| fcntl_setfl(self.file, flags).is_ok())
     }
 }
 

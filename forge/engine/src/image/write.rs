@@ -25,6 +25,8 @@ pub fn write(
     place.check(trusted.parameters())?;
     let payload = Payload::new(source, tree, trusted)?;
     let target = Target::new(target);
+    target.reserve(place.data, trusted.parameters().data_bytes())?;
+    target.reserve(place.tree, trusted.parameters().tree_bytes())?;
     let data = |bytes: &[u8], offset| target.write(bytes, place.data + offset);
     if payload.data(watch, data)? == Outcome::Cancelled {
         return Ok(Outcome::Cancelled);
@@ -41,12 +43,7 @@ pub fn write(
 /// Checks every block of the image against the tree, and writes nothing.
 ///
 /// Advances by the bytes of the image.
-pub fn check(
-    source: &File,
-    tree: &File,
-    trusted: &Trusted,
-    watch: &dyn Watch,
-) -> Result<Outcome<()>, ImageError> {
+pub fn check(source: &File, tree: &File, trusted: &Trusted, watch: &dyn Watch) -> Result<Outcome<()>, ImageError> {
     Payload::new(source, tree, trusted)?.data(watch, |_, _| Ok(()))
 }
 
@@ -61,17 +58,11 @@ struct Payload<'a> {
 impl<'a> Payload<'a> {
     fn new(source: &'a File, tree: &'a File, trusted: &'a Trusted) -> Result<Self, ImageError> {
         let wanted = trusted.parameters().data_bytes();
-        let found = crate::verity::length(source)
-            .map_err(|source| ImageError::ReadSource { offset: 0, source })?;
+        let found = crate::verity::length(source).map_err(|source| ImageError::ReadSource { offset: 0, source })?;
         if found < wanted {
             return Err(ImageError::ShortSource { found, wanted });
         }
-        Ok(Self {
-            source,
-            tree,
-            trusted,
-            hasher: Hasher::new(trusted.parameters()),
-        })
+        Ok(Self { source, tree, trusted, hasher: Hasher::new(trusted.parameters()) })
     }
 
     /// Hands on the image, in pieces with their offset in the image.
@@ -82,51 +73,38 @@ impl<'a> Payload<'a> {
     ) -> Result<Outcome<()>, ImageError> {
         let bytes = self.trusted.parameters().data_bytes();
         let scratch = || (Buffer::new(PIECE), Buffer::new(PIECE_LEAVES * BLOCK));
-        let piece =
-            |(data, leaves): &mut (Buffer, Buffer), number: u64| -> Result<(), ImageError> {
-                let start = number * PIECE as u64;
-                let data = &mut data[..PIECE.min((bytes - start) as usize)];
-                let leaves = &mut leaves[..data.len().div_ceil(LEAF_SPAN) * BLOCK];
-                let first_leaf = number * PIECE_LEAVES as u64;
-                self.trusted
-                    .read_leaf_blocks(self.tree, &self.hasher, first_leaf, leaves)?;
-                let spans = data.chunks_mut(LEAF_SPAN).zip(leaves.chunks_exact(BLOCK));
-                for (index, (span, leaf)) in spans.enumerate() {
-                    self.read_span(span, leaf, start + (index * LEAF_SPAN) as u64)?;
-                }
-                hand_on(data, start)?;
-                watch.advance(data.len() as u64);
-                Ok(())
-            };
-        workers::work(
-            threads(),
-            bytes.div_ceil(PIECE as u64),
-            watch,
-            scratch,
-            piece,
-        )
+        let piece = |(data, leaves): &mut (Buffer, Buffer), number: u64| -> Result<(), ImageError> {
+            let start = number * PIECE as u64;
+            let data = &mut data[..PIECE.min((bytes - start) as usize)];
+            let leaves = &mut leaves[..data.len().div_ceil(LEAF_SPAN) * BLOCK];
+            let first_leaf = number * PIECE_LEAVES as u64;
+            self.trusted.read_leaf_blocks(self.tree, &self.hasher, first_leaf, leaves)?;
+            let spans = data.chunks_mut(LEAF_SPAN).zip(leaves.chunks_exact(BLOCK));
+            for (index, (span, leaf)) in spans.enumerate() {
+                self.read_span(span, leaf, start + (index * LEAF_SPAN) as u64)?;
+            }
+            hand_on(data, start)?;
+            watch.advance(data.len() as u64);
+            Ok(())
+        };
+        workers::work(threads(), bytes.div_ceil(PIECE as u64), watch, scratch, piece)
     }
 
     /// Reads the data under one leaf block and checks it, while it is in the processor's cache.
     fn read_span(&self, span: &mut [u8], leaf: &[u8], offset: u64) -> Result<(), ImageError> {
-        self.source
-            .read_exact_at(span, offset)
-            .map_err(|source| match source.kind() {
-                // It was long enough when we began.
-                io::ErrorKind::UnexpectedEof => ImageError::ShortSource {
-                    found: crate::verity::length(self.source).unwrap_or(offset),
-                    wanted: self.trusted.parameters().data_bytes(),
-                },
-                _ => ImageError::ReadSource { offset, source },
-            })?;
+        self.source.read_exact_at(span, offset).map_err(|source| match source.kind() {
+            // It was long enough when we began.
+            io::ErrorKind::UnexpectedEof => ImageError::ShortSource {
+                found: crate::verity::length(self.source).unwrap_or(offset),
+                wanted: self.trusted.parameters().data_bytes(),
+            },
+            _ => ImageError::ReadSource { offset, source },
+        })?;
         match self.hasher.first_mismatch(span, leaf) {
             None => Ok(()),
             Some(index) => {
                 let offset = offset + (index * BLOCK) as u64;
-                Err(ImageError::SourceBlock {
-                    block: offset / BLOCK as u64,
-                    offset,
-                })
+                Err(ImageError::SourceBlock { block: offset / BLOCK as u64, offset })
             }
         }
     }
@@ -144,8 +122,7 @@ impl<'a> Payload<'a> {
         let piece = |buffer: &mut Buffer, number: u64| -> Result<(), ImageError> {
             let first = number * batch;
             let blocks = &mut buffer[..batch.min(level.blocks - first) as usize * BLOCK];
-            self.trusted
-                .read_leaf_blocks(self.tree, &self.hasher, first, blocks)?;
+            self.trusted.read_leaf_blocks(self.tree, &self.hasher, first, blocks)?;
             hand_on(blocks, level.offset(first))?;
             watch.advance(blocks.len() as u64);
             Ok(())

@@ -39,9 +39,7 @@ impl Alphabet {
         let mut sorted = bytes.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let plain = bytes
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let plain = bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if bytes.len() < ALPHABET_LIMIT || sorted.len() != bytes.len() || !plain {
             return Err(CodeError::Alphabet);
         }

@@ -11,9 +11,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::sign;
-use openssl::x509::extension::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
-};
+use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 use openssl::x509::{X509, X509Name};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -75,9 +73,7 @@ pub struct Pair {
 
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pair")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("Pair").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -118,11 +114,7 @@ impl Pair {
         let identifier = identifier.build(&builder.x509v3_context(None, None))?;
         builder.append_extension(identifier)?;
         builder.sign(&key, MessageDigest::sha256())?;
-        Ok(Self {
-            kind,
-            key,
-            certificate: builder.build(),
-        })
+        Ok(Self { kind, key, certificate: builder.build() })
     }
 
     /// What this key may sign.
@@ -180,10 +172,7 @@ impl Pair {
         Ok(signer.sign_oneshot_to_vec(data)?)
     }
 
-    fn fingerprint<const N: usize>(
-        &self,
-        kind: MessageDigest,
-    ) -> Result<Fingerprint<N>, PairError> {
+    fn fingerprint<const N: usize>(&self, kind: MessageDigest) -> Result<Fingerprint<N>, PairError> {
         let digest = self.certificate.digest(kind)?;
         let mut bytes = [0; N];
         bytes.copy_from_slice(&digest);

@@ -50,11 +50,7 @@ pub struct Signer {
 
 impl Default for Signer {
     fn default() -> Self {
-        Self {
-            sbsign: "/usr/bin/sbsign".into(),
-            sbverify: "/usr/bin/sbverify".into(),
-            limit: LIMIT,
-        }
+        Self { sbsign: "/usr/bin/sbsign".into(), sbverify: "/usr/bin/sbverify".into(), limit: LIMIT }
     }
 }
 
@@ -66,12 +62,7 @@ impl Signer {
     ///
     /// # Errors
     /// When the key is for modules, or the tool is missing, fails, takes too long or writes nothing.
-    pub fn sign(
-        &self,
-        pair: &Pair,
-        image: impl AsFd,
-        signed: impl AsFd,
-    ) -> Result<(), SignerError> {
+    pub fn sign(&self, pair: &Pair, image: impl AsFd, signed: impl AsFd) -> Result<(), SignerError> {
         if pair.kind() == Kind::Module {
             return Err(SignerError::ModuleKey);
         }
@@ -86,13 +77,9 @@ impl Signer {
             .file(&signed)?
             .file(&image)?
             .finish(self.limit)?;
-        let length = File::from(signed.as_fd().try_clone_to_owned()?)
-            .metadata()?
-            .len();
+        let length = File::from(signed.as_fd().try_clone_to_owned()?).metadata()?.len();
         if length == 0 {
-            return Err(SignerError::NoOutput {
-                tool: self.sbsign.clone(),
-            });
+            return Err(SignerError::NoOutput { tool: self.sbsign.clone() });
         }
         Ok(())
     }
@@ -103,11 +90,7 @@ impl Signer {
     /// When it does not, or the tool is missing or takes too long.
     pub fn verify(&self, certificate: &[u8], image: impl AsFd) -> Result<(), SignerError> {
         let certificate = Hidden::new(certificate)?;
-        Run::new(self.sbverify.clone())
-            .argument("--cert")
-            .file(&certificate)?
-            .file(image)?
-            .finish(self.limit)?;
+        Run::new(self.sbverify.clone()).argument("--cert").file(&certificate)?.file(image)?.finish(self.limit)?;
         Ok(())
     }
 }

@@ -65,10 +65,7 @@ pub(super) struct Hidden {
 
 impl Hidden {
     pub(super) fn new(bytes: &[u8]) -> io::Result<Self> {
-        let mut hidden = Self {
-            file: memory()?,
-            length: bytes.len(),
-        };
+        let mut hidden = Self { file: memory()?, length: bytes.len() };
         hidden.file.write_all(bytes)?;
         Ok(hidden)
     }
@@ -107,11 +104,7 @@ impl Run {
     pub(super) fn new(tool: PathBuf) -> Self {
         let mut command = Command::new(&tool);
         command.env_clear().current_dir("/").process_group(0);
-        Self {
-            tool,
-            command,
-            files: Vec::new(),
-        }
+        Self { tool, command, files: Vec::new() }
     }
 
     /// Adds a plain argument.
@@ -124,8 +117,7 @@ impl Run {
     pub(super) fn file(mut self, file: impl AsFd) -> Result<Self, ToolError> {
         let file = file.as_fd().try_clone_to_owned();
         let file = file.map_err(|source| self.failed(source))?;
-        self.command
-            .arg(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        self.command.arg(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.files.push(file);
         Ok(self)
     }
@@ -134,10 +126,7 @@ impl Run {
     pub(super) fn finish(mut self, limit: Duration) -> Result<(), ToolError> {
         let stderr = memory().map_err(|source| self.failed(source))?;
         let copy = stderr.try_clone().map_err(|source| self.failed(source))?;
-        self.command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(copy);
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(copy);
         // The crate lets the child, after the fork, keep these descriptors. To do it here in the parent instead would
         // leak them into any other program that another thread starts at the same moment.
         let files = std::mem::take(&mut self.files);
@@ -154,24 +143,13 @@ impl Run {
         let tool = self.tool;
         match status {
             Some(status) if status.success() => Ok(()),
-            Some(status) => Err(ToolError::Failed {
-                tool,
-                status,
-                stderr,
-            }),
-            None => Err(ToolError::TimedOut {
-                tool,
-                limit,
-                stderr,
-            }),
+            Some(status) => Err(ToolError::Failed { tool, status, stderr }),
+            None => Err(ToolError::TimedOut { tool, limit, stderr }),
         }
     }
 
     fn failed(&self, source: io::Error) -> ToolError {
-        ToolError::Run {
-            tool: self.tool.clone(),
-            source,
-        }
+        ToolError::Run { tool: self.tool.clone(), source }
     }
 }
 

@@ -15,13 +15,11 @@ use zeroize::{Zeroize, Zeroizing};
 /// Whom shim's own variables belong to: 605dab50-e046-4300-abb6-3dd810dd8b23.
 pub const SHIM_LOCK_GUID: &str = "605dab50-e046-4300-abb6-3dd810dd8b23";
 /// [`SHIM_LOCK_GUID`] as it lies in memory (`EFI_GUID`: the first three fields are little-endian).
-const SHIM_LOCK: [u8; 16] = [
-    0x50, 0xab, 0x5d, 0x60, 0x46, 0xe0, 0x00, 0x43, 0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23,
-];
+const SHIM_LOCK: [u8; 16] =
+    [0x50, 0xab, 0x5d, 0x60, 0x46, 0xe0, 0x00, 0x43, 0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23];
 /// `EFI_CERT_X509_GUID`, a5c059a1-94e4-4aa7-87b5-ab155c2bf072: the list holds certificates.
-const CERT_X509: [u8; 16] = [
-    0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72,
-];
+const CERT_X509: [u8; 16] =
+    [0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72];
 /// Non-volatile, seen by boot services and at run time.
 const ATTRIBUTES: u32 = 7;
 /// `SHA512_BASED` in shim's list of hash methods.
@@ -77,10 +75,7 @@ impl PasswordHash {
     }
 
     /// Hashes the code with this salt.
-    pub(super) fn salted(
-        code: &Zeroizing<String>,
-        salt: [u8; SALT_BYTES],
-    ) -> Result<Self, VariableError> {
+    pub(super) fn salted(code: &Zeroizing<String>, salt: [u8; SALT_BYTES]) -> Result<Self, VariableError> {
         let fits = (1..=PASSWORD_LIMIT).contains(&code.len());
         if !fits || !code.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(VariableError::Code);
@@ -89,18 +84,10 @@ impl PasswordHash {
         let string = ShaCrypt::new(Algorithm::Sha512Crypt, Params::RECOMMENDED)
             .hash_password_with_salt(code.as_bytes(), &salt)
             .map_err(VariableError::Hash)?;
-        let line = Zeroizing::new(
-            string
-                .as_str()
-                .replacen(&format!("rounds={ROUNDS}$"), "", 1),
-        );
+        let line = Zeroizing::new(string.as_str().replacen(&format!("rounds={ROUNDS}$"), "", 1));
         let salt = line.split('$').nth(2).unwrap_or_default().to_owned();
         let digest = sha_crypt::sha512_crypt(code.as_bytes(), salt.as_bytes(), Params::RECOMMENDED);
-        Ok(Self {
-            salt,
-            digest: Zeroizing::new(digest),
-            line,
-        })
+        Ok(Self { salt, digest: Zeroizing::new(digest), line })
     }
 
     /// The file that `mokutil --import --hash-file` takes: `$6$salt$hash` and a line end.
@@ -176,12 +163,7 @@ impl Request {
     /// # Errors
     /// When the certificate is empty or too large.
     pub fn enroll(certificate: &[u8], code: &PasswordHash) -> Result<Self, VariableError> {
-        let variable = |name, data| Variable {
-            name,
-            guid: SHIM_LOCK_GUID,
-            attributes: ATTRIBUTES,
-            data,
-        };
+        let variable = |name, data| Variable { name, guid: SHIM_LOCK_GUID, attributes: ATTRIBUTES, data };
         Ok(Self {
             variables: [
                 variable("MokNew", mok_new(certificate)?),
@@ -208,16 +190,9 @@ impl Request {
             name: variable.name,
             guid: variable.guid,
             attr: variable.attributes,
-            data: variable
-                .data
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            data: variable.data.iter().map(|byte| format!("{byte:02x}")).collect(),
         });
-        let file = File {
-            version: 2,
-            variables: variables.collect(),
-        };
+        let file = File { version: 2, variables: variables.collect() };
         serde_json::to_string_pretty(&file).map(Zeroizing::new)
     }
 }

@@ -69,11 +69,7 @@ pub fn generate(user_id: &str, now: SystemTime, validity: Validity) -> Result<Ke
             .armored()
             .to_vec()?
     };
-    let revoked = certificate
-        .clone()
-        .strip_secret_key_material()
-        .insert_packets(Packet::from(revocation))?
-        .0;
+    let revoked = certificate.clone().strip_secret_key_material().insert_packets(Packet::from(revocation))?.0;
     Ok(Keys {
         certificate: certificate.armored().to_vec()?,
         master: Zeroizing::new(certificate.as_tsk().armored().to_vec()?),

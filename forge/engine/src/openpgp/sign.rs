@@ -20,9 +20,7 @@ pub enum SignError {
     #[error("the secret key cannot be read as an OpenPGP key")]
     Key(#[source] Reason),
     /// The certificate has no subkey that may sign now and whose secret is here and not locked with a password.
-    #[error(
-        "the key file holds no signing subkey that is valid now, with its secret and without a password"
-    )]
+    #[error("the key file holds no signing subkey that is valid now, with its secret and without a password")]
     NoSigningSubkey,
     /// The OpenPGP library failed.
     #[error("the OpenPGP library could not sign")]

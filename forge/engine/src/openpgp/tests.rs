@@ -27,12 +27,7 @@ fn now() -> SystemTime {
 /// Keys made ten days ago.
 fn keys(master: Duration, release: Duration) -> Keys {
     let validity = Validity { master, release };
-    generate(
-        "Test release <release@test.example>",
-        now() - 10 * DAY,
-        validity,
-    )
-    .unwrap()
+    generate("Test release <release@test.example>", now() - 10 * DAY, validity).unwrap()
 }
 
 fn good_keys() -> Keys {
@@ -62,12 +57,7 @@ fn signed_by(signer: &mut KeyPair, at: SystemTime) -> Vec<u8> {
 }
 
 /// Adds a subkey with these flags to the certificate, certified back or not.
-fn with_subkey(
-    certificate: Cert,
-    flags: KeyFlags,
-    validity: Duration,
-    certify_back: bool,
-) -> (Cert, KeyPair) {
+fn with_subkey(certificate: Cert, flags: KeyFlags, validity: Duration, certify_back: bool) -> (Cert, KeyPair) {
     let made = now() - 9 * DAY;
     let mut key = Key4::<_, SubordinateRole>::generate_ecc(true, Curve::Ed25519).unwrap();
     key.set_creation_time(made).unwrap();
@@ -88,9 +78,7 @@ fn with_subkey(
             .unwrap();
         binding = binding.set_embedded_signature(back).unwrap();
     }
-    let binding = key
-        .bind(&mut master_signer(&certificate), &certificate, binding)
-        .unwrap();
+    let binding = key.bind(&mut master_signer(&certificate), &certificate, binding).unwrap();
     let packets = [Packet::from(key), Packet::from(binding)];
     (certificate.insert_packets(packets).unwrap().0, signer)
 }
@@ -111,15 +99,10 @@ fn armored_and_binary_files_are_both_read() {
     let keys = good_keys();
     let signature = sign(INDEX, &keys.release, now()).unwrap();
     let packet = Packet::from_bytes(&signature).unwrap();
-    let mut writer =
-        sequoia_openpgp::armor::Writer::new(Vec::new(), sequoia_openpgp::armor::Kind::Signature)
-            .unwrap();
+    let mut writer = sequoia_openpgp::armor::Writer::new(Vec::new(), sequoia_openpgp::armor::Kind::Signature).unwrap();
     sequoia_openpgp::serialize::Serialize::serialize(&packet, &mut writer).unwrap();
     let armored = writer.finalize().unwrap();
-    let binary = Cert::from_bytes(&keys.certificate)
-        .unwrap()
-        .to_vec()
-        .unwrap();
+    let binary = Cert::from_bytes(&keys.certificate).unwrap().to_vec().unwrap();
     verify(INDEX, &armored, &binary, now()).unwrap();
 }
 
@@ -128,9 +111,7 @@ fn the_release_key_holds_no_master_secret() {
     let keys = good_keys();
     let release = Cert::from_bytes(&keys.release[..]).unwrap();
     let usable = |key: &sequoia_openpgp::packet::Key<_, _>| key.has_unencrypted_secret();
-    let keys_of = |certificate: &Cert| -> Vec<bool> {
-        certificate.keys().map(|key| usable(key.key())).collect()
-    };
+    let keys_of = |certificate: &Cert| -> Vec<bool> { certificate.keys().map(|key| usable(key.key())).collect() };
     assert_eq!(keys_of(&release), [false, true]);
     assert_eq!(keys_of(&master(&keys)), [true, true]);
     let public = Cert::from_bytes(&keys.certificate).unwrap();
@@ -145,10 +126,7 @@ fn one_changed_bit_of_the_index_is_refused() {
         let mut changed = INDEX.to_vec();
         changed[bit / 8] ^= 1 << (bit % 8);
         let error = verify(&changed, &signature, &keys.certificate, now()).unwrap_err();
-        assert!(
-            matches!(error, SignatureError::DataChanged { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, SignatureError::DataChanged { .. }), "{error:?}");
     }
 }
 
@@ -183,13 +161,9 @@ fn garbage_and_other_openpgp_data_are_malformed() {
     let signature = sign(INDEX, &keys.release, now()).unwrap();
     let mut followed = signature.clone();
     followed.extend_from_slice(b"and something else");
-    for bytes in [
-        &b"this is not a signature"[..],
-        &[0xff; 300],
-        &signature[..signature.len() / 2],
-        &keys.certificate,
-        &followed,
-    ] {
+    for bytes in
+        [&b"this is not a signature"[..], &[0xff; 300], &signature[..signature.len() / 2], &keys.certificate, &followed]
+    {
         let error = verify(INDEX, bytes, &keys.certificate, now()).unwrap_err();
         assert!(matches!(error, SignatureError::Malformed(_)), "{error:?}");
     }
@@ -209,10 +183,7 @@ fn sizes_are_bounded() {
     assert_eq!(refused(INDEX, &large, certificate), Some(Input::Signature));
     assert_eq!(refused(INDEX, &signature, &large), Some(Input::Certificate));
     let error = verify(INDEX, &signature.repeat(9), certificate, now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::TooManySignatures { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::TooManySignatures { .. }), "{error:?}");
 }
 
 #[test]
@@ -233,19 +204,10 @@ fn a_trusted_file_with_two_certificates_or_none_is_refused() {
     let signature = sign(INDEX, &ours.release, now()).unwrap();
     let both = [public(master(&ours)), public(master(&theirs))].concat();
     let error = verify(INDEX, &signature, &both, now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::NotOneCertificate),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::NotOneCertificate), "{error:?}");
     for nothing in [&b""[..], b"no certificate"] {
         let error = verify(INDEX, &signature, nothing, now()).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                SignatureError::NotOneCertificate | SignatureError::Certificate(_)
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, SignatureError::NotOneCertificate | SignatureError::Certificate(_)), "{error:?}");
     }
 }
 
@@ -256,10 +218,7 @@ fn an_expired_subkey_is_refused_even_for_what_it_signed_before() {
     let signature = sign(INDEX, &keys.release, then).unwrap();
     verify(INDEX, &signature, &keys.certificate, then + HOUR).unwrap();
     let error = verify(INDEX, &signature, &keys.certificate, now()).unwrap_err();
-    let SignatureError::SubkeyExpired {
-        when: Some(when), ..
-    } = error
-    else {
+    let SignatureError::SubkeyExpired { when: Some(when), .. } = error else {
         panic!("{error:?}");
     };
     let expected = now() - 9 * DAY;
@@ -273,20 +232,14 @@ fn an_expired_master_key_is_refused() {
     let signature = sign(INDEX, &keys.release, then).unwrap();
     verify(INDEX, &signature, &keys.certificate, then + HOUR).unwrap();
     let error = verify(INDEX, &signature, &keys.certificate, now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::MasterExpired { when: Some(_) }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::MasterExpired { when: Some(_) }), "{error:?}");
 }
 
 #[test]
 fn a_revoked_subkey_is_refused_whether_it_leaked_or_was_only_replaced() {
     let keys = good_keys();
     let signature = sign(INDEX, &keys.release, now() - 2 * DAY).unwrap();
-    for reason in [
-        ReasonForRevocation::KeyCompromised,
-        ReasonForRevocation::KeySuperseded,
-    ] {
+    for reason in [ReasonForRevocation::KeyCompromised, ReasonForRevocation::KeySuperseded] {
         let certificate = master(&keys);
         let subkey = certificate.keys().subkeys().next().unwrap().key().clone();
         let revocation = SubkeyRevocationBuilder::new()
@@ -294,19 +247,11 @@ fn a_revoked_subkey_is_refused_whether_it_leaked_or_was_only_replaced() {
             .unwrap()
             .set_signature_creation_time(now() - DAY)
             .unwrap()
-            .build(
-                &mut master_signer(&certificate),
-                &certificate,
-                &subkey,
-                None,
-            )
+            .build(&mut master_signer(&certificate), &certificate, &subkey, None)
             .unwrap();
         let certificate = certificate.insert_packets(revocation).unwrap().0;
         let error = verify(INDEX, &signature, &public(certificate), now()).unwrap_err();
-        assert!(
-            matches!(error, SignatureError::SubkeyRevoked { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, SignatureError::SubkeyRevoked { .. }), "{error:?}");
     }
 }
 
@@ -327,10 +272,7 @@ fn a_subkey_that_did_not_certify_back_is_not_bound() {
     let (unbound, mut signer) = with_subkey(certificate, sign, YEAR, false);
     let signature = signed_by(&mut signer, now());
     let error = verify(INDEX, &signature, &public(unbound), now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::SubkeyNotBound { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::SubkeyNotBound { .. }), "{error:?}");
 }
 
 #[test]
@@ -342,18 +284,13 @@ fn a_subkey_that_another_master_key_bound_is_not_bound() {
     let stolen: Vec<Packet> = theirs
         .strip_secret_key_material()
         .into_packets()
-        .skip_while(
-            |packet| !matches!(packet, Packet::PublicSubkey(key) if key.fingerprint() == subkey),
-        )
+        .skip_while(|packet| !matches!(packet, Packet::PublicSubkey(key) if key.fingerprint() == subkey))
         .take(2)
         .collect();
     assert_eq!(stolen.len(), 2);
     let ours = ours.insert_packets(stolen).unwrap().0;
     let error = verify(INDEX, &signed_by(&mut signer, now()), &public(ours), now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::SubkeyNotBound { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::SubkeyNotBound { .. }), "{error:?}");
 }
 
 #[test]
@@ -362,10 +299,7 @@ fn a_subkey_that_is_not_for_signing_is_refused() {
     let (certificate, mut signer) = with_subkey(master(&good_keys()), flags, YEAR, true);
     let signature = signed_by(&mut signer, now());
     let error = verify(INDEX, &signature, &public(certificate), now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::NotASigningSubkey { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::NotASigningSubkey { .. }), "{error:?}");
 }
 
 #[test]
@@ -382,10 +316,7 @@ fn the_master_key_itself_may_not_sign_an_index() {
     for certificate in [ours, able] {
         let signature = signed_by(&mut master_signer(&certificate), now());
         let error = verify(INDEX, &signature, &public(certificate), now()).unwrap_err();
-        assert!(
-            matches!(error, SignatureError::NotASigningSubkey { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, SignatureError::NotASigningSubkey { .. }), "{error:?}");
     }
 }
 
@@ -434,10 +365,7 @@ fn an_expired_subkey_cannot_hide_behind_the_name_of_a_valid_one() {
         signature.unhashed_area_mut().add(also).unwrap();
         let signature = Packet::from(signature).to_vec().unwrap();
         let error = verify(INDEX, &signature, &public(certificate), now()).unwrap_err();
-        assert!(
-            matches!(error, SignatureError::SubkeyExpired { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, SignatureError::SubkeyExpired { .. }), "{error:?}");
     }
 }
 
@@ -446,10 +374,7 @@ fn a_signature_from_the_future_is_refused() {
     let keys = good_keys();
     let signature = sign(INDEX, &keys.release, now() + HOUR).unwrap();
     let error = verify(INDEX, &signature, &keys.certificate, now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::MadeInTheFuture { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::MadeInTheFuture { .. }), "{error:?}");
 }
 
 #[test]
@@ -460,10 +385,7 @@ fn a_signature_older_than_its_key_is_refused() {
     let mut signer = key.parts_into_secret().unwrap().into_keypair().unwrap();
     let signature = signed_by(&mut signer, now() - 20 * DAY);
     let error = verify(INDEX, &signature, &keys.certificate, now()).unwrap_err();
-    assert!(
-        matches!(error, SignatureError::NotValidWhenMade { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, SignatureError::NotValidWhenMade { .. }), "{error:?}");
 }
 
 #[test]
@@ -492,10 +414,7 @@ fn the_standard_tool_sqv_agrees() {
         path
     };
     let certificate = file("master.asc", &keys.certificate);
-    let signature = file(
-        "manifest.json.sig",
-        &sign(INDEX, &keys.release, now()).unwrap(),
-    );
+    let signature = file("manifest.json.sig", &sign(INDEX, &keys.release, now()).unwrap());
     let index = file("manifest.json", INDEX);
     let changed = file("changed.json", b"{}");
     let agrees = |data: &Path| {

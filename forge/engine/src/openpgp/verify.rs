@@ -45,12 +45,7 @@ pub struct Signer {
 ///
 /// # Errors
 /// The first reason for distrust; nothing of the index may be used then.
-pub fn verify(
-    index: &[u8],
-    signature: &[u8],
-    trusted: &[u8],
-    now: SystemTime,
-) -> Result<Signer, SignatureError> {
+pub fn verify(index: &[u8], signature: &[u8], trusted: &[u8], now: SystemTime) -> Result<Signer, SignatureError> {
     bounded(Input::Index, index, INDEX_LIMIT)?;
     bounded(Input::Signature, signature, SIGNATURE_LIMIT)?;
     bounded(Input::Certificate, trusted, CERTIFICATE_LIMIT)?;
@@ -62,10 +57,7 @@ pub fn verify(
     }
 
     // From here on the library decides: it does the cryptography and judges each key at the time of the signature.
-    let jury = Jury {
-        certificate: &certificate,
-        verdict: None,
-    };
+    let jury = Jury { certificate: &certificate, verdict: None };
     let mut verifier = DetachedVerifierBuilder::from_bytes(signature)
         .and_then(|builder| builder.with_policy(&policy, now, jury))
         .map_err(malformed)?;
@@ -78,10 +70,7 @@ pub fn verify(
     if signers.len() != signatures.len() {
         return Err(SignatureError::Malformed(None));
     }
-    signers
-        .into_iter()
-        .next()
-        .ok_or(SignatureError::NoSignature)
+    signers.into_iter().next().ok_or(SignatureError::NoSignature)
 }
 
 fn bounded(input: Input, bytes: &[u8], limit: usize) -> Result<(), SignatureError> {
@@ -98,10 +87,7 @@ fn malformed(error: anyhow::Error) -> SignatureError {
 fn read_certificate(trusted: &[u8]) -> Result<Cert, SignatureError> {
     let unusable = |error: anyhow::Error| SignatureError::Certificate(error.into());
     let mut parser = CertParser::from_bytes(trusted).map_err(unusable)?;
-    let certificate = parser
-        .next()
-        .ok_or(SignatureError::NotOneCertificate)?
-        .map_err(unusable)?;
+    let certificate = parser.next().ok_or(SignatureError::NotOneCertificate)?.map_err(unusable)?;
     if parser.next().is_some() {
         return Err(SignatureError::NotOneCertificate);
     }
@@ -125,9 +111,7 @@ fn read_signatures(bytes: &[u8]) -> Result<Vec<Signature>, SignatureError> {
             _ => return Err(SignatureError::Malformed(None)),
         }
         if found.len() > SIGNATURES_LIMIT {
-            return Err(SignatureError::TooManySignatures {
-                limit: SIGNATURES_LIMIT,
-            });
+            return Err(SignatureError::TooManySignatures { limit: SIGNATURES_LIMIT });
         }
     }
     if found.is_empty() {
@@ -143,20 +127,14 @@ fn judge(
     policy: &StandardPolicy,
     now: SystemTime,
 ) -> Result<(), SignatureError> {
-    let made = signature
-        .signature_creation_time()
-        .ok_or(SignatureError::Malformed(None))?;
+    let made = signature.signature_creation_time().ok_or(SignatureError::Malformed(None))?;
     if made > now {
         return Err(SignatureError::MadeInTheFuture { made });
     }
     if let Err(error) = signature.signature_alive(now, Duration::ZERO) {
-        return Err(SignatureError::SignatureExpired {
-            when: expiry(&error),
-        });
+        return Err(SignatureError::SignatureExpired { when: expiry(&error) });
     }
-    let master = certificate
-        .with_policy(policy, now)
-        .map_err(|error| SignatureError::Certificate(error.into()))?;
+    let master = certificate.with_policy(policy, now).map_err(|error| SignatureError::Certificate(error.into()))?;
     if let RevocationStatus::Revoked(_) = master.revocation_status() {
         return Err(SignatureError::MasterRevoked);
     }
@@ -169,18 +147,10 @@ fn judge(
 
     // A signature can name several keys, and the library may then choose any of them: so each must be beyond doubt.
     let issuers = signature.get_issuers();
-    let mut named = certificate
-        .keys()
-        .filter(|key| {
-            issuers
-                .iter()
-                .any(|issuer| issuer.aliases(key.key().key_handle()))
-        })
-        .peekable();
+    let mut named =
+        certificate.keys().filter(|key| issuers.iter().any(|issuer| issuer.aliases(key.key().key_handle()))).peekable();
     if named.peek().is_none() {
-        return Err(SignatureError::UnknownKey {
-            key: issuers.into_iter().next(),
-        });
+        return Err(SignatureError::UnknownKey { key: issuers.into_iter().next() });
     }
     named.try_for_each(|key| judge_key(&key, policy, now))
 }
@@ -198,20 +168,14 @@ fn judge_key(
     let subkey = match key.with_policy(policy, now) {
         Ok(subkey) => subkey,
         Err(error) => {
-            return Err(SignatureError::SubkeyNotBound {
-                key: fingerprint,
-                source: error.into(),
-            });
+            return Err(SignatureError::SubkeyNotBound { key: fingerprint, source: error.into() });
         }
     };
     if let RevocationStatus::Revoked(_) = subkey.revocation_status() {
         return Err(SignatureError::SubkeyRevoked { key: fingerprint });
     }
     if let Err(error) = subkey.alive() {
-        return Err(SignatureError::SubkeyExpired {
-            key: fingerprint,
-            when: expiry(&error),
-        });
+        return Err(SignatureError::SubkeyExpired { key: fingerprint, when: expiry(&error) });
     }
     if !subkey.for_signing() {
         return Err(SignatureError::NotASigningSubkey { key: fingerprint });
@@ -250,10 +214,7 @@ impl VerificationHelper for Jury<'_> {
                     Ok(good) => signers.push(Signer {
                         certificate: good.ka.cert().fingerprint(),
                         subkey: good.ka.key().fingerprint(),
-                        made: good
-                            .sig
-                            .signature_creation_time()
-                            .unwrap_or(SystemTime::UNIX_EPOCH),
+                        made: good.sig.signature_creation_time().unwrap_or(SystemTime::UNIX_EPOCH),
                     }),
                     Err(error) => {
                         self.verdict = Some(Err(refusal(error)));
@@ -270,9 +231,9 @@ impl VerificationHelper for Jury<'_> {
 /// Puts the library's refusal into our words.
 fn refusal(error: VerificationError<'_>) -> SignatureError {
     match error {
-        VerificationError::MissingKey { sig } => SignatureError::UnknownKey {
-            key: sig.get_issuers().into_iter().next(),
-        },
+        VerificationError::MissingKey { sig } => {
+            SignatureError::UnknownKey { key: sig.get_issuers().into_iter().next() }
+        }
         VerificationError::UnboundKey { sig, cert, error } => SignatureError::NotValidWhenMade {
             key: match sig.get_issuers().into_iter().next() {
                 Some(KeyHandle::Fingerprint(key)) => key,
@@ -280,14 +241,12 @@ fn refusal(error: VerificationError<'_>) -> SignatureError {
             },
             source: error.into(),
         },
-        VerificationError::BadKey { ka, error, .. } => SignatureError::NotValidWhenMade {
-            key: ka.key().fingerprint(),
-            source: error.into(),
-        },
-        VerificationError::BadSignature { ka, error, .. } => SignatureError::DataChanged {
-            key: ka.key().fingerprint(),
-            source: error.into(),
-        },
+        VerificationError::BadKey { ka, error, .. } => {
+            SignatureError::NotValidWhenMade { key: ka.key().fingerprint(), source: error.into() }
+        }
+        VerificationError::BadSignature { ka, error, .. } => {
+            SignatureError::DataChanged { key: ka.key().fingerprint(), source: error.into() }
+        }
         VerificationError::MalformedSignature { error, .. } => malformed(error),
         _ => SignatureError::Malformed(None),
     }

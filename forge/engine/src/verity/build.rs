@@ -40,15 +40,13 @@ pub fn build(
         let offset = index * LEAF_SPAN as u64;
         let length = LEAF_SPAN.min((wanted - offset) as usize);
         let span = &mut span[..length];
-        data.read_exact_at(span, offset)
-            .map_err(|source| VerityError::ReadData { offset, source })?;
+        data.read_exact_at(span, offset).map_err(|source| VerityError::ReadData { offset, source })?;
         match shape.leaf() {
             Some(level) => {
                 hasher.blocks(span, leaf);
                 keep(index, &hasher.block(leaf));
                 let offset = level.offset(index);
-                out.write_all_at(leaf, offset)
-                    .map_err(write_error(offset))?;
+                out.write_all_at(leaf, offset).map_err(write_error(offset))?;
             }
             None => keep(index, &hasher.block(span)),
         }
@@ -59,20 +57,14 @@ pub fn build(
     if workers::work(threads, spans, watch, scratch, piece)? == Outcome::Cancelled {
         return Ok(Outcome::Cancelled);
     }
-    let leaf_hashes = leaf_hashes
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let leaf_hashes = leaf_hashes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (head, root) = head(parameters, &hasher, &leaf_hashes);
     out.write_all_at(&head, 0).map_err(write_error(0))?;
     Ok(Outcome::Done(root))
 }
 
 /// All that lies before the leaf level, made from the hashes of the leaf blocks, and the root hash.
-pub(crate) fn head(
-    parameters: &Parameters,
-    hasher: &Hasher,
-    leaf_hashes: &[u8],
-) -> (Vec<u8>, RootHash) {
+pub(crate) fn head(parameters: &Parameters, hasher: &Hasher, leaf_hashes: &[u8]) -> (Vec<u8>, RootHash) {
     let shape: Shape = parameters.shape();
     let mut head = vec![0; shape.head_bytes()];
     head[..Parameters::SUPERBLOCK].copy_from_slice(&parameters.superblock());

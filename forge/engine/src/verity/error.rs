@@ -37,9 +37,7 @@ pub enum VerityError {
         wanted: RootHash,
     },
     /// One block of the tree is not what the level above says.
-    #[error(
-        "block {block} of level {level} of the hash tree (byte {offset}) does not match the level above"
-    )]
+    #[error("block {block} of level {level} of the hash tree (byte {offset}) does not match the level above")]
     TreeBlock {
         /// The level; 0 holds the hashes of data blocks.
         level: usize,

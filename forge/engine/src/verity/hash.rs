@@ -35,8 +35,6 @@ impl Hasher {
     /// The first block of `data` whose hash is not the one in `hashes`, counted in `data`.
     pub(crate) fn first_mismatch(&self, data: &[u8], hashes: &[u8]) -> Option<usize> {
         let pairs = data.chunks_exact(BLOCK).zip(hashes.chunks_exact(HASH));
-        pairs
-            .into_iter()
-            .position(|(block, hash)| self.block(block) != hash)
+        pairs.into_iter().position(|(block, hash)| self.block(block) != hash)
     }
 }

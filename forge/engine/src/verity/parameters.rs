@@ -30,9 +30,7 @@ pub enum SuperblockError {
         found: u64,
     },
     /// The data is not a whole number of blocks.
-    #[error(
-        "the image has {bytes} bytes, {over} more than a whole number of blocks of {BLOCK} bytes"
-    )]
+    #[error("the image has {bytes} bytes, {over} more than a whole number of blocks of {BLOCK} bytes")]
     DataLength {
         /// The length of the data.
         bytes: u64,
@@ -46,10 +44,7 @@ pub enum SuperblockError {
         found: usize,
     },
     /// There are not even 512 bytes.
-    #[error(
-        "a verity superblock has {} bytes, this has {found}",
-        Parameters::SUPERBLOCK
-    )]
+    #[error("a verity superblock has {} bytes, this has {found}", Parameters::SUPERBLOCK)]
     Length {
         /// How many there are.
         found: usize,
@@ -87,11 +82,7 @@ impl Parameters {
         if salt.len() > MAX_SALT {
             return Err(SuperblockError::Salt { found: salt.len() });
         }
-        Ok(Self {
-            data_blocks,
-            salt,
-            uuid,
-        })
+        Ok(Self { data_blocks, salt, uuid })
     }
 
     /// Parameters for data of `bytes` bytes, which must be a whole number of blocks.
@@ -151,9 +142,8 @@ impl Parameters {
 
     /// Reads a superblock; `bytes` may go on after it.
     pub fn from_superblock(bytes: &[u8]) -> Result<Self, SuperblockError> {
-        let bytes: &[u8; Self::SUPERBLOCK] = bytes
-            .first_chunk()
-            .ok_or(SuperblockError::Length { found: bytes.len() })?;
+        let bytes: &[u8; Self::SUPERBLOCK] =
+            bytes.first_chunk().ok_or(SuperblockError::Length { found: bytes.len() })?;
         if !bytes.starts_with(&SIGNATURE) {
             return Err(SuperblockError::Signature);
         }
@@ -168,11 +158,7 @@ impl Parameters {
             ("hash block size", number(68, 4), BLOCK as u64),
         ] {
             if found != wanted {
-                return Err(SuperblockError::Field {
-                    field,
-                    found,
-                    wanted,
-                });
+                return Err(SuperblockError::Field { field, found, wanted });
             }
         }
         if &bytes[32..64] != ALGORITHM {
@@ -205,10 +191,7 @@ mod tests {
     fn a_superblock_is_read_back_as_it_was_written() {
         for salt in [0, 1, 32, 256] {
             let parameters = Parameters::new(MAX_DATA_BLOCKS, vec![1; salt], [2; 16]).unwrap();
-            assert_eq!(
-                Parameters::from_superblock(&parameters.superblock()),
-                Ok(parameters)
-            );
+            assert_eq!(Parameters::from_superblock(&parameters.superblock()), Ok(parameters));
         }
     }
 
@@ -225,42 +208,20 @@ mod tests {
     #[test]
     fn values_out_of_bounds_are_refused_with_the_numbers() {
         let new = Parameters::new;
-        assert_eq!(
-            new(0, vec![], [0; 16]),
-            Err(SuperblockError::DataBlocks { found: 0 })
-        );
+        assert_eq!(new(0, vec![], [0; 16]), Err(SuperblockError::DataBlocks { found: 0 }));
         let found = MAX_DATA_BLOCKS + 1;
-        assert_eq!(
-            new(found, vec![], [0; 16]),
-            Err(SuperblockError::DataBlocks { found })
-        );
-        assert_eq!(
-            new(1, vec![0; 257], [0; 16]),
-            Err(SuperblockError::Salt { found: 257 })
-        );
+        assert_eq!(new(found, vec![], [0; 16]), Err(SuperblockError::DataBlocks { found }));
+        assert_eq!(new(1, vec![0; 257], [0; 16]), Err(SuperblockError::Salt { found: 257 }));
         let odd = Parameters::for_data(8193, vec![], [0; 16]);
-        assert_eq!(
-            odd,
-            Err(SuperblockError::DataLength {
-                bytes: 8193,
-                over: 1
-            })
-        );
+        assert_eq!(odd, Err(SuperblockError::DataLength { bytes: 8193, over: 1 }));
         let short = Parameters::from_superblock(&[0; 100]);
         assert_eq!(short, Err(SuperblockError::Length { found: 100 }));
         let mut bytes = parameters().superblock();
         bytes[81] = 0xff;
-        assert_eq!(
-            Parameters::from_superblock(&bytes),
-            Err(SuperblockError::Salt { found: 0xff20 })
-        );
+        assert_eq!(Parameters::from_superblock(&bytes), Err(SuperblockError::Salt { found: 0xff20 }));
         bytes = parameters().superblock();
         bytes[8] = 2;
-        let refused = SuperblockError::Field {
-            field: "version",
-            found: 2,
-            wanted: 1,
-        };
+        let refused = SuperblockError::Field { field: "version", found: 2, wanted: 1 };
         assert_eq!(Parameters::from_superblock(&bytes), Err(refused));
     }
 }

@@ -31,20 +31,14 @@ impl Shape {
         let mut left = data_blocks;
         while left > 1 {
             left = left.div_ceil(FAN_OUT as u64);
-            levels.push(Level {
-                first: 0,
-                blocks: left,
-            });
+            levels.push(Level { first: 0, blocks: left });
         }
         let mut next = 1;
         for level in levels.iter_mut().rev() {
             level.first = next;
             next += level.blocks;
         }
-        Self {
-            levels,
-            blocks: next,
-        }
+        Self { levels, blocks: next }
     }
 
     /// All levels; the first is the leaf level, the last the top.
@@ -87,28 +81,9 @@ mod tests {
     fn levels_lie_from_the_top_down_after_the_superblock() {
         assert_eq!(Shape::new(1).levels(), []);
         assert_eq!(Shape::new(1).bytes(), 4096);
-        assert_eq!(
-            Shape::new(128).levels(),
-            [Level {
-                first: 1,
-                blocks: 1
-            }]
-        );
+        assert_eq!(Shape::new(128).levels(), [Level { first: 1, blocks: 1 }]);
         let shape = Shape::new(16385);
-        let expected = [
-            Level {
-                first: 4,
-                blocks: 129,
-            },
-            Level {
-                first: 2,
-                blocks: 2,
-            },
-            Level {
-                first: 1,
-                blocks: 1,
-            },
-        ];
+        let expected = [Level { first: 4, blocks: 129 }, Level { first: 2, blocks: 2 }, Level { first: 1, blocks: 1 }];
         assert_eq!(shape.levels(), expected);
         assert_eq!(shape.bytes(), 133 * 4096);
         assert_eq!(shape.head_bytes(), 4 * 4096);

@@ -41,17 +41,10 @@ impl Trusted {
         let mut head = vec![0; shape.head_bytes()];
         tree.read_exact_at(&mut head, 0).map_err(read_error(0))?;
         let (superblock, rest) = head[..BLOCK].split_at(Parameters::SUPERBLOCK);
-        if Parameters::from_superblock(superblock)? != parameters
-            || rest.iter().any(|byte| *byte != 0)
-        {
+        if Parameters::from_superblock(superblock)? != parameters || rest.iter().any(|byte| *byte != 0) {
             return Err(VerityError::OtherSuperblock);
         }
-        let trusted = Self {
-            parameters,
-            shape,
-            root,
-            head,
-        };
+        let trusted = Self { parameters, shape, root, head };
         let hasher = Hasher::new(&trusted.parameters);
         trusted.check_upper_levels(&hasher)?;
         watch.advance(trusted.head.len() as u64);
@@ -106,8 +99,7 @@ impl Trusted {
             return Ok(());
         };
         let offset = leaf.offset(first);
-        tree.read_exact_at(blocks, offset)
-            .map_err(|source| VerityError::ReadTree { offset, source })?;
+        tree.read_exact_at(blocks, offset).map_err(|source| VerityError::ReadTree { offset, source })?;
         match self.shape.leaf_hashes_at() {
             Some(at) => {
                 let hashes = &self.head[at + first as usize * HASH..];
@@ -136,11 +128,7 @@ impl Trusted {
 
     fn check_root(&self, hasher: &Hasher, top: &[u8]) -> Result<(), VerityError> {
         let (found, wanted) = (RootHash::new(hasher.block(top)), self.root);
-        if found == wanted {
-            Ok(())
-        } else {
-            Err(VerityError::WrongRoot { found, wanted })
-        }
+        if found == wanted { Ok(()) } else { Err(VerityError::WrongRoot { found, wanted }) }
     }
 
     fn check_level(
@@ -156,11 +144,7 @@ impl Trusted {
             None => Ok(()),
             Some(index) => {
                 let block = first + index as u64;
-                Err(VerityError::TreeBlock {
-                    level: number,
-                    block,
-                    offset: level.offset(block),
-                })
+                Err(VerityError::TreeBlock { level: number, block, offset: level.offset(block) })
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Images and trees for the tests of dm-verity.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, reason = "a test may panic, and uses what it needs")]
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -60,16 +60,8 @@ impl Sample {
         let data = file(&noise(blocks * BLOCK));
         let parameters = Parameters::new(blocks as u64, noise(salt), UUID).unwrap();
         let tree = tempfile::tempfile().unwrap();
-        let root = build(&data, &parameters, &tree, 3, &Unwatched)
-            .unwrap()
-            .done()
-            .unwrap();
-        Self {
-            data,
-            tree,
-            parameters,
-            root,
-        }
+        let root = build(&data, &parameters, &tree, 3, &Unwatched).unwrap().done().unwrap();
+        Self { data, tree, parameters, root }
     }
 
     pub fn open(&self) -> Result<Trusted, VerityError> {
@@ -86,10 +78,7 @@ pub struct Counter {
 
 impl Counter {
     pub fn new(after: u64) -> Self {
-        Self {
-            done: AtomicU64::new(0),
-            after,
-        }
+        Self { done: AtomicU64::new(0), after }
     }
 
     pub fn total(&self) -> u64 {

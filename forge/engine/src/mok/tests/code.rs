@@ -8,11 +8,7 @@ fn a_common_code_is_sixteen_letters_with_sixty_four_bits() {
     assert_eq!(alphabet.length(), 16);
     let code = Code::generate(&alphabet).unwrap();
     assert_eq!(code.typed().len(), 16);
-    assert!(
-        code.typed()
-            .bytes()
-            .all(|byte| b"bcdefghjknprstux".contains(&byte))
-    );
+    assert!(code.typed().bytes().all(|byte| b"bcdefghjknprstux".contains(&byte)));
 }
 
 #[test]
@@ -46,10 +42,7 @@ fn every_character_is_equally_likely() {
         }
     }
     let expected = f64::from(codes) * alphabet.length() as f64 / 23.0;
-    let distance: f64 = seen
-        .values()
-        .map(|&count| (f64::from(count) - expected).powi(2) / expected)
-        .sum();
+    let distance: f64 = seen.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
     assert_eq!(seen.len(), 23);
     // Chi-squared with 22 degrees of freedom passes 68 once in a million runs; a careless draw gives about 1000.
     assert!(distance < 68.0, "{distance}");
@@ -57,14 +50,7 @@ fn every_character_is_equally_likely() {
 
 #[test]
 fn alphabets_that_cannot_make_a_good_code_are_refused() {
-    for characters in [
-        "",
-        "abcdefghi",
-        "aabcdefghij",
-        "ABCDEFGHIJKL",
-        "abcdefghijkö",
-        "abcdefghij-",
-    ] {
+    for characters in ["", "abcdefghi", "aabcdefghij", "ABCDEFGHIJKL", "abcdefghijkö", "abcdefghij-"] {
         let error = Alphabet::new(characters).unwrap_err();
         assert!(matches!(error, CodeError::Alphabet), "{characters}");
     }

@@ -36,11 +36,7 @@ fn a_module_key_says_module_signing_and_nothing_else() {
     }
     let pair = Pair::generate(Kind::Module, "modules", SystemTime::now()).unwrap();
     let shown = described(&pair, &["-ext", "extendedKeyUsage"]);
-    assert_eq!(
-        shown.lines().last().map(str::trim),
-        Some("1.3.6.1.4.1.2312.16.1.2"),
-        "{shown}"
-    );
+    assert_eq!(shown.lines().last().map(str::trim), Some("1.3.6.1.4.1.2312.16.1.2"), "{shown}");
 }
 
 #[test]
@@ -52,10 +48,7 @@ fn a_certificate_is_valid_since_yesterday_and_for_more_than_ten_years() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     let pair = Pair::generate(Kind::Boot, "dates", now).unwrap();
     let shown = described(&pair, &["-dates", "-dateopt", "iso_8601"]);
-    assert_eq!(
-        shown,
-        "notBefore=2025-12-31 00:00:00Z\nnotAfter=2045-12-27 00:00:00Z\n"
-    );
+    assert_eq!(shown, "notBefore=2025-12-31 00:00:00Z\nnotAfter=2045-12-27 00:00:00Z\n");
 }
 
 #[test]
@@ -105,10 +98,7 @@ fn names_that_no_certificate_can_carry_are_refused() {
 fn a_pair_does_not_print_its_key() {
     let pair = boot_pair();
     let printed = format!("{pair:?} {pair:#?}");
-    assert_eq!(
-        printed,
-        "Pair { kind: Boot, .. } Pair {\n    kind: Boot,\n    ..\n}"
-    );
+    assert_eq!(printed, "Pair { kind: Boot, .. } Pair {\n    kind: Boot,\n    ..\n}");
     let pem = pair.private_key_pem().unwrap();
     assert!(pem.starts_with(b"-----BEGIN PRIVATE KEY-----"));
 }

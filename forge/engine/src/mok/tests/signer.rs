@@ -23,16 +23,10 @@ fn script(directory: &tempfile::TempDir, body: &str) -> PathBuf {
 }
 
 fn sign_with(sbsign: PathBuf) -> SignerError {
-    let signer = Signer {
-        sbsign,
-        limit: a_second(),
-        ..Signer::default()
-    };
+    let signer = Signer { sbsign, limit: a_second(), ..Signer::default() };
     loop {
         let image = File::open("/dev/null").unwrap();
-        let error = signer
-            .sign(&boot_pair(), image, memory().unwrap())
-            .unwrap_err();
+        let error = signer.sign(&boot_pair(), image, memory().unwrap()).unwrap_err();
         match error {
             // Another test forked while the script was still open for writing.
             SignerError::Tool(ToolError::Run { source, .. })
@@ -50,13 +44,7 @@ fn a_signed_image_verifies_with_its_own_certificate_only() {
     let (signer, pair, other) = (Signer::default(), boot_pair(), boot_pair());
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("signed.efi");
-    signer
-        .sign(
-            &pair,
-            File::open(STUB).unwrap(),
-            File::create(&path).unwrap(),
-        )
-        .unwrap();
+    signer.sign(&pair, File::open(STUB).unwrap(), File::create(&path).unwrap()).unwrap();
     assert!(fs::metadata(&path).unwrap().len() > fs::metadata(STUB).unwrap().len());
 
     let certificate = directory.path().join("certificate.pem");
@@ -68,27 +56,15 @@ fn a_signed_image_verifies_with_its_own_certificate_only() {
     assert_eq!(text(output), "Signature verification OK\n");
 
     let image = || File::open(&path).unwrap();
-    signer
-        .verify(&pair.certificate_pem().unwrap(), image())
-        .unwrap();
-    let error = signer
-        .verify(&other.certificate_pem().unwrap(), image())
-        .unwrap_err();
-    assert!(
-        matches!(error, SignerError::Tool(ToolError::Failed { .. })),
-        "{error}"
-    );
+    signer.verify(&pair.certificate_pem().unwrap(), image()).unwrap();
+    let error = signer.verify(&other.certificate_pem().unwrap(), image()).unwrap_err();
+    assert!(matches!(error, SignerError::Tool(ToolError::Failed { .. })), "{error}");
 
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let error = signer
-        .verify(&pair.certificate_pem().unwrap(), image())
-        .unwrap_err();
-    assert!(
-        matches!(error, SignerError::Tool(ToolError::Failed { .. })),
-        "{error}"
-    );
+    let error = signer.verify(&pair.certificate_pem().unwrap(), image()).unwrap_err();
+    assert!(matches!(error, SignerError::Tool(ToolError::Failed { .. })), "{error}");
 }
 
 #[test]
@@ -99,12 +75,8 @@ fn the_result_can_stay_in_memory_and_replaces_what_was_there() {
     let (signer, pair) = (Signer::default(), boot_pair());
     let mut signed = memory().unwrap();
     std::io::Write::write_all(&mut signed, &vec![0xaa; 4 << 20]).unwrap();
-    signer
-        .sign(&pair, File::open(STUB).unwrap(), &signed)
-        .unwrap();
-    signer
-        .verify(&pair.certificate_pem().unwrap(), &signed)
-        .unwrap();
+    signer.sign(&pair, File::open(STUB).unwrap(), &signed).unwrap();
+    signer.verify(&pair.certificate_pem().unwrap(), &signed).unwrap();
     assert!(signed.metadata().unwrap().len() < 1 << 20);
 }
 
@@ -113,25 +85,16 @@ fn an_unsigned_image_does_not_verify() {
     if !tools() {
         return;
     }
-    let error = Signer::default()
-        .verify(
-            &boot_pair().certificate_pem().unwrap(),
-            File::open(STUB).unwrap(),
-        )
-        .unwrap_err();
-    assert!(
-        matches!(error, SignerError::Tool(ToolError::Failed { .. })),
-        "{error}"
-    );
+    let error =
+        Signer::default().verify(&boot_pair().certificate_pem().unwrap(), File::open(STUB).unwrap()).unwrap_err();
+    assert!(matches!(error, SignerError::Tool(ToolError::Failed { .. })), "{error}");
 }
 
 #[test]
 fn the_module_key_signs_no_boot_image() {
     let pair = Pair::generate(Kind::Module, "modules", SystemTime::now()).unwrap();
     let image = File::open("/dev/null").unwrap();
-    let error = Signer::default()
-        .sign(&pair, image, memory().unwrap())
-        .unwrap_err();
+    let error = Signer::default().sign(&pair, image, memory().unwrap()).unwrap_err();
     assert!(matches!(error, SignerError::ModuleKey), "{error}");
 }
 
@@ -146,10 +109,7 @@ fn the_key_reaches_the_tool_only_as_files_in_memory() {
     let error = sign_with(script(&directory, &body));
     assert!(matches!(error, SignerError::NoOutput { .. }), "{error}");
     let mut seen_text = String::new();
-    File::open(seen)
-        .unwrap()
-        .read_to_string(&mut seen_text)
-        .unwrap();
+    File::open(seen).unwrap().read_to_string(&mut seen_text).unwrap();
     let lines: Vec<&str> = seen_text.lines().collect();
     let arguments: Vec<&str> = lines[0].split(' ').collect();
     assert_eq!(arguments.len(), 7);
@@ -159,13 +119,7 @@ fn the_key_reaches_the_tool_only_as_files_in_memory() {
             _ => assert!(argument.starts_with("/proc/self/fd/"), "{argument}"),
         }
     }
-    assert_eq!(
-        lines
-            .iter()
-            .filter(|line| line.starts_with("/memfd:forge"))
-            .count(),
-        3
-    );
+    assert_eq!(lines.iter().filter(|line| line.starts_with("/memfd:forge")).count(), 3);
     assert_eq!(*lines.last().unwrap(), "-----BEGIN PRIVATE KEY-----");
 }
 
@@ -173,10 +127,7 @@ fn the_key_reaches_the_tool_only_as_files_in_memory() {
 fn a_file_in_memory_is_wiped_when_it_is_dropped() {
     let mut copy: File = {
         let hidden = crate::mok::tool::Hidden::new(b"secret").unwrap();
-        std::os::fd::AsFd::as_fd(&hidden)
-            .try_clone_to_owned()
-            .unwrap()
-            .into()
+        std::os::fd::AsFd::as_fd(&hidden).try_clone_to_owned().unwrap().into()
     };
     let mut left = Vec::new();
     copy.rewind().unwrap();
@@ -208,10 +159,7 @@ fn a_failing_tool_is_quoted() {
 fn a_tool_that_hangs_is_killed_with_its_children() {
     let directory = tempfile::tempdir().unwrap();
     let survivor = directory.path().join("survivor");
-    let body = format!(
-        "echo stuck >&2; (sleep 3; touch {}) & wait",
-        survivor.display()
-    );
+    let body = format!("echo stuck >&2; (sleep 3; touch {}) & wait", survivor.display());
     let started = Instant::now();
     let error = sign_with(script(&directory, &body));
     let SignerError::Tool(ToolError::TimedOut { stderr, .. }) = error else {

@@ -96,10 +96,7 @@ fn a_hash_and_a_request_do_not_print_their_content() {
 
 #[test]
 fn virt_fw_vars_writes_the_request_into_firmware() {
-    let (tool, firmware) = (
-        "/usr/bin/virt-fw-vars",
-        "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
-    );
+    let (tool, firmware) = ("/usr/bin/virt-fw-vars", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd");
     if !installed(tool) || !installed(firmware) {
         return;
     }
@@ -117,12 +114,7 @@ fn virt_fw_vars_writes_the_request_into_firmware() {
         "--output".as_ref(),
         path("vars.fd").as_ref(),
     ]);
-    run(&[
-        "--input".as_ref(),
-        path("vars.fd").as_ref(),
-        "--output-json".as_ref(),
-        path("got.json").as_ref(),
-    ]);
+    run(&["--input".as_ref(), path("vars.fd").as_ref(), "--output-json".as_ref(), path("got.json").as_ref()]);
     let got: Value = serde_json::from_slice(&fs::read(path("got.json")).unwrap()).unwrap();
     let got = got["variables"].as_array().unwrap();
     for wanted in json(&request())["variables"].as_array().unwrap() {

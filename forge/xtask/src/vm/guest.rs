@@ -1,0 +1,102 @@
+//! A session in the guest over the serial line: log in, run commands, become root.
+use super::machine::{BOOT_FAILURES, Machine};
+use anyhow::{Context, Result, ensure};
+
+/// The login prompt, and the prompt for a password, in the languages that we meet.
+const LOGIN: &str = r"(?i)\S+ (login|anmeldename|anmeldung): ";
+const PASSWORD: &str = r"(?i)(password|passwort|kennwort|mot de passe|contraseña)[^\n:]{0,20}: ?";
+/// A shell's prompt at the end of the text.
+const SHELL: &str = r"[$#%>] ?\z";
+
+/// A guest at its login prompt or logged in.
+pub(super) struct Guest<'a> {
+    machine: &'a mut Machine,
+    commands: u32,
+}
+
+impl<'a> Guest<'a> {
+    /// Waits until a machine that boots asks for a login name.
+    pub(super) fn boot(machine: &'a mut Machine) -> Result<Self> {
+        machine.expect_unless(&[LOGIN], &BOOT_FAILURES, 240)?;
+        machine.settle();
+        machine.screenshot("login")?;
+        Ok(Self { machine, commands: 0 })
+    }
+
+    /// Checks that the guest refuses this name with this password; it then asks for a name again.
+    pub(super) fn refuses(&mut self, user: &str, password: &str) -> Result<()> {
+        self.machine.send_line(user)?;
+        self.machine.expect(PASSWORD, 60)?;
+        self.machine.settle();
+        self.machine.send_line(password)?;
+        let found = self.machine.expect_any(&[LOGIN, SHELL], 90)?;
+        ensure!(found.which == 0, "{user} can log in with a password that must be refused");
+        self.machine.settle();
+        Ok(())
+    }
+
+    /// Logs in; the shell is then a quiet one that does not repeat what is typed.
+    pub(super) fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
+        self.machine.send_line(user)?;
+        self.machine.expect(PASSWORD, 60)?;
+        self.machine.settle();
+        self.machine.send_line(password)?;
+        let found = self.machine.expect_any(&[LOGIN, SHELL], 90)?;
+        ensure!(found.which == 1, "{user} can not log in with the generated password");
+        self.machine.settle();
+        self.quiet_shell("exec /bin/sh")
+    }
+
+    /// Becomes root by sudo with the user's password.
+    pub(super) fn become_root(&mut self, password: &str) -> Result<()> {
+        // The quotes keep the typed line from looking like the prompt.
+        self.machine.send_line("sudo -p 'SUDO''-ASKS: ' /bin/sh")?;
+        self.machine.expect("SUDO-ASKS: ", 60)?;
+        self.machine.settle();
+        self.machine.send_line(password)?;
+        self.machine.expect(SHELL, 60)?;
+        self.machine.settle();
+        self.quiet_shell(":")?;
+        let user = self.output("id -un")?;
+        ensure!(user == "root", "sudo gave a shell of {user:?}");
+        Ok(())
+    }
+
+    /// Silences prompts and echo; `first` is typed before.
+    fn quiet_shell(&mut self, first: &str) -> Result<()> {
+        for line in [first, "stty -echo cols 500; PS1= PS2= TERM=dumb LC_ALL=C.UTF-8 PAGER=cat SYSTEMD_PAGER=cat"] {
+            self.machine.send_line(line)?;
+            self.machine.settle();
+        }
+        self.machine.send_line("export TERM LC_ALL PAGER SYSTEMD_PAGER; echo 'QUIET''-NOW'")?;
+        self.machine.expect("QUIET-NOW\r?\n", 60)?;
+        Ok(())
+    }
+
+    /// Runs a command and returns its exit code and all it wrote.
+    pub(super) fn run(&mut self, command: &str) -> Result<(i32, String)> {
+        self.commands += 1;
+        let n = self.commands;
+        self.machine.send_line(&format!("echo 'BEGIN''-{n}'; {{ {command}; }} 2>&1; echo 'END''-{n}'=$?."))?;
+        let pattern = format!(r"(?s)BEGIN-{n}\r?\n(.*?)END-{n}=(\d+)\.");
+        let found = self.machine.expect_quietly(&pattern, 120).with_context(|| format!("in the guest: {command}"))?;
+        let code = found.text.rsplit('=').next().and_then(|c| c.trim_end_matches('.').parse().ok());
+        let code = code.context("no exit code")?;
+        let output = found.group.trim().to_owned();
+        self.machine.say(&format!("{command} -> {code}"));
+        Ok((code, output))
+    }
+
+    /// Runs a command that must succeed and returns what it wrote.
+    pub(super) fn output(&mut self, command: &str) -> Result<String> {
+        let (code, output) = self.run(command)?;
+        ensure!(code == 0, "in the guest, {command:?} failed ({code}): {output}");
+        Ok(output)
+    }
+
+    /// Switches the guest off in order (as root) and waits for it.
+    pub(super) fn power_off(self) -> Result<()> {
+        self.machine.send_line("systemctl poweroff")?;
+        self.machine.wait_for_power_off(90)
+    }
+}

@@ -1,0 +1,89 @@
+//! `cargo xtask vm`: boots the demo's disk under Secure Boot, in machines without KVM and without a network.
+//!
+//! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
+//! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys; [`tamper`] changes disks;
+//! [`guest`] logs in; [`checks`] looks around there; [`demo`] says what it must find.
+mod ansi;
+mod checks;
+mod console;
+mod demo;
+mod firmware;
+mod guest;
+mod machine;
+mod mokmanager;
+mod qmp;
+mod scenarios;
+mod scratch;
+mod tamper;
+mod tool;
+
+use anyhow::{Context, Result, ensure};
+use scenarios::{SCENARIOS, Scenario, Stage};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Which scenarios run, and on what.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Scenarios by name; all of them when left out.
+    names: Vec<String>,
+    /// The folder that `cargo xtask demo` made.
+    #[arg(long, default_value = "target/demo", value_name = "FOLDER")]
+    demo: PathBuf,
+    /// Only list the scenarios.
+    #[arg(long)]
+    list: bool,
+}
+
+impl Args {
+    /// Every scenario, on the demo in its usual place.
+    pub fn all() -> Self {
+        Self { names: Vec::new(), demo: "target/demo".into(), list: false }
+    }
+
+    /// One scenario on what a demo left.
+    pub fn only(name: &str, demo: &Path) -> Self {
+        Self { names: vec![name.into()], demo: demo.into(), list: false }
+    }
+}
+
+/// Runs the scenarios and prints a table of what came out.
+pub fn run(args: &Args) -> Result<()> {
+    if args.list {
+        SCENARIOS.iter().for_each(|s| println!("{:16} {}", s.name, s.sentence));
+        return Ok(());
+    }
+    let chosen = chosen(&args.names)?;
+    crate::workbench::enter()?;
+    let stage = Stage::new(&args.demo)?;
+    let mut rows = Vec::new();
+    for scenario in chosen {
+        println!("{}: {}", scenario.name, scenario.sentence);
+        let start = Instant::now();
+        let result = (scenario.run)(&stage);
+        let seconds = start.elapsed().as_secs_f32();
+        match &result {
+            Ok(()) => println!("{}: passed in {seconds:.1} s\n", scenario.name),
+            Err(error) => println!("{}: FAILED after {seconds:.1} s: {error:#}\n", scenario.name),
+        }
+        rows.push((scenario, result.is_ok(), seconds));
+    }
+    for (scenario, passed, seconds) in &rows {
+        let word = if *passed { "passed" } else { "FAILED" };
+        println!("{:16} {word} {seconds:7.1} s  {}", scenario.name, scenario.sentence);
+    }
+    let failed = rows.iter().filter(|(_, passed, _)| !passed).count();
+    println!("vm: {} passed, {failed} failed", rows.len() - failed);
+    ensure!(failed == 0, "VM scenarios failed; logs and screenshots are in {}/vm", args.demo.display());
+    Ok(())
+}
+
+/// The scenarios with these names, in the order of the table.
+fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
+    for name in names {
+        let known = SCENARIOS.iter().any(|s| s.name == name);
+        known.then_some(()).with_context(|| format!("no scenario is called {name:?}; see --list"))?;
+    }
+    let wanted = |s: &&Scenario| names.is_empty() || names.iter().any(|n| n == s.name);
+    Ok(SCENARIOS.iter().filter(wanted).collect())
+}

@@ -1,0 +1,190 @@
+//! The scenarios: each starts a machine, does one thing to it, and says what must follow.
+use super::checks;
+use super::demo::Demo;
+use super::firmware::Store;
+use super::guest::Guest;
+use super::machine::{Machine, Parts};
+use super::mokmanager;
+use super::tamper::Disk;
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
+
+/// A scenario: its name, what it shows, and how.
+pub(super) struct Scenario {
+    pub name: &'static str,
+    pub sentence: &'static str,
+    pub run: fn(&Stage) -> Result<()>,
+}
+
+/// All scenarios, in the order in which they run.
+pub(super) const SCENARIOS: [Scenario; 7] = [
+    Scenario {
+        name: "enrolled",
+        sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
+        run: enrolled,
+    },
+    Scenario {
+        name: "secure-boot-off",
+        sentence: "with Secure Boot off the system boots, its root sealed all the same",
+        run: secure_boot_off,
+    },
+    Scenario {
+        name: "not-enrolled",
+        sentence: "with nothing enrolled shim refuses to go on, and says so",
+        run: not_enrolled,
+    },
+    Scenario { name: "uki-tampered", sentence: "a changed boot image is refused", run: uki_tampered },
+    Scenario { name: "grub-tampered", sentence: "a changed GRUB is refused", run: grub_tampered },
+    Scenario {
+        name: "image-tampered",
+        sentence: "a changed block of the system image is refused",
+        run: image_tampered,
+    },
+    Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
+];
+
+/// Text of a kernel that runs: it must not be seen where the chain has to stop before it.
+const KERNEL: [&str; 2] = [r"Linux version", r"(?i)\S+ login: "];
+
+/// What the scenarios work on.
+pub(super) struct Stage {
+    /// What was installed and what it must show.
+    demo: Demo,
+    /// Folder for machines' logs, screenshots and disks.
+    out: PathBuf,
+    /// A copy of the disk whose guest talks on the serial line.
+    talking: PathBuf,
+}
+
+impl Stage {
+    /// Reads the demo's folder and prepares the disk.
+    pub(super) fn new(folder: &Path) -> Result<Self> {
+        let folder = folder.canonicalize().with_context(|| format!("{} is missing", folder.display()))?;
+        let demo = Demo::read(&folder)?;
+        let out = folder.join("vm");
+        std::fs::create_dir_all(&out)?;
+        let talking = out.join("talking.img");
+        Disk::copy(&demo.disk, &talking)?.add_console(&demo.certificate)?;
+        Ok(Self { demo, out, talking })
+    }
+
+    /// Path of a scenario's variable store.
+    fn store(&self, name: &str) -> PathBuf {
+        self.out.join(format!("{name}.vars.fd"))
+    }
+
+    /// The variable store that `enrolled` leaves behind.
+    fn saved(&self) -> PathBuf {
+        self.out.join("enrolled.fd")
+    }
+
+    /// A copy of the enrolled variable store; `enrolled` runs first where there is none for this disk.
+    fn enrolled_store(&self, name: &str) -> Result<Store> {
+        let time = |file: &Path| file.metadata().and_then(|m| m.modified()).ok();
+        let saved = self.saved();
+        if time(&saved) < time(&self.demo.disk) || time(&saved) < time(&self.demo.variables) {
+            println!("  no enrolled variable store yet: running enrolled first");
+            enrolled(self)?;
+        }
+        Store::copy_of(&saved, self.store(name))
+    }
+
+    /// Starts a machine on a disk; what the guest writes is thrown away.
+    fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
+        Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out })
+    }
+
+    /// Boots a changed disk on the enrolled firmware and waits for the refusal.
+    fn refused(&self, name: &str, change: fn(&Disk) -> Result<()>, refusal: &[&str], bad: &[&str]) -> Result<()> {
+        let store = self.enrolled_store(name)?;
+        let disk = Disk::copy(&self.talking, &self.out.join(format!("{name}.img")))?;
+        change(&disk)?;
+        let mut machine = self.machine(name, disk.path(), &store)?;
+        machine.expect_unless(refusal, bad, 120)?;
+        machine.settle();
+        machine.screenshot("refused")?;
+        drop(machine);
+        std::fs::remove_file(disk.path())?;
+        Ok(())
+    }
+}
+
+/// Forgets an old result first, so that a failure can not leave it behind as if it were new.
+fn enrolled(stage: &Stage) -> Result<()> {
+    let (demo, saved) = (&stage.demo, stage.saved());
+    if saved.exists() {
+        std::fs::remove_file(&saved)?;
+    }
+    let store = Store::microsoft(stage.store("enrolled"))?;
+    store.set(&demo.variables)?;
+    let mut machine = stage.machine("enrolled", &stage.talking, &store)?;
+    mokmanager::enroll(&mut machine, &demo.mok_code)?;
+    let mut guest = Guest::boot(&mut machine)?;
+    guest.refuses(&demo.user, "a wrong password")?;
+    guest.refuses("root", &demo.password)?;
+    guest.log_in(&demo.user, &demo.password)?;
+    guest.become_root(&demo.password)?;
+    // The checks do not change the firmware, so the store is good for the others even if one fails.
+    let checked = checks::all(&mut guest, demo);
+    guest.power_off()?;
+    drop(machine);
+    std::fs::copy(store.path(), &saved)?;
+    checked
+}
+
+fn secure_boot_off(stage: &Stage) -> Result<()> {
+    let demo = &stage.demo;
+    let store = Store::without_keys(stage.store("secure-boot-off"))?;
+    let mut machine = stage.machine("secure-boot-off", &stage.talking, &store)?;
+    let mut guest = Guest::boot(&mut machine)?;
+    guest.log_in(&demo.user, &demo.password)?;
+    guest.become_root(&demo.password)?;
+    checks::secure_boot(&mut guest, false)?;
+    checks::sealed_root(&mut guest, demo)?;
+    guest.power_off()
+}
+
+fn not_enrolled(stage: &Stage) -> Result<()> {
+    let store = Store::microsoft(stage.store("not-enrolled"))?;
+    let mut machine = stage.machine("not-enrolled", &stage.talking, &store)?;
+    machine.expect_unless(&[r"Verification failed: .0x1A. Security Violation"], &KERNEL, 120)?;
+    machine.settle();
+    machine.screenshot("1-refused")?;
+    // A person is not left at a dead end: shim offers MokManager.
+    machine.press("ret")?;
+    machine.expect_unless(&["Press any key to perform MOK management"], &KERNEL, 60)?;
+    machine.settle();
+    machine.screenshot("2-mokmanager")?;
+    Ok(())
+}
+
+fn uki_tampered(stage: &Stage) -> Result<()> {
+    stage.refused("uki-tampered", Disk::flip_in_ukis, &[r"bad shim (loader )?signature"], &KERNEL)
+}
+
+fn grub_tampered(stage: &Stage) -> Result<()> {
+    let beyond = [&KERNEL[..], &["GNU GRUB", "bad shim"]].concat();
+    stage.refused("grub-tampered", Disk::flip_in_grub, &["Verification failed"], &beyond)
+}
+
+fn image_tampered(stage: &Stage) -> Result<()> {
+    let refusal = [r"verity: [^\n]*corrupt[^\n]*"];
+    stage.refused("image-tampered", Disk::flip_in_system_image, &refusal, &[r"(?i)\S+ login: ", "bad shim"])
+}
+
+fn entry_lost(stage: &Stage) -> Result<()> {
+    let demo = &stage.demo;
+    let store = stage.enrolled_store("entry-lost")?;
+    ensure!(store.has_shim_entry()?, "there was no boot entry that could be lost");
+    store.drop_boot_entries()?;
+    ensure!(!store.has_shim_entry()?, "the boot entry is still there");
+    let mut machine = stage.machine("entry-lost", &stage.talking, &store)?;
+    let mut guest = Guest::boot(&mut machine)?;
+    guest.log_in(&demo.user, &demo.password)?;
+    guest.become_root(&demo.password)?;
+    checks::secure_boot(&mut guest, true)?;
+    guest.power_off()?;
+    drop(machine);
+    ensure!(store.has_shim_entry()?, "the system booted, but its boot entry was not made again");
+    Ok(())
+}
