@@ -262,6 +262,17 @@ impl Manifest {
                 return value("sha256", "is 64 hexadecimal digits");
             }
         }
+        // Far above any real system, and far below what sums of a layout could overflow.
+        const LARGE: u64 = 1 << 50;
+        for (field, size) in [
+            ("image.data.size", self.image.data.size),
+            ("image.tree.size", self.image.tree.size),
+            ("minimum_state_bytes", self.minimum_state_bytes),
+        ] {
+            if size > LARGE {
+                return value(field, "is at most 1 PiB");
+            }
+        }
         const SMALL: u64 = 1 << 30;
         if self.small_entries().iter().any(|e| e.size > SMALL) {
             return value("size", "is at most 1 GiB for a file that is not the image");
