@@ -73,12 +73,18 @@ impl<'a> Esp<'a> {
 
     /// Checks the file system and gives its image.
     pub fn finish(self) -> Result<File, EspError> {
+        self.check()?;
+        Ok(self.image)
+    }
+
+    /// Checks the file system as it is now.
+    pub fn check(&self) -> Result<(), EspError> {
         // fsck.fat ends with 0 for some faults, so its words count: it lists files and clusters, and nothing else.
         let fsck = Run::new(self.tools, &self.tools.fsck_fat).arg("-n").fd_arg("", &self.image)?.run()?;
         let said = String::from_utf8_lossy(&fsck).into_owned();
         let expected = |line: &str| line.starts_with("fsck.fat ") || line.contains(" files, ");
         match said.lines().find(|line| !line.trim().is_empty() && !expected(line)) {
-            None => Ok(self.image),
+            None => Ok(()),
             Some(_) => Err(EspError::Faulty(said)),
         }
     }

@@ -190,6 +190,8 @@ fn boot_files<'a>(
     esp.add("EFI/BOOT/fbx64.efi", &fallback)?;
     esp.add(&format!("EFI/{id}/BOOTX64.CSV"), &csv)?;
     esp.add(CERTIFICATE_FILE, &certificate)?;
+    // It is checked again with the receipt in it; what can be refused now is refused before the first write.
+    esp.check()?;
     Ok(esp)
 }
 
