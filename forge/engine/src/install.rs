@@ -28,7 +28,7 @@ use forge_model::{Plan, Progress, Receipt, RootHash, Stage, layout::Role};
 use std::{
     fs::File,
     os::unix::fs::FileExt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{Mutex, PoisonError},
     time::SystemTime,
 };
 use uuid::Uuid;
@@ -85,7 +85,7 @@ pub trait Events: Sync {
     /// Called at each stage's start, and as its bytes are done.
     fn progress(&self, progress: Progress);
 
-    /// Whether to stop; asked at least between any two blocks of work.
+    /// Whether to stop; asked at least between any two blocks of work, and no more once the commit has begun.
     fn cancelled(&self) -> bool;
 }
 
@@ -125,7 +125,7 @@ pub fn run(
     password: UserPassword,
     events: &dyn Events,
 ) -> Result<End, InstallError> {
-    let meter = |stage, total| Meter { events, stage, total, done: AtomicU64::new(0) }.begin();
+    let meter = |stage, total| Meter { events, stage, total, done: Mutex::new(0) }.begin();
     macro_rules! unless_cancelled {
         ($stage:expr, $outcome:expr) => {
             match $outcome {
@@ -147,12 +147,13 @@ pub fn run(
 
     meter(Stage::Claim, 0);
     let run = Writing { plan, payload, target, prepared };
-    let proved = run.claim()?;
+    let proved = unless_cancelled!(Stage::Claim, Outcome::Done(run.claim()?));
 
-    let bytes = trusted.parameters().data_bytes();
-    let already = match proved {
-        true => run.prove(&meter(Stage::Prove, bytes)).ok().and_then(Outcome::done),
-        false => None,
+    let bytes = trusted.parameters().data_bytes() + trusted.parameters().tree_bytes();
+    let already = match proved.then(|| run.prove(&meter(Stage::Prove, bytes))) {
+        // Whatever an earlier run left that can not be read or proved is written again.
+        None | Some(Err(_)) => None,
+        Some(Ok(outcome)) => Some(unless_cancelled!(Stage::Prove, outcome)),
     };
     if already != Some(plan.payload.root_hash) {
         let write = meter(Stage::Write, bytes);
@@ -168,7 +169,7 @@ pub fn run(
 
     meter(Stage::Fill, 0);
     target.check_size()?;
-    run.finish(now, || meter(Stage::Commit, 0), || meter(Stage::Receipt, 0))
+    run.finish(now, events, |stage| drop(meter(stage, 0)))
 }
 
 /// A run that holds everything it writes.
@@ -195,8 +196,8 @@ impl Writing<'_> {
         target.check_identity(&plan.target)?;
         let earlier = Journal::read(target)?;
         gpt::erase(target, plan.target.size)?;
-        self.journal(Stage::Claim).write(target)?;
         let resumed = earlier.is_some_and(|j| j.stage >= Stage::Write && j.is_for(&self.journal(Stage::Write)));
+        self.journal(if resumed { Stage::Write } else { Stage::Claim }).write(target)?;
         for partition in &plan.layout.partitions {
             if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
                 continue;
@@ -219,12 +220,7 @@ impl Writing<'_> {
     }
 
     /// State and boot files, then the table, then the sector that was held back.
-    fn finish<A, B>(
-        self,
-        now: SystemTime,
-        commit: impl FnOnce() -> A,
-        receipt_stage: impl FnOnce() -> B,
-    ) -> Result<End, InstallError> {
+    fn finish(self, now: SystemTime, events: &dyn Events, begin: impl Fn(Stage)) -> Result<End, InstallError> {
         let Self { plan, payload, target, prepared } = self;
         let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
             prepared;
@@ -266,13 +262,18 @@ impl Writing<'_> {
         target.write_sparse(&esp, esp_partition.offset, esp_partition.size)?;
         target.sync()?;
 
-        commit();
+        // From the commit on a run goes to its end: it takes an instant, and half of it would help nobody.
+        if events.cancelled() {
+            return Ok(End::Cancelled { stage: Stage::Fill });
+        }
+        begin(Stage::Commit);
+        target.check_size()?;
         let sector = u64::from(plan.target.sector_size);
         gpt::write(target, plan.target.size, sector, disk_id, &receipt.partitions)?;
         target.write(&first_sector, esp_partition.offset)?;
         target.sync()?;
 
-        receipt_stage();
+        begin(Stage::Receipt);
         Ok(End::Installed(Box::new(Installed {
             receipt,
             receipt_json,
@@ -289,7 +290,7 @@ struct Meter<'a> {
     events: &'a dyn Events,
     stage: Stage,
     total: u64,
-    done: AtomicU64,
+    done: Mutex<u64>,
 }
 
 impl Meter<'_> {
@@ -301,8 +302,10 @@ impl Meter<'_> {
 
 impl Watch for Meter<'_> {
     fn advance(&self, bytes: u64) {
-        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.events.progress(Progress { stage: self.stage, done: done.min(self.total), total: self.total });
+        // Held while it is told, so that the number never falls however many threads advance.
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        *done += bytes;
+        self.events.progress(Progress { stage: self.stage, done: (*done).min(self.total), total: self.total });
     }
 
     fn cancelled(&self) -> bool {
