@@ -9,6 +9,8 @@ use forge_tests::{
 };
 use std::path::PathBuf;
 
+type Field = fn(&mut Tools) -> &mut PathBuf;
+
 fn refused(answers: &str, tools: Tools) -> Refusal {
     let (payload, disk) = (payload::shared(), Disk::used(USUAL));
     let before = disk.digest();
@@ -79,7 +81,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn a_plain_password_an_unknown_key_and_a_wrong_type_never_become_answers() {
     for (from, to, words) in [
-        ("{ generate = \"passphrase\" }", "\"canary-password\"", ["line 15", "never written"]),
+        ("{ generate = \"passphrase\" }", "\"canary-password\"", ["line 16, column 12", "never written"]),
         ("hostname", "hostnam", ["line 8, column 1", "\"hostname\""]),
         ("esp-mib = 64", "esp-mib = \"64\"", ["line 5", "invalid type"]),
         ("version = 1", "version = 2", ["line 1", "version 1"]),
@@ -93,7 +95,6 @@ fn a_plain_password_an_unknown_key_and_a_wrong_type_never_become_answers() {
 
 #[test]
 fn a_tool_that_is_missing_or_fails_is_named_and_the_disk_is_not_touched() {
-    type Field = fn(&mut Tools) -> &mut PathBuf;
     let fields: [(Field, &str); 7] = [
         (|tools| &mut tools.ukify, "boot image"),
         (|tools| &mut tools.sbsign, "signed"),
@@ -117,7 +118,8 @@ fn a_tool_that_is_missing_or_fails_is_named_and_the_disk_is_not_touched() {
 
 #[test]
 fn a_signing_tool_that_says_it_worked_and_wrote_nothing_is_not_believed() {
-    for field in [|tools: &mut Tools| &mut tools.ukify, |tools: &mut Tools| &mut tools.sbsign] {
+    let fields: [Field; 2] = [|tools| &mut tools.ukify, |tools| &mut tools.sbsign];
+    for field in fields {
         let mut tools = Tools::default();
         *field(&mut tools) = "/bin/true".into();
         let sentence = refused(ANSWERS, tools).sentence();

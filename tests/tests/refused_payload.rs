@@ -125,7 +125,8 @@ fn a_signed_manifest_that_makes_no_sense_is_refused_with_the_field() {
     let sentence = refused(|payload| payload.edit_and_sign(|m| m["image"]["block_size"] = json!(512)));
     assert_says(&sentence, &["image.block_size"]);
     for bytes in [u64::MAX, 1 << 62] {
-        refused(|payload| payload.edit_and_sign(|m| m["minimum_state_bytes"] = json!(bytes)));
+        let sentence = refused(|payload| payload.edit_and_sign(|m| m["minimum_state_bytes"] = json!(bytes)));
+        assert_says(&sentence, &["manifest.json", "minimum_state_bytes", "at most"]);
     }
 }
 

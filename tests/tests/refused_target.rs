@@ -146,7 +146,7 @@ fn on_small_tmpfs(room: u64, size: u64) -> io::Result<(File, PathBuf)> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
     let file = File::from(openat(&root, "disk.img", flags, Mode::RUSR | Mode::WUSR)?);
     file.set_len(size)?;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into();
     Ok((file, path))
 }
 
