@@ -5,13 +5,12 @@ use forge_engine::{
     openpgp::{self, Validity},
     payload::{MANIFEST, SIGNATURE},
     probe,
-    target::Target,
 };
 use forge_model::{inventory::Content, payload::Entry};
 use forge_tests::{
     disk::{Disk, USUAL, assert_starts_nothing},
     installed::assert_complete,
-    job::{Job, Recorder, install_well},
+    job::{Job, Recorder, install_well, open_target},
     payload::{self, DAY, TestPayload, flip, keys},
 };
 use serde_json::json;
@@ -206,7 +205,7 @@ fn a_changed_block_of_the_image_stops_the_install_and_the_disk_starts_nothing() 
     let sentence = sentence(&bad, &disk, SystemTime::now());
     assert_says(&sentence, &[&format!("block {}", (9 << 20) / 4096), "not the block that was signed"]);
     assert_starts_nothing(&disk.path);
-    let found = probe::file(&Target::open_file(&disk.path).unwrap()).unwrap();
+    let found = probe::file(&open_target(&disk.path).unwrap()).unwrap();
     assert!(matches!(found.disks[0].content, Content::Unfinished { .. }), "{:?}", found.disks[0].content);
     install_well(&good, &disk.path);
     assert_complete(&disk.path);

@@ -5,7 +5,7 @@ use forge_model::{Progress, Stage};
 use forge_tests::{
     disk::{Disk, MIB, USUAL, assert_starts_nothing},
     installed::assert_complete,
-    job::{Job, Recorder, Refusal, install, install_well},
+    job::{Job, Recorder, Refusal, install, install_well, open_target},
     look::{find, run},
     payload,
 };
@@ -61,7 +61,7 @@ fn a_file_that_another_program_has_open_is_refused_by_its_name_and_not_touched()
 #[test]
 fn two_installs_can_not_hold_one_file() {
     let disk = Disk::used(USUAL);
-    let _held = Target::open_file(&disk.path).unwrap();
+    let _held = open_target(&disk.path).unwrap();
     let sentence = Target::open_file(&disk.path).unwrap_err().to_string();
     assert!(sentence.contains("in use by another program that locked it"), "{sentence}");
 }
@@ -179,7 +179,7 @@ fn a_plan_for_another_file_is_refused_and_neither_is_touched() {
     let before = other.digest();
     let directory = payload.directory();
     let (opened, _, plan, _) = Job::new(&payload, &planned.path, &directory).plan().unwrap();
-    let target = Target::open_file(&other.path).unwrap();
+    let target = open_target(&other.path).unwrap();
     let (tools, password) = (Default::default(), forge_engine::credentials::UserPassword::Generate);
     let end = forge_engine::install::run(&tools, &plan, &opened, &target, password, &Recorder::default());
     let Err(error) = end else { panic!("it was not refused") };
@@ -192,7 +192,7 @@ fn a_plan_for_another_file_is_refused_and_neither_is_touched() {
 fn an_install_goes_over_another_one() {
     let (payload, disk) = (payload::shared(), Disk::empty(USUAL));
     let first = install_well(&payload, &disk.path);
-    let found = probe::file(&Target::open_file(&disk.path).unwrap()).unwrap();
+    let found = probe::file(&open_target(&disk.path).unwrap()).unwrap();
     let shown = format!("{:?}", found.disks[0].content);
     assert!(shown.contains("forgetest_1"), "{shown}");
     let second = install_well(&payload, &disk.path);
