@@ -138,14 +138,14 @@ fn each_file(what: &str, damage: impl Fn(&Path, &Entry) -> bool) {
     let mut refused = 0;
     for entry in manifest.entries() {
         let path = payload.file(&entry.path);
-        let good = fs::read(&path).unwrap();
+        let good = fs::read(&path).expect("a file of the payload");
         if !damage(&path, entry) {
             continue;
         }
         let sentence = sentence(&payload, &disk, SystemTime::now());
         assert!(sentence.contains(&entry.path), "{what}: {} in: {sentence}", entry.path);
         fs::remove_file(&path).unwrap_or_default();
-        fs::write(&path, good).unwrap();
+        fs::write(&path, good).expect("a file of the payload");
         refused += 1;
     }
     assert!(refused >= 12, "{refused} files");

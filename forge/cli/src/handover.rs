@@ -11,13 +11,11 @@ use std::{
     path::Path,
 };
 
-/// Makes the directory, readable by its owner only, and checks that it can be written.
+/// Makes the directories, and checks that they can be written; the enrollment request is for its owner only.
 pub fn prepare(output: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::file(output, error);
     fs::create_dir_all(output.join("enrollment")).map_err(failed)?;
-    for directory in [output.join("enrollment")] {
-        fs::set_permissions(&directory, Permissions::from_mode(0o700)).map_err(failed)?;
-    }
+    fs::set_permissions(output.join("enrollment"), Permissions::from_mode(0o700)).map_err(failed)?;
     private(&output.join("credentials"), b"").map_err(failed)
 }
 

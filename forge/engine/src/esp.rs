@@ -1,12 +1,12 @@
 //! The EFI system partition: a FAT32 image made in memory by mkfs.fat and mtools, read back by mtools.
 
 use crate::{
+    memory,
     payload::sha256_of,
     target::TargetError,
     tool::{Run, ToolError, Tools},
 };
 use forge_model::receipt::WrittenFile;
-use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -43,8 +43,7 @@ pub struct Esp<'a> {
 impl<'a> Esp<'a> {
     /// Makes an empty file system of `size` bytes.
     pub fn new(tools: &'a Tools, size: u64, sector_size: u32) -> Result<Self, EspError> {
-        let image = File::from(memfd_create(c"forge-esp", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
-        image.set_len(size)?;
+        let image = memory::sparse(c"forge-esp", size)?;
         Run::new(tools, &tools.mkfs_fat)
             .args(["-F", "32", "-n", "ESP", "-S"])
             .arg(sector_size.to_string())
@@ -96,7 +95,7 @@ impl<'a> Esp<'a> {
 
 /// Reads one file of the EFI system partition of a disk or image into memory, without mounting it.
 pub fn read_file(tools: &Tools, disk: &Path, offset: u64, path: &str) -> Result<Vec<u8>, EspError> {
-    let mut copy = File::from(memfd_create(c"forge-esp-file", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
+    let mut copy = memory::file(c"forge-esp-file", b"")?;
     Run::new(tools, &tools.mcopy)
         .env("MTOOLS_SKIP_CHECK", "1")
         .args(["-n", "-o", "-i"])

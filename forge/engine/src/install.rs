@@ -15,12 +15,12 @@ use crate::{
     gpt::{self, GptError},
     image::{self, ImageError, Place},
     journal::Journal,
+    memory,
     mok::{PairError, Request},
     payload::{Payload, PayloadError},
     prepare::{self, PrepareError, Prepared},
     target::{Target, TargetError},
     tool::Tools,
-    uki,
     verity::Trusted,
     watch::{Outcome, Watch},
 };
@@ -169,7 +169,9 @@ pub fn run(
 
     meter(Stage::Fill, 0);
     target.check_size()?;
-    run.finish(now, events, |stage| drop(meter(stage, 0)))
+    run.finish(now, events, |stage| {
+        meter(stage, 0);
+    })
 }
 
 /// A run that holds everything it writes.
@@ -252,7 +254,7 @@ impl Writing<'_> {
         receipt_json.push(b'\n');
         let receipt_signature = boot_pair.sign_detached(&receipt_json)?;
         for (name, bytes) in [(RECEIPT_FILE, &receipt_json), (RECEIPT_SIGNATURE_FILE, &receipt_signature)] {
-            esp.add(name, &uki::memory_file(c"forge-receipt", bytes)?)?;
+            esp.add(name, &memory::file(c"forge-receipt", bytes)?)?;
         }
         let esp = esp.finish()?;
         let esp_partition = plan.layout.must(Role::Esp);

@@ -1,10 +1,31 @@
-//! Does a plan.
+//! Does a plan: checks a payload, writes one exclusive target, and proves what it wrote. No bus, no window.
+//!
+//! Read [`install`] first: it is the order of writes, and everything else is called from there.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`install`] | the stages, from check to receipt |
+//! | [`prepare`] | everything that can fail without the disk, made in memory |
+//! | [`payload`] | the signed payload; `payload::build` makes one |
+//! | [`openpgp`] | the signature of its index |
+//! | [`verity`], [`image`] | the hash tree; the checked write and the read-back proof |
+//! | [`target`] | the one exclusive descriptor |
+//! | [`gpt`], [`journal`] | the partition table; what an unfinished run leaves |
+//! | [`system`], [`state`] | accounts and settings; the file system that holds them |
+//! | [`uki`], [`esp`] | the boot image; the partition that holds it |
+//! | [`mok`] | this machine's keys, their enrollment, signatures |
+//! | [`credentials`] | passwords and service credentials |
+//! | [`verify`] | an installed disk against its receipt |
+//! | [`probe`] | what is on a target now |
+//! | [`tool`], [`memory`], [`watch`] | standard tools; files in memory; progress and cancel |
+
 pub mod credentials;
 pub mod esp;
 pub mod gpt;
 pub mod image;
 pub mod install;
 pub mod journal;
+pub mod memory;
 pub mod mok;
 pub mod openpgp;
 pub mod payload;

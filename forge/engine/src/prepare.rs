@@ -5,10 +5,8 @@
 use crate::{
     credentials::{self, CredentialError, Credentials, UserPassword},
     esp::{Esp, EspError},
-    gpt,
-    mok::{
-        Alphabet, Code, CodeError, Kind, Pair, PairError, PasswordHash, Request, Signer, SignerError, VariableError,
-    },
+    gpt, memory,
+    mok::{self, Alphabet, Code, CodeError, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
     payload::{Payload, PayloadError},
     state::{self, StateError},
     system::{self, Certificates, Secrets, SystemError},
@@ -139,8 +137,7 @@ pub fn prepare<'a>(
     let state = state::image(tools, plan.layout.must(Role::State).size, &tree)?;
     drop(tree);
 
-    let signer = Signer { sbsign: tools.sbsign.clone(), sbverify: tools.sbverify.clone(), ..Signer::default() };
-    let esp = boot_files(tools, plan, payload, &command_line, &signer, &boot_pair)?;
+    let esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
     Ok(Prepared {
         partitions,
         esp,
@@ -160,7 +157,6 @@ fn boot_files<'a>(
     plan: &Plan,
     payload: &Payload,
     command_line: &str,
-    signer: &Signer,
     pair: &Pair,
 ) -> Result<Esp<'a>, PrepareError> {
     let boot = &payload.manifest.boot;
@@ -170,14 +166,14 @@ fn boot_files<'a>(
         os_release: &payload.copy(&boot.os_release)?,
         command_line,
     };
-    let uki = sign(signer, pair, "the boot image", &uki::build(tools, boot, &parts)?)?;
-    let grub = sign(signer, pair, "the boot loader", &payload.copy(&boot.grub)?)?;
+    let uki = sign(tools, pair, "the boot image", &uki::build(tools, boot, &parts)?)?;
+    let grub = sign(tools, pair, "the boot loader", &payload.copy(&boot.grub)?)?;
     let shim = payload.copy(&boot.shim)?;
     let mok_manager = payload.copy(&boot.mok_manager)?;
     let fallback = payload.copy(&boot.fallback)?;
-    let certificate = uki::memory_file(c"forge-certificate", &pair.certificate_der()?)?;
+    let certificate = memory::file(c"forge-certificate", &pair.certificate_der()?)?;
     let id = &payload.manifest.id;
-    let csv = uki::memory_file(c"forge-csv", &boot_csv(&payload.manifest.name))?;
+    let csv = memory::file(c"forge-csv", &boot_csv(&payload.manifest.name))?;
 
     let mut esp = Esp::new(tools, plan.layout.must(Role::Esp).size, plan.target.sector_size)?;
     esp.add(&format!("EFI/Linux/{id}-{}.efi", boot.kernel_release), &uki)?;
@@ -195,9 +191,9 @@ fn boot_files<'a>(
     Ok(esp)
 }
 
-fn sign(signer: &Signer, pair: &Pair, what: &'static str, image: &File) -> Result<File, PrepareError> {
-    let signed = uki::memory_file(c"forge-signed", b"")?;
-    signer.sign(pair, image, &signed).map_err(|source| PrepareError::Sign { what, source })?;
+fn sign(tools: &Tools, pair: &Pair, what: &'static str, image: &File) -> Result<File, PrepareError> {
+    let signed = memory::file(c"forge-signed", b"")?;
+    mok::sign(tools, pair, image, &signed).map_err(|source| PrepareError::Sign { what, source })?;
     Ok(signed)
 }
 

@@ -1,10 +1,10 @@
 //! The state file system: a fresh ext4, made and filled by mke2fs in memory from a tar stream, never mounted.
 
 use crate::{
+    memory,
     system::{NodeKind, Tree},
     tool::{Run, ToolError, Tools},
 };
-use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     fs::File,
     io::{self, Write},
@@ -24,8 +24,7 @@ pub enum StateError {
 
 /// Makes the image of an ext4 of `size` bytes with this tree in it; only its written extents take memory.
 pub fn image(tools: &Tools, size: u64, tree: &Tree) -> Result<File, StateError> {
-    let image = File::from(memfd_create(c"forge-state", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
-    image.set_len(size)?;
+    let image = memory::sparse(c"forge-state", size)?;
     Run::new(tools, &tools.mke2fs)
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-L", "state", "-m", "1", "-U", &Uuid::new_v4().to_string()])
         // nodiscard: what the disk held before is never trusted as zeros.

@@ -1,10 +1,12 @@
 //! Standard tools: run by absolute path, without a shell, with a time-out, and never longer than we live.
 
 use command_fds::CommandFdExt;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     ffi::OsString,
     io::{self, Read, Write},
     os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
@@ -170,6 +172,7 @@ impl<'a> Run<'a> {
         let mut command = Command::new(self.setpriv);
         command.args(["--pdeathsig", "KILL", "--"]).arg(self.tool).args(&self.args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").envs(self.env);
+        command.current_dir("/").process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.preserved_fds(self.fds);
         let mut child = command.spawn().map_err(start)?;
@@ -209,7 +212,8 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::E
             return Ok(Some(status));
         }
         if Instant::now() >= end {
-            child.kill()?;
+            // With the programs that the tool started itself: they would hold the pipes open.
+            kill_process_group(Pid::from_child(child), Signal::KILL)?;
             child.wait()?;
             return Ok(None);
         }
@@ -227,10 +231,9 @@ fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
     all
 }
 
-/// The last lines of a message, where tools say why they failed.
+/// The end of a message, where tools say why they failed.
 fn tail(text: &str) -> String {
-    let start = text.len().saturating_sub(800);
-    text.chars().skip(text[..text.ceil_char_boundary(start)].chars().count()).collect()
+    text[text.ceil_char_boundary(text.len().saturating_sub(800))..].to_owned()
 }
 
 #[cfg(test)]
@@ -256,8 +259,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_that_hangs_is_ended() {
-        let (tools, sh, args) = sh("exec sleep 60");
+    fn a_tool_that_hangs_is_ended_with_the_programs_that_it_started() {
+        // The inner sleep holds the output open: this returns early only if it is ended, too.
+        let (tools, sh, args) = sh("sleep 600 & wait");
         let error = Run::new(&tools, &sh).args(args).limit(Duration::from_millis(50)).run().unwrap_err();
         assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
     }

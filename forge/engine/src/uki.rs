@@ -1,12 +1,11 @@
 //! The unified kernel image: kernel, initrd and the command line that names this disk, in one file to be signed.
 
-use crate::tool::{Run, ToolError, Tools};
-use forge_model::{Plan, layout::Role, payload::Boot, receipt::WrittenPartition};
-use rustix::fs::{MemfdFlags, memfd_create};
-use std::{
-    fs::File,
-    io::{self, Write},
+use crate::{
+    memory,
+    tool::{Run, ToolError, Tools},
 };
+use forge_model::{Plan, layout::Role, payload::Boot, receipt::WrittenPartition};
+use std::{fs::File, io};
 
 /// Where the writable layer of `/etc` lies in the state file system.
 pub const ETC_UPPER: &str = "lib/forge/etc/upper";
@@ -60,8 +59,8 @@ pub struct Parts<'a> {
 
 /// Builds an unsigned UKI in memory.
 pub fn build(tools: &Tools, boot: &Boot, parts: &Parts<'_>) -> Result<File, UkiError> {
-    let uki = memory_file(c"forge-uki", b"")?;
-    let command_line = memory_file(c"forge-cmdline", parts.command_line.as_bytes())?;
+    let uki = memory::file(c"forge-uki", b"")?;
+    let command_line = memory::file(c"forge-cmdline", parts.command_line.as_bytes())?;
     Run::new(tools, &tools.ukify)
         .args(["build", "--uname", &boot.kernel_release])
         .fd_arg("--linux=", parts.kernel)?
@@ -71,11 +70,4 @@ pub fn build(tools: &Tools, boot: &Boot, parts: &Parts<'_>) -> Result<File, UkiE
         .fd_arg("--output=", &uki)?
         .run()?;
     Ok(uki)
-}
-
-/// A file that exists in memory only.
-pub(crate) fn memory_file(name: &std::ffi::CStr, contents: &[u8]) -> io::Result<File> {
-    let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
-    file.write_all(contents)?;
-    Ok(file)
 }

@@ -5,10 +5,9 @@ use crate::{
     gpt::{self, Table},
     image::{self, Place},
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
-    mok::Signer,
+    memory, mok,
     prepare::CERTIFICATE_FILE,
     tool::Tools,
-    uki::memory_file,
     verity::Parameters,
     watch::{Outcome, Watch},
 };
@@ -110,13 +109,12 @@ pub fn verify(
         Ok(Outcome::Done(())) => found(Check::RootHash, Ok(())),
         Err(error) => found(Check::RootHash, Err(error)),
     }
-    let signer = Signer { sbsign: tools.sbsign.clone(), sbverify: tools.sbverify.clone(), ..Signer::default() };
     for file in &receipt.esp_files {
         let bytes = read(&file.path);
         let as_written = bytes.as_ref().map_err(|e| e.to_string().into()).and_then(|bytes| check_file(file, bytes));
         found(Check::File(file.path.clone()), as_written);
         if let (true, Ok(bytes), Ok(certificate)) = (is_ours(&file.path), &bytes, &certificate) {
-            found(Check::Signed(file.path.clone()), check_signed(&signer, certificate, bytes));
+            found(Check::Signed(file.path.clone()), check_signed(tools, certificate, bytes));
         }
     }
     Ok(Outcome::Done((receipt, findings)))
@@ -179,6 +177,6 @@ fn check_file(wanted: &WrittenFile, bytes: &[u8]) -> Checked {
     }
 }
 
-fn check_signed(signer: &Signer, certificate: &X509, bytes: &[u8]) -> Checked {
-    Ok(signer.verify(&certificate.to_pem()?, memory_file(c"forge-signed", bytes)?)?)
+fn check_signed(tools: &Tools, certificate: &X509, bytes: &[u8]) -> Checked {
+    Ok(mok::check_signed(tools, &certificate.to_pem()?, memory::file(c"forge-signed", bytes)?)?)
 }

@@ -232,7 +232,7 @@ impl Manifest {
         if self.image.block_size != 4096 {
             return value("image.block_size", "is 4096");
         }
-        if self.image.data.size == 0 || self.image.data.size % u64::from(self.image.block_size) != 0 {
+        if self.image.data.size == 0 || !self.image.data.size.is_multiple_of(u64::from(self.image.block_size)) {
             return value("image.data.size", "is a multiple of the block size, and not 0");
         }
         if self.image.salt.len() > 512 || hex::decode(&self.image.salt).is_err() {

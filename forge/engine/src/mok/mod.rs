@@ -3,12 +3,11 @@
 //! - [`Pair`]: a key with its certificate; one for boot images, one for kernel modules
 //! - [`Code`]: what the person types into MokManager, drawn from an [`Alphabet`]
 //! - [`Request`]: the variables that ask shim to enroll a certificate
-//! - [`Signer`]: signs and checks EFI images with the standard tools; the key never touches a file system
+//! - [`sign`], [`check_signed`]: EFI images by the standard tools; the key never touches a file system
 
 mod code;
 mod pair;
 mod signer;
-mod tool;
 mod variables;
 
 #[cfg(test)]
@@ -16,6 +15,5 @@ mod tests;
 
 pub use code::{Alphabet, Code, CodeError};
 pub use pair::{Fingerprint, Kind, Pair, PairError};
-pub use signer::{Signer, SignerError};
-pub use tool::ToolError;
+pub use signer::{SignerError, check_signed, sign};
 pub use variables::{PasswordHash, Request, SHIM_LOCK_GUID, Variable, VariableError};

@@ -6,6 +6,7 @@ mod offered;
 use crate::openpgp::{self, SignatureError, Signer};
 use crate::{
     image::{self, ImageError},
+    memory,
     verity::{self, SuperblockError, Trusted, VerityError},
     watch::{Outcome, Watch},
 };
@@ -14,7 +15,7 @@ use forge_model::{
     payload::{Entry, ManifestFault},
 };
 use openssl::hash::{Hasher, MessageDigest};
-use rustix::fs::{MemfdFlags, Mode, OFlags, ResolveFlags, memfd_create, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use std::{
     fs::File,
     io::{self, Read, Seek, Write},
@@ -144,7 +145,7 @@ impl Payload {
     pub fn copy(&self, entry: &Entry) -> Result<File, PayloadError> {
         let read = |source| PayloadError::Read { path: entry.path.clone(), source };
         let mut from = self.open_entry(entry)?;
-        let mut copy = File::from(memfd_create(c"forge-payload", MemfdFlags::CLOEXEC).map_err(|e| read(e.into()))?);
+        let mut copy = memory::file(c"forge-payload", b"").map_err(read)?;
         let mut hasher = Hasher::new(MessageDigest::sha256()).map_err(|e| read(e.into()))?;
         let mut buffer = vec![0; 256 << 10];
         let mut size = 0;

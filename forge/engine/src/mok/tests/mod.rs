@@ -40,7 +40,3 @@ fn text(output: Output) -> String {
 fn boot_pair() -> Pair {
     Pair::generate(Kind::Boot, "InterGenOS boot key test", SystemTime::now()).unwrap()
 }
-
-fn a_second() -> Duration {
-    Duration::from_secs(1)
-}

@@ -1,16 +1,18 @@
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use super::*;
-use crate::mok::tool::memory;
+use crate::{
+    memory,
+    tool::{ToolError, Tools},
+};
 
 /// A real unsigned EFI image.
 const STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 
-fn tools() -> bool {
+fn installed_all() -> bool {
     installed("/usr/bin/sbsign") && installed("/usr/bin/sbverify") && installed(STUB)
 }
 
@@ -23,28 +25,20 @@ fn script(directory: &tempfile::TempDir, body: &str) -> PathBuf {
 }
 
 fn sign_with(sbsign: PathBuf) -> SignerError {
-    let signer = Signer { sbsign, limit: a_second(), ..Signer::default() };
-    loop {
-        let image = File::open("/dev/null").unwrap();
-        let error = signer.sign(&boot_pair(), image, memory().unwrap()).unwrap_err();
-        match error {
-            // Another test forked while the script was still open for writing.
-            SignerError::Tool(ToolError::Run { source, .. })
-                if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
-            error => return error,
-        }
-    }
+    let tools = Tools { sbsign, ..Tools::default() };
+    let image = File::open("/dev/null").unwrap();
+    sign(&tools, &boot_pair(), image, memory::file(c"forge-test", b"").unwrap()).unwrap_err()
 }
 
 #[test]
 fn a_signed_image_verifies_with_its_own_certificate_only() {
-    if !tools() {
+    if !installed_all() {
         return;
     }
-    let (signer, pair, other) = (Signer::default(), boot_pair(), boot_pair());
+    let (tools, pair, other) = (Tools::default(), boot_pair(), boot_pair());
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("signed.efi");
-    signer.sign(&pair, File::open(STUB).unwrap(), File::create(&path).unwrap()).unwrap();
+    sign(&tools, &pair, File::open(STUB).unwrap(), File::create(&path).unwrap()).unwrap();
     assert!(fs::metadata(&path).unwrap().len() > fs::metadata(STUB).unwrap().len());
 
     let certificate = directory.path().join("certificate.pem");
@@ -56,37 +50,37 @@ fn a_signed_image_verifies_with_its_own_certificate_only() {
     assert_eq!(text(output), "Signature verification OK\n");
 
     let image = || File::open(&path).unwrap();
-    signer.verify(&pair.certificate_pem().unwrap(), image()).unwrap();
-    let error = signer.verify(&other.certificate_pem().unwrap(), image()).unwrap_err();
+    check_signed(&tools, &pair.certificate_pem().unwrap(), image()).unwrap();
+    let error = check_signed(&tools, &other.certificate_pem().unwrap(), image()).unwrap_err();
     assert!(matches!(error, SignerError::Tool(ToolError::Failed { .. })), "{error}");
 
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let error = signer.verify(&pair.certificate_pem().unwrap(), image()).unwrap_err();
+    let error = check_signed(&tools, &pair.certificate_pem().unwrap(), image()).unwrap_err();
     assert!(matches!(error, SignerError::Tool(ToolError::Failed { .. })), "{error}");
 }
 
 #[test]
 fn the_result_can_stay_in_memory_and_replaces_what_was_there() {
-    if !tools() {
+    if !installed_all() {
         return;
     }
-    let (signer, pair) = (Signer::default(), boot_pair());
-    let mut signed = memory().unwrap();
+    let (tools, pair) = (Tools::default(), boot_pair());
+    let mut signed = memory::file(c"forge-test", b"").unwrap();
     std::io::Write::write_all(&mut signed, &vec![0xaa; 4 << 20]).unwrap();
-    signer.sign(&pair, File::open(STUB).unwrap(), &signed).unwrap();
-    signer.verify(&pair.certificate_pem().unwrap(), &signed).unwrap();
+    sign(&tools, &pair, File::open(STUB).unwrap(), &signed).unwrap();
+    check_signed(&tools, &pair.certificate_pem().unwrap(), &signed).unwrap();
     assert!(signed.metadata().unwrap().len() < 1 << 20);
 }
 
 #[test]
 fn an_unsigned_image_does_not_verify() {
-    if !tools() {
+    if !installed_all() {
         return;
     }
-    let error =
-        Signer::default().verify(&boot_pair().certificate_pem().unwrap(), File::open(STUB).unwrap()).unwrap_err();
+    let error = check_signed(&Tools::default(), &boot_pair().certificate_pem().unwrap(), File::open(STUB).unwrap())
+        .unwrap_err();
     assert!(matches!(error, SignerError::Tool(ToolError::Failed { .. })), "{error}");
 }
 
@@ -94,7 +88,7 @@ fn an_unsigned_image_does_not_verify() {
 fn the_module_key_signs_no_boot_image() {
     let pair = Pair::generate(Kind::Module, "modules", SystemTime::now()).unwrap();
     let image = File::open("/dev/null").unwrap();
-    let error = Signer::default().sign(&pair, image, memory().unwrap()).unwrap_err();
+    let error = sign(&Tools::default(), &pair, image, memory::file(c"forge-test", b"").unwrap()).unwrap_err();
     assert!(matches!(error, SignerError::ModuleKey), "{error}");
 }
 
@@ -121,52 +115,4 @@ fn the_key_reaches_the_tool_only_as_files_in_memory() {
     }
     assert_eq!(lines.iter().filter(|line| line.starts_with("/memfd:forge")).count(), 3);
     assert_eq!(*lines.last().unwrap(), "-----BEGIN PRIVATE KEY-----");
-}
-
-#[test]
-fn a_file_in_memory_is_wiped_when_it_is_dropped() {
-    let mut copy: File = {
-        let hidden = crate::mok::tool::Hidden::new(b"secret").unwrap();
-        std::os::fd::AsFd::as_fd(&hidden).try_clone_to_owned().unwrap().into()
-    };
-    let mut left = Vec::new();
-    copy.rewind().unwrap();
-    copy.read_to_end(&mut left).unwrap();
-    assert_eq!(left, [0; 6]);
-}
-
-#[test]
-fn a_missing_tool_is_named() {
-    let error = sign_with("/nonexistent/sbsign".into());
-    let SignerError::Tool(ToolError::Missing { tool }) = error else {
-        panic!("{error}");
-    };
-    assert_eq!(tool, PathBuf::from("/nonexistent/sbsign"));
-}
-
-#[test]
-fn a_failing_tool_is_quoted() {
-    let directory = tempfile::tempdir().unwrap();
-    let error = sign_with(script(&directory, "echo no such section >&2; exit 3"));
-    let SignerError::Tool(ToolError::Failed { status, stderr, .. }) = error else {
-        panic!("{error}");
-    };
-    assert_eq!(status.code(), Some(3));
-    assert_eq!(stderr, "no such section");
-}
-
-#[test]
-fn a_tool_that_hangs_is_killed_with_its_children() {
-    let directory = tempfile::tempdir().unwrap();
-    let survivor = directory.path().join("survivor");
-    let body = format!("echo stuck >&2; (sleep 3; touch {}) & wait", survivor.display());
-    let started = Instant::now();
-    let error = sign_with(script(&directory, &body));
-    let SignerError::Tool(ToolError::TimedOut { stderr, .. }) = error else {
-        panic!("{error}");
-    };
-    assert_eq!(stderr, "stuck");
-    assert!(started.elapsed() < a_second() * 3);
-    std::thread::sleep(a_second() * 3);
-    assert!(!survivor.exists());
 }
