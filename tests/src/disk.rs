@@ -1,9 +1,9 @@
 //! Files that stand for disks.
 
 use crate::look::{Said, run};
+use rustix::fs::SeekFrom;
 use std::{
-    fs::{self, File},
-    io::Read,
+    fs::File,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
@@ -65,17 +65,24 @@ impl Disk {
     }
 }
 
-/// Length and SHA-256 of a file.
+/// Length and SHA-256 of a file: of its extents and where they lie, so that what reads as before but was written shows.
 pub fn digest(path: &Path) -> (u64, String) {
-    let mut file = File::open(path).unwrap();
+    let file = File::open(path).unwrap();
     let mut hasher = openssl::sha::Sha256::new();
     let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).unwrap() {
-            0 => return (fs::metadata(path).unwrap().len(), hex::encode(hasher.finish())),
-            n => hasher.update(&buffer[..n]),
+    let mut at = 0;
+    while let Ok(data) = rustix::fs::seek(&file, SeekFrom::Data(at)) {
+        let hole = rustix::fs::seek(&file, SeekFrom::Hole(data)).unwrap();
+        hasher.update(&data.to_le_bytes());
+        at = data;
+        while at < hole {
+            let n = (hole - at).min(1 << 20) as usize;
+            file.read_exact_at(&mut buffer[..n], at).unwrap();
+            hasher.update(&buffer[..n]);
+            at += n as u64;
         }
     }
+    (file.metadata().unwrap().len(), hex::encode(hasher.finish()))
 }
 
 /// What blkid finds at an offset, past its cache: `TYPE=…`, `PTTYPE=…` or nothing.

@@ -8,6 +8,7 @@ pub use parse::AnswersError;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Everything that a person decides before an install.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,7 +99,7 @@ pub struct UserAnswers {
 }
 
 /// Where a password comes from. A plain password has no place in an answer file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Password {
     /// Forge makes one and hands it over once.
@@ -115,6 +116,17 @@ pub enum Password {
     #[schemars(skip)]
     #[serde(skip)]
     Typed,
+}
+
+/// Never the hash: whoever has it can try passwords at leisure.
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Generate { .. } => "Generate",
+            Self::Hash { .. } => "Hash(not shown)",
+            Self::Typed => "Typed",
+        })
+    }
 }
 
 /// How a password is made.
