@@ -35,11 +35,7 @@ impl Show {
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&cancelled))?;
         }
-        let bar = (!json).then(|| {
-            let style = ProgressStyle::with_template("{msg:40} {bar:30} {bytes:>10} {bytes_per_sec:>12} {eta:>5}");
-            let bar = ProgressBar::new(0);
-            style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
-        });
+        let bar = (!json).then(|| ProgressBar::new(0));
         Ok(Self { cancelled, state: Mutex::new(State { stage: Stage::Check, shown: None }), bar })
     }
 
@@ -75,10 +71,11 @@ impl Events for Show {
             ),
             Some(bar) => {
                 if new_stage {
+                    bar.set_style(style(progress.total > 0));
+                    bar.set_length(progress.total);
                     bar.reset();
                     bar.set_message(words::stage(progress.stage));
                 }
-                bar.set_length(progress.total);
                 bar.set_position(progress.done);
             }
         }
@@ -87,4 +84,10 @@ impl Events for Show {
     fn cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
+}
+
+/// A stage whose bytes are counted has a bar; the others take a moment and show their name.
+fn style(counted: bool) -> ProgressStyle {
+    let template = if counted { "{msg:34} {bar:30} {bytes:>10} {bytes_per_sec:>12} {eta:>4} left" } else { "{msg}" };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

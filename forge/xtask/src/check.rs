@@ -1,5 +1,5 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, layers, licences, paths, vm, workbench};
+use crate::{command, demo, generated, layers, licences, paths, vm, workbench};
 use anyhow::Result;
 use std::{
     env,
@@ -22,7 +22,8 @@ pub fn check() -> Result<()> {
     command::run(
         cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]).args(["--", "-D", "warnings"]),
     )?;
-    eprintln!("check: formatting, layers, licences and lints are in order");
+    generated::run(false)?;
+    eprintln!("check: formatting, layers, licences, lints and generated files are in order");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod command;
 mod demo;
 mod demo_system;
+mod generated;
 mod layers;
 mod licences;
 mod metadata;
@@ -29,6 +30,12 @@ enum Command {
     Demo(demo::Args),
     /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,
+    /// Checks that generated files (schema, man pages, completions) are up to date.
+    Generated {
+        /// Brings them up to date.
+        #[arg(long)]
+        write: bool,
+    },
     /// Checks that every package keeps out what it has to.
     Layers,
     /// Checks that the licence of everything Forge uses is compatible with its own.
@@ -56,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Command::Check => check::check(),
         Command::Demo(args) => demo::run(&args),
         Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
+        Command::Generated { write } => generated::run(write),
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
         Command::Test { no_vm } => check::test(!no_vm),

@@ -58,7 +58,7 @@ impl Demo {
         })
     }
 
-    /// The certificate's SHA-1 fingerprint as `mokutil` prints it, and the SHA-256 of the service's secret.
+    /// The certificate's SHA-1 fingerprint as `mokutil` prints it.
     pub(super) fn fingerprint(&self) -> Result<String> {
         let sum = run("/usr/bin/sha1sum", &[&self.certificate])?;
         let digits = String::from_utf8(sum)?.chars().take(40).collect::<Vec<_>>();

@@ -5,8 +5,10 @@ use anyhow::{Context, Result, ensure};
 /// The login prompt, and the prompt for a password, in the languages that we meet.
 const LOGIN: &str = r"(?i)\S+ (login|anmeldename|anmeldung): ";
 const PASSWORD: &str = r"(?i)(password|passwort|kennwort|mot de passe|contraseña)[^\n:]{0,20}: ?";
-/// A shell's prompt at the end of the text.
-const SHELL: &str = r"[$#%>] ?\z";
+/// What may be said to one who is in.
+const GREETING: &str = "Last login: ";
+/// A shell's prompt at the end of the text; the space tells it from a `#1` in a greeting that comes in pieces.
+const SHELL: &str = r"[$#%>] \z";
 
 /// A guest at its login prompt or logged in.
 pub(super) struct Guest<'a> {
@@ -25,26 +27,31 @@ impl<'a> Guest<'a> {
 
     /// Checks that the guest refuses this name with this password; it then asks for a name again.
     pub(super) fn refuses(&mut self, user: &str, password: &str) -> Result<()> {
-        self.machine.send_line(user)?;
-        self.machine.expect(PASSWORD, 60)?;
-        self.machine.settle();
-        self.machine.send_line(password)?;
-        let found = self.machine.expect_any(&[LOGIN, SHELL], 90)?;
-        ensure!(found.which == 0, "{user} can log in with a password that must be refused");
-        self.machine.settle();
+        let inside = self.enter(user, password)?;
+        ensure!(!inside, "{user} can log in with a password that must be refused");
         Ok(())
     }
 
     /// Logs in; the shell is then a quiet one that does not repeat what is typed.
     pub(super) fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
+        let inside = self.enter(user, password)?;
+        ensure!(inside, "{user} can not log in with the generated password");
+        self.quiet_shell("exec /bin/sh")
+    }
+
+    /// Gives a name and a password at the prompt; whether that led to a shell.
+    fn enter(&mut self, user: &str, password: &str) -> Result<bool> {
         self.machine.send_line(user)?;
         self.machine.expect(PASSWORD, 60)?;
         self.machine.settle();
         self.machine.send_line(password)?;
-        let found = self.machine.expect_any(&[LOGIN, SHELL], 90)?;
-        ensure!(found.which == 1, "{user} can not log in with the generated password");
+        // A greeting looks like the prompt for a name, so it comes before it.
+        let found = self.machine.expect_any(&[GREETING, SHELL, LOGIN], 90)?;
+        if found.which == 0 {
+            self.machine.expect(SHELL, 60)?;
+        }
         self.machine.settle();
-        self.quiet_shell("exec /bin/sh")
+        Ok(found.which < 2)
     }
 
     /// Becomes root by sudo with the user's password.

@@ -1,0 +1,68 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_forgectl_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_forgectl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_forgectl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_forgectl_using_subcommand
+    set -l cmd (__fish_forgectl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c forgectl -n "__fish_forgectl_needs_command" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_needs_command" -s V -l version -d 'Print version'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "check" -d 'Reads an answer file and says what is wrong with it'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "plan" -d 'Says what an install would do, and changes nothing'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "install" -d 'Installs a payload, as the answers say'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "verify" -d 'Checks an installed disk or file against its receipt, without mounting it'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "payload" -d 'Makes and checks payloads'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "schema" -d 'Prints the JSON Schema of answer files'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "completions" -d 'Prints completions for a shell'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "man" -d 'Writes the man pages'
+complete -c forgectl -n "__fish_forgectl_using_subcommand check" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l answers -d 'The answer file' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l payload -d 'The payload\'s directory' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l target -d 'The plain file to install to; every byte of it is replaced' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l json -d 'Prints JSON'
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l answers -d 'The answer file' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l payload -d 'The payload\'s directory' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l target -d 'The plain file to install to; every byte of it is replaced' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l output -d 'The directory for the receipt, the credentials and the enrollment request' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l digest -d 'Goes on only if the plan has this digest (as `forgectl plan` prints it)' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l json -d 'Prints JSON'
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -l receipt -d 'The receipt that was handed over; the one on the disk is used when left out' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "build" -d 'Makes a signed payload from a system tree and its boot files'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "verify" -d 'Checks a payload\'s signature and every byte of its files'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "keys" -d 'Makes a master key and a release key, for a distributor or a trial'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from build" -l key -d 'The release key that signs it' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from build" -l output -d 'The new directory that it goes to' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from verify" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from keys" -l user-id -d 'Whose keys they are, such as "Example releases <releases@example.org>"' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from keys" -l output -d 'The new directory that they go to' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from keys" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand schema" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand man" -s h -l help -d 'Print help'
