@@ -200,9 +200,10 @@ impl Writing<'_> {
 
     /// Takes the room that a file target lacks, so that a full file system is noticed while the old contents are there.
     fn reserve(&self) -> Result<(), InstallError> {
-        let file_systems = [self.prepared.state.metadata()?.blocks(), self.prepared.esp.blocks()?];
-        image::reserve(self.target.file(), &self.payload.verity_parameters()?, self.place())?;
-        Ok(self.target.check_room(file_systems.iter().sum::<u64>() * 512)?)
+        let parameters = self.payload.verity_parameters()?;
+        let file_systems = self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?;
+        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512)?;
+        Ok(image::reserve(self.target.file(), &parameters, self.place())?)
     }
 
     /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.
