@@ -37,6 +37,9 @@ use uuid::Uuid;
 /// The boot sector of a FAT32 and its copy, which is sector 6.
 const HELD_BACK_SECTORS: usize = 7;
 
+/// Room for the partition tables (1 MiB at either end), the receipt, and what a file system needs to keep account.
+const REST: u64 = 3 * forge_model::size::MIB;
+
 /// Where the receipt lies on the ESP.
 pub const RECEIPT_FILE: &str = "EFI/forge/receipt.json";
 /// Its detached signature (RSA PKCS#1 v1.5 with SHA-256), beside it.
@@ -201,8 +204,15 @@ impl Writing<'_> {
     /// Takes the room that a file target lacks, so that a full file system is noticed while the old contents are there.
     fn reserve(&self) -> Result<(), InstallError> {
         let file_systems = [self.prepared.state.metadata()?.blocks(), self.prepared.esp.blocks()?];
-        image::reserve(self.target.file(), &self.payload.verity_parameters()?, self.place())?;
-        Ok(self.target.check_room(file_systems.iter().sum::<u64>() * 512)?)
+        let (parameters, place) = (self.payload.verity_parameters()?, self.place());
+        let image = match image::reserve(self.target.file(), &parameters, place)? {
+            true => 0,
+            false => {
+                self.target.holes(place.data, parameters.data_bytes())?
+                    + self.target.holes(place.tree, parameters.tree_bytes())?
+            }
+        };
+        Ok(self.target.check_room(image + file_systems.iter().sum::<u64>() * 512 + REST)?)
     }
 
     /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.

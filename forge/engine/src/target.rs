@@ -207,6 +207,18 @@ impl Target {
         }
     }
 
+    /// Bytes of a range that take no room yet.
+    pub fn holes(&self, offset: u64, len: u64) -> Result<u64, TargetError> {
+        let call = |source| TargetError::Call { what: "asking for free room", source };
+        let (end, mut at, mut empty) = (offset + len, offset, 0);
+        while at < end {
+            let data = seek(&self.file, SeekTo::Data, at).map_err(call)?.unwrap_or(end).min(end);
+            empty += data - at;
+            at = seek(&self.file, SeekTo::Hole, data).map_err(call)?.unwrap_or(end).max(data);
+        }
+        Ok(empty)
+    }
+
     /// Copies the written extents of a sparse file to an offset; the rest of the range reads as zeros.
     pub fn write_sparse(&self, image: &File, offset: u64, len: u64) -> Result<(), TargetError> {
         self.zero(offset, len)?;

@@ -40,10 +40,12 @@ pub fn write(
 }
 
 /// Takes the room for image and tree if the target is a file; what it holds stays as it is.
-pub fn reserve(target: &File, parameters: &Parameters, place: Place) -> Result<(), ImageError> {
+///
+/// False when it was not taken: on a disk, in a tmpfs, or where the file system can not.
+pub fn reserve(target: &File, parameters: &Parameters, place: Place) -> Result<bool, ImageError> {
     let target = Target::new(target);
-    target.reserve(place.data, parameters.data_bytes())?;
-    target.reserve(place.tree, parameters.tree_bytes())
+    let image = target.reserve(place.data, parameters.data_bytes())?;
+    Ok(target.reserve(place.tree, parameters.tree_bytes())? && image)
 }
 
 /// Checks every block of the image against the tree, and writes nothing.
