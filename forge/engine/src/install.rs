@@ -203,16 +203,10 @@ impl Writing<'_> {
 
     /// Takes the room that a file target lacks, so that a full file system is noticed while the old contents are there.
     fn reserve(&self) -> Result<(), InstallError> {
-        let file_systems = [self.prepared.state.metadata()?.blocks(), self.prepared.esp.blocks()?];
-        let (parameters, place) = (self.payload.verity_parameters()?, self.place());
-        let image = match image::reserve(self.target.file(), &parameters, place)? {
-            true => 0,
-            false => {
-                self.target.holes(place.data, parameters.data_bytes())?
-                    + self.target.holes(place.tree, parameters.tree_bytes())?
-            }
-        };
-        Ok(self.target.check_room(image + file_systems.iter().sum::<u64>() * 512 + REST)?)
+        let parameters = self.payload.verity_parameters()?;
+        let file_systems = self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?;
+        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512 + REST)?;
+        Ok(image::reserve(self.target.file(), &parameters, self.place())?)
     }
 
     /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.

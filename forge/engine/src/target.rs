@@ -3,6 +3,7 @@
 use forge_model::{
     inventory::{DiskKind, Identity},
     plan,
+    size::words,
 };
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use std::{
@@ -58,7 +59,7 @@ pub enum TargetError {
         source: io::Error,
     },
     /// The file system that holds it has no room for what will be written.
-    #[error("the file system that holds {path} has no room: {needs} more bytes are needed, {has} are free")]
+    #[error("the file system that holds {path} has no room: {} more are needed, {} are free", words(*.needs), words(*.has))]
     NoRoom {
         /// Its path.
         path: String,
@@ -193,30 +194,19 @@ impl Target {
         Ok(())
     }
 
-    /// Checks that the file system which holds this file has room for `bytes` more; a disk always has.
+    /// Checks that a file target can take `bytes`: what it has already, and what is free beside it. A disk always can.
     pub fn check_room(&self, bytes: u64) -> Result<(), TargetError> {
         let call = |source| TargetError::Call { what: "asking for free room", source };
         let about = self.file.metadata().map_err(call)?;
-        if !about.is_file() || about.blocks() * 512 >= self.size {
+        if !about.is_file() {
             return Ok(());
         }
         let holder = rustix::fs::fstatvfs(&self.file).map_err(|e| call(e.into()))?;
-        match holder.f_bavail.saturating_mul(holder.f_frsize) {
-            has if has < bytes => Err(TargetError::NoRoom { path: self.path.clone(), has, needs: bytes }),
+        let has = holder.f_bavail.saturating_mul(holder.f_frsize);
+        match bytes.saturating_sub(about.blocks() * 512) {
+            needs if needs > has => Err(TargetError::NoRoom { path: self.path.clone(), has, needs }),
             _ => Ok(()),
         }
-    }
-
-    /// Bytes of a range that take no room yet.
-    pub fn holes(&self, offset: u64, len: u64) -> Result<u64, TargetError> {
-        let call = |source| TargetError::Call { what: "asking for free room", source };
-        let (end, mut at, mut empty) = (offset + len, offset, 0);
-        while at < end {
-            let data = seek(&self.file, SeekTo::Data, at).map_err(call)?.unwrap_or(end).min(end);
-            empty += data - at;
-            at = seek(&self.file, SeekTo::Hole, data).map_err(call)?.unwrap_or(end).max(data);
-        }
-        Ok(empty)
     }
 
     /// Copies the written extents of a sparse file to an offset; the rest of the range reads as zeros.

@@ -34,18 +34,16 @@ impl<'a> Target<'a> {
     /// So a full file system is noticed before the first write, and writers need not wait for each
     /// other: ext4 lets only one at a time write directly where no block is allocated yet. A tmpfs
     /// lets only one at a time write anyway, and would do all its work here on one core.
-    ///
-    /// False when nothing was taken, because it can not or need not be.
-    pub(super) fn reserve(&self, offset: u64, length: u64) -> Result<bool, ImageError> {
+    pub(super) fn reserve(&self, offset: u64, length: u64) -> Result<(), ImageError> {
         let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
         let is_tmpfs = fstatfs(self.file).is_ok_and(|about| about.f_type == TMPFS_MAGIC);
         if !is_file || is_tmpfs {
-            return Ok(false);
+            return Ok(());
         }
         match fallocate(self.file, FallocateFlags::empty(), offset, length) {
             Err(Errno::NOSPC) => Err(ImageError::NoSpace { offset }),
             // Not every file system can; the writes will tell.
-            taken => Ok(taken.is_ok()),
+            _ => Ok(()),
         }
     }
 

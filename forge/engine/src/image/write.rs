@@ -40,12 +40,10 @@ pub fn write(
 }
 
 /// Takes the room for image and tree if the target is a file; what it holds stays as it is.
-///
-/// False when it was not taken: on a disk, in a tmpfs, or where the file system can not.
-pub fn reserve(target: &File, parameters: &Parameters, place: Place) -> Result<bool, ImageError> {
+pub fn reserve(target: &File, parameters: &Parameters, place: Place) -> Result<(), ImageError> {
     let target = Target::new(target);
-    let image = target.reserve(place.data, parameters.data_bytes())?;
-    Ok(target.reserve(place.tree, parameters.tree_bytes())? && image)
+    target.reserve(place.data, parameters.data_bytes())?;
+    target.reserve(place.tree, parameters.tree_bytes())
 }
 
 /// Checks every block of the image against the tree, and writes nothing.
