@@ -37,6 +37,9 @@ use uuid::Uuid;
 /// The boot sector of a FAT32 and its copy, which is sector 6.
 const HELD_BACK_SECTORS: usize = 7;
 
+/// Room for the partition tables (1 MiB at either end), the receipt, and what a file system needs to keep account.
+const REST: u64 = 3 * forge_model::size::MIB;
+
 /// Where the receipt lies on the ESP.
 pub const RECEIPT_FILE: &str = "EFI/forge/receipt.json";
 /// Its detached signature (RSA PKCS#1 v1.5 with SHA-256), beside it.
@@ -202,7 +205,7 @@ impl Writing<'_> {
     fn reserve(&self) -> Result<(), InstallError> {
         let parameters = self.payload.verity_parameters()?;
         let file_systems = self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?;
-        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512)?;
+        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512 + REST)?;
         Ok(image::reserve(self.target.file(), &parameters, self.place())?)
     }
 
