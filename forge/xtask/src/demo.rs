@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Room for two slots of the demo system and some state; sparse, so it takes far less.
-const DISK_BYTES: u64 = 6 << 30;
+pub const DISK_BYTES: u64 = 6 << 30;
 
 /// What the demo is asked to be.
 pub const ANSWERS: &str = "data/demo/answers.toml";
@@ -48,15 +48,20 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Installs the demo system and returns the folder that holds the result.
-pub fn install(answers: &Path) -> Result<PathBuf> {
+/// Makes `forgectl`, the demo's keys and its payload, unless they are there; returns the demo's folder and `forgectl`.
+pub fn prepare() -> Result<(PathBuf, PathBuf)> {
     let place = paths::repository()?.join("target/demo");
     fs::create_dir_all(&place)?;
     let forgectl = forgectl()?;
     let system = demo_system::make()?;
-    let certificate = keys(&forgectl, &place)?;
-    let payload = payload(&forgectl, &place, &system)?;
+    keys(&forgectl, &place)?;
+    payload(&forgectl, &place, &system)?;
+    Ok((place, forgectl))
+}
 
+/// Installs the demo system and returns the folder that holds the result.
+pub fn install(answers: &Path) -> Result<PathBuf> {
+    let (place, forgectl) = prepare()?;
     let own_answers = place.join("answers.toml");
     fs::copy(answers, &own_answers).with_context(|| format!("{} can not be read", answers.display()))?;
     let disk = place.join("disk.img");
@@ -66,8 +71,8 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
     let mut run = Command::new(&forgectl);
     run.arg("install")
         .args(option("--answers", &own_answers))
-        .args(option("--payload", &payload))
-        .args(option("--certificate", &certificate))
+        .args(option("--payload", &place.join("payload")))
+        .args(option("--certificate", &place.join("keys/certificate.pgp")))
         .args(option("--target", &disk))
         .args(option("--output", &place));
     command::run(&mut run)?;
@@ -84,25 +89,24 @@ fn forgectl() -> Result<PathBuf> {
 }
 
 /// The demo's own signing keys, made once.
-fn keys(forgectl: &Path, place: &Path) -> Result<PathBuf> {
+fn keys(forgectl: &Path, place: &Path) -> Result<()> {
     let keys = place.join("keys");
-    let certificate = keys.join("certificate.pgp");
-    if !certificate.exists() {
+    if !keys.join("certificate.pgp").exists() {
         let _ = fs::remove_dir_all(&keys);
         // A payload that other keys signed is of no use any more.
         let _ = fs::remove_file(place.join("payload.from"));
         let user = "Forge demo, trusted by nobody <demo@example.org>";
         command::run(Command::new(forgectl).args(["payload", "keys", "--user-id", user, "--output"]).arg(&keys))?;
     }
-    Ok(certificate)
+    Ok(())
 }
 
 /// The payload, made again when the system it comes from is another one.
-fn payload(forgectl: &Path, place: &Path, system: &Path) -> Result<PathBuf> {
+fn payload(forgectl: &Path, place: &Path, system: &Path) -> Result<()> {
     let (payload, stamp) = (place.join("payload"), place.join("payload.from"));
     let from = system.display().to_string();
     if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == from) {
-        return Ok(payload);
+        return Ok(());
     }
     let _ = fs::remove_dir_all(&payload);
     command::run(
@@ -115,5 +119,5 @@ fn payload(forgectl: &Path, place: &Path, system: &Path) -> Result<PathBuf> {
             .arg(&payload),
     )?;
     fs::write(&stamp, from)?;
-    Ok(payload)
+    Ok(())
 }

@@ -5,6 +5,7 @@
 //! done twice: on disk, and in memory, where only the programs' own work shows.
 mod contender;
 mod duel;
+mod install;
 mod stage;
 mod table;
 
@@ -53,6 +54,7 @@ const DUELS: [Duel; 4] = [
 
 /// Measures and prints the table.
 pub fn run(options: &Options) -> Result<()> {
+    crate::workbench::enter()?;
     let program = contender::compile()?;
     let before = load()?;
     let places = [("disk", Only::Disk, &options.disk), ("memory", Only::Memory, &options.memory)];
@@ -72,7 +74,7 @@ pub fn run(options: &Options) -> Result<()> {
     let cores = std::thread::available_parallelism()?;
     let machine = format!("{cores} cores; load before {before}, after {}.", load()?);
     print!("{}", table::render(options.size, options.rounds, &machine, &results));
-    Ok(())
+    install::run(options.rounds)
 }
 
 /// How many programs wanted a core in the last minute: above zero before, times are noisy.
