@@ -1,58 +1,20 @@
 //! `forgectl` as a person, or a program, runs it.
 #![allow(clippy::unwrap_used, reason = "in a test, to stop with the place is the right answer")]
 
+mod bench;
+
+use bench::{Bench, forgectl, said};
 use forge_tests::{
     disk::{self, Disk, USUAL},
     job::ANSWERS,
-    payload::{TestPayload, flip, shared},
+    payload::{flip, shared},
 };
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    path::Path,
+    process::{Command, Stdio},
 };
-use tempfile::TempDir;
-
-/// A directory with answers, the certificate, and the place where an install hands over.
-struct Bench {
-    scratch: TempDir,
-}
-
-impl Bench {
-    fn new(payload: &TestPayload, answers: &str) -> Self {
-        let bench = Self { scratch: tempfile::tempdir().unwrap() };
-        fs::write(bench.path("answers.toml"), answers).unwrap();
-        fs::write(bench.path("certificate.pgp"), &payload.keys.certificate).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.scratch.path().join(name)
-    }
-
-    fn command(&self, verb: &str, payload: &TestPayload, target: &Path) -> Command {
-        let mut command = forgectl();
-        command.arg(verb).arg("--answers").arg(self.path("answers.toml"));
-        command.arg("--payload").arg(payload.directory()).arg("--certificate").arg(self.path("certificate.pgp"));
-        command.arg("--target").arg(target);
-        command
-    }
-
-    fn install(&self, payload: &TestPayload, target: &Path) -> Command {
-        let mut command = self.command("install", payload, target);
-        command.arg("--output").arg(self.path("handover"));
-        command
-    }
-}
-
-fn forgectl() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_forgectl"))
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// Asserts an exit code and a sentence, and that the disk is as it was.
 fn assert_refused(mut command: Command, disk: &Disk, code: i32, words: &[&str]) {

@@ -1,0 +1,82 @@
+//! What `forgectl install` leaves in its output directory, also when something goes wrong.
+#![allow(clippy::unwrap_used, reason = "in a test, to stop with the place is the right answer")]
+
+mod bench;
+
+use bench::{Bench, said};
+use forge_tests::{
+    disk::{Disk, USUAL},
+    job::ANSWERS,
+    payload::{flip, shared},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+/// Every file below a directory with its bytes.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => found.append(&mut contents(&entry.path())),
+            false => drop(found.insert(entry.path(), fs::read(entry.path()).unwrap())),
+        }
+    }
+    found
+}
+
+#[test]
+fn an_install_that_fails_leaves_an_older_handover_as_it_was() {
+    let (payload, disk) = (shared().copy(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let handover = bench.path("handover");
+    let first = bench.install(&payload, &disk.path).output().unwrap();
+    assert!(first.status.success(), "{}", said(&first));
+    let before = contents(&handover);
+    assert_eq!(before.len(), 6);
+
+    flip(&payload.file("kernel"), 5000);
+    let refused = bench.install(&payload, &Disk::used(USUAL).path).output().unwrap();
+    assert!(!refused.status.success() && said(&refused).contains("Nothing was written"), "{}", said(&refused));
+    assert_eq!(contents(&handover), before);
+}
+
+#[test]
+fn a_handover_replaces_links_and_does_not_write_through_them() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    fs::create_dir(bench.path("handover")).unwrap();
+    fs::write(bench.path("elsewhere"), "mine").unwrap();
+    for name in ["credentials", "receipt.json"] {
+        symlink(bench.path("elsewhere"), bench.path("handover").join(name)).unwrap();
+    }
+    let output = bench.install(&payload, &disk.path).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(fs::read_to_string(bench.path("elsewhere")).unwrap(), "mine");
+    let made = fs::symlink_metadata(bench.path("handover/credentials")).unwrap();
+    assert!(made.is_file() && made.permissions().mode() & 0o777 == 0o600, "{made:?}");
+}
+
+#[test]
+fn a_handover_that_could_not_be_written_is_refused_before_the_install() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let before = disk.digest();
+    let refused = |bench: Bench, named: &str| {
+        let output = bench.install(&payload, &disk.path).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(named), "{}", said(&output));
+        assert_eq!(disk.digest(), before);
+    };
+    let bench = Bench::new(&payload, ANSWERS);
+    fs::create_dir_all(bench.path("handover/receipt.json")).unwrap();
+    refused(bench, "receipt.json");
+
+    let bench = Bench::new(&payload, ANSWERS);
+    fs::create_dir(bench.path("handover")).unwrap();
+    fs::create_dir(bench.path("elsewhere")).unwrap();
+    symlink(bench.path("elsewhere"), bench.path("handover/enrollment")).unwrap();
+    refused(bench, "enrollment");
+}
