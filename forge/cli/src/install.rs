@@ -1,6 +1,6 @@
 //! `install`: does a plan, shows progress, hands over.
 
-use crate::{arguments::InstallArguments, failure::Failure, handover, plan::Made, progress::Show, words};
+use crate::{arguments::InstallArguments, failure::Failure, handover, output::tell, plan::Made, progress::Show, words};
 use forge_engine::{
     credentials::UserPassword,
     install::{self, End},
@@ -20,9 +20,9 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;
     if json {
-        println!("{}", serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
+        tell(serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
     } else {
-        words::plan(&plan).iter().for_each(|line| println!("{line}"));
+        words::plan(&plan).iter().for_each(tell);
     }
     let password = match answers.user.password {
         Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
@@ -36,9 +36,10 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
         End::Installed(installed) => {
             handover::write(&wanted.output, &plan, &installed)?;
             if json {
-                println!("{}", serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
+                tell(serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
             } else {
-                println!("Installed. Receipt, credentials and enrollment request: {}", wanted.output.display());
+                let output = wanted.output.display();
+                tell(format_args!("Installed. Receipt, credentials and enrollment request: {output}"));
             }
             Ok(())
         }

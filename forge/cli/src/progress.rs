@@ -1,6 +1,6 @@
 //! Progress: a bar on a terminal, JSON lines for a program.
 
-use crate::words;
+use crate::{output::tell, words};
 use forge_engine::install::Events;
 use forge_model::{Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -63,12 +63,9 @@ impl Events for Show {
         state.stage = progress.stage;
         state.shown = Some(Instant::now());
         match &self.bar {
-            None => println!(
-                "{}",
-                serde_json::json!({
-                    "event": "progress", "stage": progress.stage, "done": progress.done, "total": progress.total
-                })
-            ),
+            None => tell(serde_json::json!({
+                "event": "progress", "stage": progress.stage, "done": progress.done, "total": progress.total
+            })),
             Some(bar) => {
                 if new_stage {
                     bar.set_style(style(progress.total > 0));

@@ -1,6 +1,6 @@
 //! `verify`: a finished disk or file against its receipt.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::print};
 use forge_engine::{
     tool::Tools,
     verify::{self, Check},
@@ -18,11 +18,11 @@ pub fn run(target: &Path, receipt: Option<&Path>) -> Result<(), Failure> {
     };
     for finding in &findings {
         match &finding.fault {
-            None => println!("good  {}", sentence(&finding.check)),
-            Some(fault) => println!("BAD   {}: {fault}", sentence(&finding.check)),
+            None => print(format_args!("good  {}", sentence(&finding.check)))?,
+            Some(fault) => print(format_args!("BAD   {}: {fault}", sentence(&finding.check)))?,
         }
     }
-    println!("Key of this machine, SHA-256: {}", receipt.boot_key.sha256);
+    print(format_args!("Key of this machine, SHA-256: {}", receipt.boot_key.sha256))?;
     match findings.iter().filter(|f| f.fault.is_some()).count() {
         0 => Ok(()),
         faults => Err(Failure::NotInOrder(faults)),

@@ -12,8 +12,10 @@ use forge_tests::{
 use std::{
     collections::BTreeMap,
     fs,
+    io::{BufRead, BufReader},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 /// Every file below a directory with its bytes.
@@ -58,6 +60,47 @@ fn a_handover_replaces_links_and_does_not_write_through_them() {
     assert_eq!(fs::read_to_string(bench.path("elsewhere")).unwrap(), "mine");
     let made = fs::symlink_metadata(bench.path("handover/credentials")).unwrap();
     assert!(made.is_file() && made.permissions().mode() & 0o777 == 0o600, "{made:?}");
+}
+
+/// Runs a command whose output nobody reads any more after `lines` lines.
+fn with_a_reader_that_goes_away(mut command: Command, lines: usize) -> (Option<i32>, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    for _ in 0..lines {
+        reader.read_line(&mut String::new()).unwrap();
+    }
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), said(&output))
+}
+
+#[test]
+fn an_install_whose_reader_goes_away_still_hands_over() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    for lines in [0, 1] {
+        let (code, said) = with_a_reader_that_goes_away(bench.install(&payload, &disk.path), lines);
+        assert_eq!(code, Some(0), "{said}");
+        let secrets = fs::read_to_string(bench.path("handover/credentials")).unwrap();
+        let secrets: serde_json::Value = serde_json::from_str(&secrets).unwrap();
+        assert!(secrets["mok"]["code"].as_str().unwrap().len() >= 16);
+        fs::remove_file(bench.path("handover/credentials")).unwrap();
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_no_other_command_badly() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let words = |words: &[&str]| {
+        let mut command = bench::forgectl();
+        command.args(words);
+        command
+    };
+    for command in [words(&["schema"]), words(&["completions", "bash"]), bench.command("plan", &payload, &disk.path)] {
+        let (code, said) = with_a_reader_that_goes_away(command, 0);
+        assert_eq!(code, Some(0), "{said}");
+    }
 }
 
 #[test]
