@@ -85,7 +85,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
-        const CLAIMED: &str = "The target starts nothing now. Run the same command again to go on.";
+        const CLAIMED: &str = "The target starts nothing now. Run the command again to go on \
+            (with a new --digest, if one was given: the target is not what it was).";
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Answers(path, error) => write!(f, "{}, {error}", path.display()),

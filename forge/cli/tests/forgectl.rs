@@ -88,6 +88,42 @@ fn another_plan_than_the_confirmed_one_is_refused() {
 }
 
 #[test]
+fn another_password_hash_gives_another_digest_and_no_plan_shows_the_hash() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let plan = |canary: &str| {
+        let hash = format!("$6$saltsaltsalt${}", canary.repeat(86 / canary.len() + 1));
+        let hashed = format!("{{ hash = \"{hash}\" }}");
+        let bench = Bench::new(&payload, &ANSWERS.replace("{ generate = \"passphrase\" }", &hashed));
+        let output = bench.command("plan", &payload, &disk.path).arg("--json").output().unwrap();
+        assert!(output.status.success() && !said(&output).contains(canary), "{}", said(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let (one, other) = (plan("canary"), plan("ostrich"));
+    assert_ne!(one["digest"], other["digest"]);
+    assert_eq!(one["digest"], plan("canary")["digest"]);
+}
+
+#[test]
+fn a_confirmed_install_that_failed_asks_for_a_new_digest_and_goes_on_with_it() {
+    let (payload, disk) = (shared().copy(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let digest = || {
+        let plan = said(&bench.command("plan", &payload, &disk.path).output().unwrap());
+        plan.lines().find_map(|l| l.strip_prefix("Plan digest: ").map(str::to_owned)).unwrap()
+    };
+    let install = |digest: &str| bench.install(&payload, &disk.path).args(["--digest", digest]).output().unwrap();
+    let first = digest();
+    flip(&payload.file("system.img"), 5000);
+    let failed = install(&first);
+    assert_eq!(failed.status.code(), Some(6), "{}", said(&failed));
+    assert!(said(&failed).contains("with a new --digest, if one was given"), "{}", said(&failed));
+    flip(&payload.file("system.img"), 5000);
+    assert_eq!(install(&first).status.code(), Some(3));
+    let again = install(&digest());
+    assert!(again.status.success(), "{}", said(&again));
+}
+
+#[test]
 fn answers_are_refused_with_file_line_column_and_fix() {
     let (payload, disk) = (shared(), Disk::used(USUAL));
     let bench = Bench::new(&payload, &ANSWERS.replace("hostname", "hostnme"));
