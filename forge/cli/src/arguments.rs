@@ -16,7 +16,8 @@ const EXIT_CODES: &str = "Exit codes:
   5  the target is not used; the disk is as it was
   6  it failed after the first write; the disk starts nothing now
   7  it was cancelled
-  8  what was checked is not in order";
+  8  what was checked is not in order
+  9  it is installed, but not every file of the handover could be written";
 
 /// Plans, does and checks installs of InterGenOS.
 #[derive(Parser)]

@@ -31,7 +31,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
     let end = install::run(&Tools::default(), &plan, &payload, &target, password, &show);
     show.finish();
-    match end.map_err(|error| Failure::Install(show.stage(), Box::new(error)))? {
+    match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
         End::Cancelled { stage } => Err(Failure::Cancelled(stage)),
         End::Installed(installed) => {
             handover::write(&wanted.output, &plan, &installed)?;

@@ -39,11 +39,6 @@ impl Show {
         Ok(Self { cancelled, state: Mutex::new(State { stage: Stage::Check, shown: None }), bar })
     }
 
-    /// The stage that was reached.
-    pub fn stage(&self) -> Stage {
-        self.state.lock().map_or(Stage::Check, |state| state.stage)
-    }
-
     /// Takes the bar off the terminal.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -1,6 +1,9 @@
 //! `verify`: a finished disk or file against its receipt.
 
-use crate::{failure::Failure, output::print};
+use crate::{
+    failure::{Chain, Failure},
+    output::print,
+};
 use forge_engine::{
     tool::Tools,
     verify::{self, Check},
@@ -19,7 +22,7 @@ pub fn run(target: &Path, receipt: Option<&Path>) -> Result<(), Failure> {
     for finding in &findings {
         match &finding.fault {
             None => print(format_args!("good  {}", sentence(&finding.check)))?,
-            Some(fault) => print(format_args!("BAD   {}: {fault}", sentence(&finding.check)))?,
+            Some(fault) => print(format_args!("BAD   {}: {}", sentence(&finding.check), Chain(fault.as_ref())))?,
         }
     }
     print(format_args!("Key of this machine, SHA-256: {}", receipt.boot_key.sha256))?;

@@ -141,7 +141,12 @@ fn a_payload_that_is_not_as_signed_is_refused_with_its_code() {
     let (payload, disk) = (shared().copy(), Disk::used(USUAL));
     flip(&payload.file("manifest.json"), 40);
     let bench = Bench::new(&payload, ANSWERS);
-    assert_refused(bench.install(&payload, &disk.path), &disk, 4, &["manifest.json.sig", "Nothing was written"]);
+    assert_refused(
+        bench.install(&payload, &disk.path),
+        &disk,
+        4,
+        &["manifest.json.sig", "does not fit the index: ", "Nothing was written"],
+    );
 }
 
 #[test]

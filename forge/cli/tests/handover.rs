@@ -12,7 +12,7 @@ use forge_tests::{
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -101,6 +101,27 @@ fn a_reader_that_goes_away_ends_no_other_command_badly() {
         let (code, said) = with_a_reader_that_goes_away(command, 0);
         assert_eq!(code, Some(0), "{said}");
     }
+}
+
+#[test]
+fn an_install_that_can_not_hand_over_says_so_with_its_own_code() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let mut child = bench.install(&payload, &disk.path).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("\"write\"") {
+        line.clear();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "it ended early");
+    }
+    // In the way after the check, before the end.
+    fs::create_dir(bench.path("handover/receipt.json")).unwrap();
+    io::copy(&mut reader, &mut io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(9), "{}", said(&output));
+    assert!(said(&output).contains("installed, but") && said(&output).contains("receipt.json"), "{}", said(&output));
+    // The other files are there all the same.
+    assert!(bench.path("handover/credentials").is_file() && bench.path("handover/enrollment/card.txt").is_file());
 }
 
 #[test]
