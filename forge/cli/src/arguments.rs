@@ -94,6 +94,9 @@ pub struct InstallArguments {
     /// Goes on only if the plan has this digest (as `forgectl plan` prints it)
     #[arg(long)]
     pub digest: Option<String>,
+    /// Appends every command line and stage to this file; each line begins with seconds since 1970. It holds no secret
+    #[arg(long)]
+    pub log: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

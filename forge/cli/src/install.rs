@@ -1,6 +1,8 @@
 //! `install`: does a plan, shows progress, hands over.
 
-use crate::{arguments::InstallArguments, failure::Failure, handover, output::tell, plan::Made, progress::Show, words};
+use crate::{
+    arguments::InstallArguments, failure::Failure, handover, log_file, output::tell, plan::Made, progress::Show, words,
+};
 use forge_engine::{
     credentials::UserPassword,
     install::{self, End},
@@ -11,6 +13,9 @@ use std::io::IsTerminal;
 
 /// Installs.
 pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
+    if let Some(path) = &wanted.log {
+        log_file::start(path)?;
+    }
     let json = wanted.plan.json || !std::io::stdout().is_terminal();
     let Made { answers, payload, target, plan } = Made::new(&wanted.plan)?;
     let digest = plan.digest();
@@ -24,6 +29,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     } else {
         words::plan(&plan).iter().for_each(tell);
     }
+    log::info!("plan {digest} for {}", plan.target.identity.path);
     let password = match answers.user.password {
         Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
         Password::Generate { .. } | Password::Typed => UserPassword::Generate,
@@ -35,6 +41,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
         End::Cancelled { stage } => Err(Failure::Cancelled(stage)),
         End::Installed(installed) => {
             handover::write(&wanted.output, &plan, &installed)?;
+            log::info!("installed; receipt, credentials and enrollment request: {}", wanted.output.display());
             if json {
                 tell(serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
             } else {

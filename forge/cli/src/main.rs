@@ -7,6 +7,7 @@
 //! | `plan` | `check`, `plan`: what would be done |
 //! | `install` | `install`: does it, shows progress, hands over |
 //! | `handover` | the files that an install leaves for a person |
+//! | `log_file` | `install --log`: every command line and stage |
 //! | `output` | standard output, whose reader may go away |
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
@@ -16,6 +17,7 @@ mod arguments;
 mod failure;
 mod handover;
 mod install;
+mod log_file;
 mod output;
 mod payload;
 mod plan;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            log::error!("{failure}");
             let _ = writeln!(std::io::stderr(), "forgectl: {failure}");
             failure.exit_code()
         }

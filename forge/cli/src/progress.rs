@@ -55,6 +55,9 @@ impl Events for Show {
         if !new_stage && !last && state.shown.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
+        if new_stage {
+            log::info!("stage {}", progress.stage.id());
+        }
         state.stage = progress.stage;
         state.shown = Some(Instant::now());
         match &self.bar {

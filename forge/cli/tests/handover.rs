@@ -62,6 +62,46 @@ fn a_handover_replaces_links_and_does_not_write_through_them() {
     assert!(made.is_file() && made.permissions().mode() & 0o777 == 0o600, "{made:?}");
 }
 
+#[test]
+fn a_log_holds_every_command_and_stage_and_no_secret() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let install = || {
+        let output = bench.install(&payload, &disk.path).arg("--log").arg(bench.path("log")).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        fs::read_to_string(bench.path("log")).unwrap()
+    };
+    let log = install();
+    for word in ["/usr/sbin/mke2fs", "/usr/bin/ukify", "/usr/bin/sbsign", "/usr/bin/mcopy", "/usr/sbin/mkfs.fat"] {
+        assert!(log.contains(&format!("run {word} ")), "{word} is not in: {log}");
+    }
+    for stage in forge_model::Stage::ALL {
+        assert!(log.contains(&format!(" stage {}\n", stage.id())), "{stage:?} is not in: {log}");
+    }
+    assert_eq!(fs::metadata(bench.path("log")).unwrap().permissions().mode() & 0o777, 0o600);
+    let secrets = fs::read_to_string(bench.path("handover/credentials")).unwrap();
+    let secrets: serde_json::Value = serde_json::from_str(&secrets).unwrap();
+    for secret in ["/user/password", "/mok/code", "/services/forgetest.token"] {
+        let secret = secrets.pointer(secret).unwrap().as_str().unwrap();
+        assert!(secret.len() >= 16 && !log.contains(secret), "a secret was logged");
+    }
+    assert!(!log.contains("PRIVATE KEY") && !log.contains("$6$"), "a key or hash was logged");
+    let longer = install();
+    assert!(longer.len() > log.len() && longer.starts_with(&log), "the log was not appended to");
+}
+
+#[test]
+fn a_log_says_why_an_install_was_refused() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let hash = format!("$6$saltsaltsalt${}", "canary".repeat(15));
+    let hashed = format!("{{ hash = \"{hash}\", other = 1 }}");
+    let bench = Bench::new(&payload, &ANSWERS.replace("{ generate = \"passphrase\" }", &hashed));
+    let output = bench.install(&payload, &disk.path).arg("--log").arg(bench.path("log")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let log = fs::read_to_string(bench.path("log")).unwrap();
+    assert!(log.contains("answers.toml, line 16") && !log.contains("canary"), "{log}");
+}
+
 /// Runs a command whose output nobody reads any more after `lines` lines.
 fn with_a_reader_that_goes_away(mut command: Command, lines: usize) -> (Option<i32>, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
