@@ -76,7 +76,7 @@ pub struct PlanArguments {
     /// The OpenPGP certificate that signs payloads
     #[arg(long, default_value = CERTIFICATE)]
     pub certificate: PathBuf,
-    /// The plain file to install to; every byte of it is replaced
+    /// The plain file to install to; everything on it is lost
     #[arg(long)]
     pub target: PathBuf,
     /// Prints JSON

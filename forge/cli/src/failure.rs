@@ -3,6 +3,7 @@
 use crate::words;
 use forge_engine::{
     install::{Failed, InstallError},
+    openpgp::SignatureError,
     payload::{PayloadError, build::BuildError},
     prepare::PrepareError,
     target::TargetError,
@@ -34,6 +35,10 @@ pub enum Failure {
     Cancelled(Stage),
     /// It is installed, but a file of the handover could not be written.
     Handover(PathBuf, io::Error),
+    /// The answers name a password that somebody types, and nobody can type one here.
+    TypedPassword,
+    /// Standard tools are missing.
+    MissingTools(Vec<PathBuf>),
     /// Nothing could be checked.
     Verify(PathBuf, VerifyError),
     /// What was checked is not in order.
@@ -51,8 +56,8 @@ impl Failure {
     /// The documented exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::File(..) | Self::Build(_) | Self::Keys(_) => 1,
-            Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) => 3,
+            Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) => 1,
+            Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) | Self::TypedPassword => 3,
             Self::Payload(_) => 4,
             Self::Target(_) => 5,
             Self::Install(failed) if failed.written => 6,
@@ -105,7 +110,15 @@ impl fmt::Display for Failure {
                 "the plan is not the one that was confirmed: its digest is {digest}.\n\
                  Look at it with \"forgectl plan\" and confirm it anew. {UNTOUCHED}"
             ),
-            Self::Payload(error) => write!(f, "the payload is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
+            Self::Payload(error) => {
+                write!(f, "the payload is not used.\n  {}\n{UNTOUCHED}", Chain(error))?;
+                match error {
+                    PayloadError::Signature(SignatureError::MadeInTheFuture { .. }) => {
+                        f.write_str("\nCheck the clock of this computer.")
+                    }
+                    _ => Ok(()),
+                }
+            }
             Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
@@ -123,6 +136,15 @@ impl fmt::Display for Failure {
                  What was not written is not kept for later. Install again, which makes new keys and credentials.",
                 path.display()
             ),
+            Self::TypedPassword => write!(
+                f,
+                "the answers name a typed password, and nobody can type one here.\n\
+                 Write {{ generate = \"passphrase\" }} or {{ hash = \"…\" }}. {UNTOUCHED}"
+            ),
+            Self::MissingTools(tools) => {
+                let tools: Vec<String> = tools.iter().map(|tool| tool.display().to_string()).collect();
+                write!(f, "missing on this system: {}.\nInstall the packages that contain them.", tools.join(", "))
+            }
             Self::Verify(path, error) => write!(f, "{}: {}", path.display(), Chain(error)),
             Self::NotInOrder(faults) => write!(f, "{faults} of the checks failed"),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),

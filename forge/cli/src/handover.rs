@@ -29,7 +29,7 @@ pub fn prepare(output: &Path) -> Result<(), Failure> {
     }
     .map_err(failed(&enrollment))?;
     for directory in [output, &enrollment] {
-        temporary(directory, 0o600).and_then(|file| Ok(file.close()?)).map_err(failed(directory))?;
+        temporary(directory, 0o600).and_then(|file| file.close()).map_err(failed(directory))?;
     }
     for (path, _) in files(output) {
         if is_directory(&path) {
@@ -97,13 +97,19 @@ fn credentials(plan: &Plan, installed: &Installed) -> String {
     let made = &installed.credentials;
     let services: Map<String, Value> =
         made.services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
+    let code = made.enrollment_code.expose();
     let password = made.user_password.as_ref().map(|p| p.expose());
     let all = json!({
         "user": { "name": plan.user.name, "password": password },
-        "mok": { "code": made.enrollment_code.expose() },
+        "mok": { "code": code, "grouped": grouped(code) },
         "services": services,
     });
     format!("{all:#}\n")
+}
+
+/// The code in groups of four, for eyes; the dashes are not typed.
+fn grouped(code: &str) -> String {
+    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }
 
 /// What a person needs to enroll the key by hand. It holds no secret.
@@ -122,7 +128,8 @@ fn card(installed: &Installed) -> String {
          1. Press any key.\n\
          2. Choose \"Enroll MOK\", then \"View key 0\". The SHA-1 above and the one shown are the same.\n\
          3. Choose \"Continue\", then \"Yes\".\n\
-         4. Type the code (in the file \"credentials\": mok, code). It is typed without the person seeing it.\n\
+         4. Type the code (in the file \"credentials\": mok, code). It does not show while it is typed.\n   \
+            \"grouped\" is the same code in groups, for reading; the dashes are not typed.\n\
          5. Choose \"Reboot\".\n\n\
          If the blue screen was missed: choose \"Enroll key from disk\" there, then the volume \"ESP\" and {}.\n",
         key.name,

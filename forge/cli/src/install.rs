@@ -22,6 +22,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     if wanted.digest.as_ref().is_some_and(|confirmed| *confirmed != digest) {
         return Err(Failure::OtherPlan(digest));
     }
+    let password = user_password(answers.user.password)?;
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;
     if json {
@@ -30,10 +31,6 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
         words::plan(&plan).iter().for_each(tell);
     }
     log::info!("plan {digest} for {}", plan.target.identity.path);
-    let password = match answers.user.password {
-        Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
-        Password::Generate { .. } | Password::Typed => UserPassword::Generate,
-    };
     let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
     let end = install::run(&Tools::default(), &plan, &payload, &target, password, &show);
     show.finish();
@@ -50,5 +47,23 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
             }
             Ok(())
         }
+    }
+}
+
+fn user_password(wanted: Password) -> Result<UserPassword, Failure> {
+    match wanted {
+        Password::Hash { hash } => Ok(UserPassword::Hash(Secret::new(hash))),
+        Password::Generate { .. } => Ok(UserPassword::Generate),
+        Password::Typed => Err(Failure::TypedPassword),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_password_is_not_silently_another_one() {
+        assert!(matches!(user_password(Password::Typed), Err(Failure::TypedPassword)));
     }
 }

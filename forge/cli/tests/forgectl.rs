@@ -7,13 +7,14 @@ use bench::{Bench, forgectl, said};
 use forge_tests::{
     disk::{self, Disk, USUAL},
     job::ANSWERS,
-    payload::{flip, shared},
+    payload::{DAY, flip, shared},
 };
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
+    time::SystemTime,
 };
 
 /// Asserts an exit code and a sentence, and that the disk is as it was.
@@ -54,6 +55,11 @@ fn an_install_hands_over_and_the_result_verifies() {
         let secret = secrets.pointer(secret).unwrap().as_str().unwrap();
         assert!(secret.len() >= 16 && !lines.contains(secret), "a secret was printed");
     }
+
+    let code = secrets["mok"]["code"].as_str().unwrap();
+    let grouped = secrets["mok"]["grouped"].as_str().unwrap();
+    assert_eq!(grouped.replace('-', ""), code);
+    assert!(grouped.split('-').all(|group| group.len() == 4), "the code is not in groups of four");
 
     let verify = |disk: &Disk| {
         let receipt = bench.path("handover/receipt.json");
@@ -147,6 +153,25 @@ fn a_payload_that_is_not_as_signed_is_refused_with_its_code() {
         4,
         &["manifest.json.sig", "does not fit the index: ", "Nothing was written"],
     );
+}
+
+#[test]
+fn a_payload_signed_in_the_future_asks_for_a_look_at_the_clock() {
+    let (payload, disk) = (shared().copy(), Disk::used(USUAL));
+    payload.sign(&payload.keys.release, SystemTime::now() + 30 * DAY);
+    let bench = Bench::new(&payload, ANSWERS);
+    let words = ["made in the future", "Check the clock of this computer"];
+    assert_refused(bench.install(&payload, &disk.path), &disk, 4, &words);
+}
+
+#[test]
+fn a_plan_claims_no_more_than_was_looked_at() {
+    let (payload, disk) = (shared(), Disk::empty(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let words = ["No partition table and no boot sector is there."];
+    assert_refused(bench.command("plan", &payload, &disk.path), &disk, 0, &words);
+    let help = said(&forgectl().args(["install", "--help"]).output().unwrap());
+    assert!(help.contains("everything on it is lost") && !help.contains("every byte"), "{help}");
 }
 
 #[test]
