@@ -6,7 +6,6 @@
 //! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
 //! - [`installed`]: one finished install that many tests look at
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
-#![allow(clippy::unwrap_used, reason = "in a test, to stop with the place is the right answer")]
 
 pub mod disk;
 pub mod installed;

@@ -10,13 +10,16 @@ use forge_tests::{
     payload,
 };
 use rustix::{
-    fs::{Mode, OFlags, openat},
+    fs::{AtFlags, Mode, OFlags, openat},
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen},
 };
 use std::{
     fs::File,
     io,
-    os::fd::AsRawFd,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::FileExt,
+    },
     path::{Path, PathBuf},
     process::Command,
 };
@@ -137,39 +140,94 @@ fn a_file_that_grew_is_refused_before_the_first_write() {
     assert_eq!(disk.digest(), before);
 }
 
-/// A path to a file on a tmpfs of `room` bytes that is mounted nowhere and ends with the descriptor.
-fn on_small_tmpfs(room: u64, size: u64) -> io::Result<(File, PathBuf)> {
-    let tmpfs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&tmpfs, "size", room.to_string())?;
-    fsconfig_create(&tmpfs)?;
-    let root = fsmount(&tmpfs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-    let file = File::from(openat(&root, "disk.img", flags, Mode::RUSR | Mode::WUSR)?);
-    file.set_len(size)?;
-    let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into();
-    Ok((file, path))
+/// A tmpfs that is mounted nowhere and ends with its last descriptor, and a file in it that stands for a disk.
+struct Small {
+    root: OwnedFd,
+    file: File,
 }
 
+impl Small {
+    fn new(room: u64) -> io::Result<Self> {
+        let tmpfs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&tmpfs, "size", room.to_string())?;
+        fsconfig_create(&tmpfs)?;
+        let root = fsmount(&tmpfs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+        let file = Self::create(&root, "disk.img")?;
+        file.set_len(USUAL)?;
+        file.write_all_at(&[0xff; 4096], 0)?;
+        Ok(Self { root, file })
+    }
+
+    fn create(root: &OwnedFd, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        Ok(File::from(openat(root, name, flags, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    fn path(&self) -> PathBuf {
+        format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()).into()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; USUAL as usize];
+        self.file.read_exact_at(&mut bytes, 0).unwrap();
+        bytes
+    }
+}
+
+const NOT_ROOT: &str = "skipped: only root can make a tmpfs";
+
 #[test]
-fn a_file_system_that_is_full_ends_the_install_with_the_reason_and_starts_nothing() {
+fn a_file_system_without_room_is_refused_with_the_numbers_before_the_first_write() {
     let payload = payload::shared();
-    // Full in the middle of the image, of the state, and of the ESP; and with room for everything.
-    for (room, fits) in [(0, false), (6, false), (15, false), (18, false), (60, true)] {
-        let (_file, path) = match on_small_tmpfs(room.max(1) * MIB, USUAL) {
-            Ok(made) => made,
-            Err(e) => return println!("skipped: only root can make a tmpfs ({e})"),
-        };
-        match (install(&payload, &path, &Recorder::default()), fits) {
+    // No room for the image, for the state, for the ESP; and room for everything.
+    for (room, fits) in
+        [(1, false), (6, false), (12, false), (15, false), (17, false), (18, false), (19, false), (60, true)]
+    {
+        let Ok(small) = Small::new(room * MIB) else { return println!("{NOT_ROOT}") };
+        let before = small.bytes();
+        match (install(&payload, &small.path(), &Recorder::default()), fits) {
             (Ok(End::Installed(_)), true) => {}
             (Err(refusal), false) => {
                 let sentence = refusal.sentence();
-                assert!(sentence.contains("No space left") || sentence.contains("no room left"), "{sentence}");
-                let file = Disk::copy_of(&path);
-                assert_starts_nothing(&file.path);
+                assert!(sentence.contains("has no room") && sentence.contains("are free"), "{room} MiB: {sentence}");
+                assert!(small.bytes() == before, "{room} MiB: it was written: {sentence}");
             }
             (Err(refusal), true) => panic!("{room} MiB: {}", refusal.sentence()),
             (Ok(_), _) => panic!("{room} MiB: it did not fail"),
         }
+    }
+}
+
+/// Fills the file system when a stage begins.
+struct Fill<'a>(&'a Small, Stage);
+
+impl forge_engine::install::Events for Fill<'_> {
+    fn progress(&self, progress: Progress) {
+        if progress.stage == self.1 && progress.done == 0 {
+            let rest = Small::create(&self.0.root, "rest").unwrap();
+            let mut at = 0;
+            while rest.write_at(&[1; 4096], at).is_ok_and(|n| n > 0) {
+                at += 4096;
+            }
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_file_system_that_fills_up_meanwhile_ends_the_install_with_the_reason_and_starts_nothing() {
+    let payload = payload::shared();
+    for stage in [Stage::Claim, Stage::Write, Stage::Fill] {
+        let Ok(small) = Small::new(60 * MIB) else { return println!("{NOT_ROOT}") };
+        let Err(refusal) = install(&payload, &small.path(), &Fill(&small, stage)) else { panic!("it did not fail") };
+        let sentence = refusal.sentence();
+        assert!(sentence.contains("No space left") || sentence.contains("no room left"), "{stage:?}: {sentence}");
+        assert_starts_nothing(&Disk::copy_of(&small.path()).path);
+        rustix::fs::unlinkat(&small.root, "rest", AtFlags::empty()).unwrap();
+        install_well(&payload, &small.path());
     }
 }
 

@@ -50,6 +50,8 @@ fn sentence(check: &Check) -> String {
     match check {
         Check::ReceiptSignature => "receipt is signed by this machine's key".into(),
         Check::SameReceipt => "receipt on the disk is the one that was handed over".into(),
+        Check::Table => "partition table is whole and the one of the receipt".into(),
+        Check::NoOtherFile => "no boot file is there that the receipt does not name".into(),
         Check::Partition(p) => format!("partition {} ({}) is as the receipt says", p.number, p.label),
         Check::NoOtherPartition => "no partition is there that the receipt does not name".into(),
         Check::RootHash => "system image has the root hash of the receipt, read from the disk".into(),

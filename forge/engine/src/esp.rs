@@ -11,7 +11,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{self, Read, Seek},
-    path::Path,
+    os::unix::fs::MetadataExt,
 };
 
 /// Why the file system could not be made or read.
@@ -70,6 +70,11 @@ impl<'a> Esp<'a> {
         Ok(())
     }
 
+    /// Blocks of 512 bytes that were written so far.
+    pub fn blocks(&self) -> io::Result<u64> {
+        Ok(self.image.metadata()?.blocks())
+    }
+
     /// Checks the file system and gives its image.
     pub fn finish(self) -> Result<File, EspError> {
         self.check()?;
@@ -93,18 +98,39 @@ impl<'a> Esp<'a> {
     }
 }
 
-/// Reads one file of the EFI system partition of a disk or image into memory, without mounting it.
-pub fn read_file(tools: &Tools, disk: &Path, offset: u64, path: &str) -> Result<Vec<u8>, EspError> {
-    let mut copy = memory::file(c"forge-esp-file", b"")?;
-    Run::new(tools, &tools.mcopy)
-        .env("MTOOLS_SKIP_CHECK", "1")
-        .args(["-n", "-o", "-i"])
-        .arg(format!("{}@@{offset}", disk.display()))
-        .arg(format!("::/{path}"))
-        .fd_arg("", &copy)?
-        .run()?;
-    let mut bytes = Vec::new();
-    copy.rewind()?;
-    copy.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The EFI system partition of a disk or image that is only read, without mounting it.
+pub struct EspReader<'a> {
+    tools: &'a Tools,
+    disk: &'a File,
+    offset: u64,
+}
+
+impl<'a> EspReader<'a> {
+    /// The file system that begins at `offset`.
+    pub fn new(tools: &'a Tools, disk: &'a File, offset: u64) -> Self {
+        Self { tools, disk, offset }
+    }
+
+    /// A file's contents.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, EspError> {
+        let mut copy = memory::file(c"forge-esp-file", b"")?;
+        self.mtool(&self.tools.mcopy, &["-n", "-o"])?.arg(format!("::/{path}")).fd_arg("", &copy)?.run()?;
+        let mut bytes = Vec::new();
+        copy.rewind()?;
+        copy.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The paths of all files, as they are written there.
+    pub fn list(&self) -> Result<Vec<String>, EspError> {
+        let listed = self.mtool(&self.tools.mdir, &["-/", "-b"])?.arg("::/").run()?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let files = listed.lines().filter(|line| !line.ends_with('/'));
+        Ok(files.filter_map(|line| line.strip_prefix("::/")).map(str::to_owned).collect())
+    }
+
+    fn mtool(&self, tool: &'a std::path::PathBuf, options: &[&str]) -> Result<Run<'a>, ToolError> {
+        let run = Run::new(self.tools, tool).env("MTOOLS_SKIP_CHECK", "1").args(options).arg("-i");
+        run.fd_arg_between("", self.disk, &format!("@@{}", self.offset))
+    }
 }

@@ -102,6 +102,30 @@ pub fn read(disk: &File) -> io::Result<Option<Table>> {
     Ok(None)
 }
 
+/// What is wrong with a table that could be read: each of its copies must be whole, and both the same.
+pub fn fault(disk: &File, table: &Table) -> io::Result<Option<&'static str>> {
+    let ends = Ends::read(disk)?;
+    let sector = table.sector_size as usize;
+    if ends.head[510..512] != [0x55, 0xaa] || ends.head[450] != 0xee {
+        return Ok(Some("the protective MBR is missing"));
+    }
+    let without = |blank: fn(&mut Ends, usize)| {
+        let mut one = Ends { size: ends.size, at: 0, head: ends.head.clone(), tail: ends.tail.clone() };
+        blank(&mut one, sector);
+        GPT::read_from(&mut one, table.sector_size)
+            .ok()
+            .map(|gpt| gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect::<Vec<_>>())
+    };
+    let primary = without(|ends, _| ends.tail.fill(0));
+    let backup = without(|ends, sector| ends.head[sector..2 * sector].fill(0));
+    Ok(match (primary, backup) {
+        (None, _) => Some("the first copy of the table is damaged"),
+        (_, None) => Some("the second copy of the table is damaged"),
+        (Some(primary), Some(backup)) if primary != backup => Some("the two copies of the table differ"),
+        _ => None,
+    })
+}
+
 /// What the first and last bytes of a disk or file say about its contents.
 pub fn probe(disk: &File) -> io::Result<Content> {
     if let Some(table) = read(disk)? {

@@ -5,9 +5,10 @@
 //! | check, prepare | as it was |
 //! | claim | no partition table, no boot sector, a journal |
 //! | write, prove, fill | the same, and contents that no table points to |
-//! | commit | backup table, then primary table (the journal goes with it), then the ESP's first sector |
+//! | commit | backup table, then primary table (the journal goes with it), then the ESP's boot sector |
 //!
-//! The first sector of the ESP is held back until the very end: without it no firmware finds a file system there.
+//! The boot sector of the ESP and its copy are held back until the very end: without them no firmware finds a file system
+//! there. What was written is read back from the disk first: the image by its root hash, state and ESP byte for byte.
 
 use crate::{
     credentials::{Credentials, UserPassword},
@@ -28,11 +29,17 @@ use forge_model::{Plan, Progress, Receipt, RootHash, Stage, layout::Role};
 use std::{
     cell::Cell,
     fs::File,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     sync::{Mutex, PoisonError},
     time::SystemTime,
 };
 use uuid::Uuid;
+
+/// The boot sector of a FAT32 and its copy, which is sector 6.
+const HELD_BACK_SECTORS: usize = 7;
+
+/// Room for the partition tables (1 MiB at either end), the receipt, and what a file system needs to keep account.
+const REST: u64 = 3 * forge_model::size::MIB;
 
 /// Where the receipt lies on the ESP.
 pub const RECEIPT_FILE: &str = "EFI/forge/receipt.json";
@@ -185,8 +192,10 @@ fn run_stages(
     let prepared = prepare::prepare(tools, plan, payload, password, now)?;
     unless_cancelled!(Stage::Prepare, Outcome::Done(()));
 
-    meter(Stage::Claim, 0);
     let run = Writing { plan, payload, target, prepared, reached };
+    run.reserve()?;
+
+    meter(Stage::Claim, 0);
     let proved = unless_cancelled!(Stage::Claim, Outcome::Done(run.claim()?));
 
     let bytes = trusted.parameters().data_bytes() + trusted.parameters().tree_bytes();
@@ -233,6 +242,14 @@ impl Writing<'_> {
         Journal::new(stage, self.plan.payload.root_hash, self.place().data, self.place().tree)
     }
 
+    /// Takes the room that a file target lacks, so that a full file system is noticed while the old contents are there.
+    fn reserve(&self) -> Result<(), InstallError> {
+        let parameters = self.payload.verity_parameters()?;
+        let file_systems = self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?;
+        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512 + REST)?;
+        Ok(image::reserve(self.target.file(), &parameters, self.place())?)
+    }
+
     /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.
     fn claim(&self) -> Result<bool, InstallError> {
         let (target, plan) = (self.target, self.plan);
@@ -270,6 +287,7 @@ impl Writing<'_> {
             prepared;
         let state_partition = plan.layout.must(Role::State);
         target.write_sparse(&state, state_partition.offset, state_partition.size)?;
+        target.prove_sparse(&state, state_partition.offset, state_partition.size)?;
         drop(state);
 
         let [boot_key, module_key] = keys;
@@ -300,11 +318,12 @@ impl Writing<'_> {
         }
         let esp = esp.finish()?;
         let esp_partition = plan.layout.must(Role::Esp);
-        let mut first_sector = vec![0; plan.target.sector_size as usize];
-        esp.read_exact_at(&mut first_sector, 0)?;
-        esp.write_all_at(&vec![0; first_sector.len()], 0)?;
+        let sector = plan.target.sector_size as usize;
+        let mut held_back = vec![0; HELD_BACK_SECTORS * sector];
+        esp.read_exact_at(&mut held_back, 0)?;
+        esp.write_all_at(&vec![0; held_back.len()], 0)?;
         target.write_sparse(&esp, esp_partition.offset, esp_partition.size)?;
-        target.sync()?;
+        target.prove_sparse(&esp, esp_partition.offset, esp_partition.size)?;
 
         // From the commit on a run goes to its end: it takes an instant, and half of it would help nobody.
         if events.cancelled() {
@@ -312,9 +331,11 @@ impl Writing<'_> {
         }
         begin(Stage::Commit);
         target.check_size()?;
-        let sector = u64::from(plan.target.sector_size);
-        gpt::write(target, plan.target.size, sector, disk_id, &receipt.partitions)?;
-        target.write(&first_sector, esp_partition.offset)?;
+        gpt::write(target, plan.target.size, sector as u64, disk_id, &receipt.partitions)?;
+        let (first, others) = held_back.split_at(sector);
+        target.write(others, esp_partition.offset + sector as u64)?;
+        target.sync()?;
+        target.write(first, esp_partition.offset)?;
         target.sync()?;
 
         begin(Stage::Receipt);

@@ -34,6 +34,9 @@ impl Journal {
 
     /// Reads the journal of a run that did not end, if there is one.
     pub fn read(target: &Target) -> Result<Option<Self>, TargetError> {
+        if target.size() < OFFSET + BYTES as u64 {
+            return Ok(None);
+        }
         let mut block = vec![0; BYTES];
         target.read(&mut block, OFFSET)?;
         let end = block.iter().position(|b| *b == 0).unwrap_or(BYTES);

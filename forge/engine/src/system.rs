@@ -164,10 +164,10 @@ fn x11_keyboard(layout: &str, variant: &str) -> String {
 /// The account files: the payload's, with the first person added and root locked; and the person's home.
 fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> Result<(), SystemError> {
     let Accounts { passwd, group, shadow, gshadow, subuid, subgid, shell, groups } = &payload.manifest.accounts;
-    let (name, full_name, uid) = (&plan.user.name, &plan.user.full_name, FIRST_UID);
-
+    let (name, full_name) = (&plan.user.name, &plan.user.full_name);
     let mut passwd_text = payload.text(passwd)?;
     let mut group_text = payload.text(group)?;
+    let uid = free_id(&passwd_text, &group_text);
     if line(&passwd_text, name).is_some() || line(&group_text, name).is_some() {
         return Err(SystemError::NameTaken { name: name.clone() });
     }
@@ -183,14 +183,10 @@ fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> R
     push(&mut group_text, &format!("{name}:x:{uid}:"));
     push(&mut gshadow_text, &format!("{name}:!::"));
 
-    let mut shadow_text = Zeroizing::new(payload.text(shadow)?);
-    let root = line(&shadow_text, "root").map(str::to_owned);
-    let root = root.ok_or_else(|| SystemError::NoLine { path: shadow.path.clone(), name: "root".into() })?;
-    let mut fields: Vec<&str> = root.split(':').collect();
-    if let Some(password) = fields.get_mut(1) {
-        *password = "!*";
+    let mut shadow_text = Zeroizing::new(locked(&payload.text(shadow)?));
+    if line(&shadow_text, "root").is_none() {
+        return Err(SystemError::NoLine { path: shadow.path.clone(), name: "root".into() });
     }
-    *shadow_text = shadow_text.replacen(&root, &fields.join(":"), 1);
     let today = std::time::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_secs() / 86_400);
     push(&mut shadow_text, &format!("{name}:{}:{today}:0:99999:7:::", hash.expose()));
 
@@ -209,6 +205,22 @@ fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> R
     add(tree, "home", NodeKind::Directory, 0o755, 0, 0);
     add(tree, &format!("home/{name}"), NodeKind::Directory, 0o700, uid, uid);
     Ok(())
+}
+
+/// The first id from 1000 on that neither an account nor a group of the system has.
+fn free_id(passwd: &str, group: &str) -> u32 {
+    let ids = |text: &str| text.lines().filter_map(|l| l.split(':').nth(2)?.parse().ok()).collect::<Vec<u32>>();
+    let taken = [ids(passwd), ids(group)].concat();
+    (FIRST_UID..).find(|id| !taken.contains(id)).unwrap_or(FIRST_UID)
+}
+
+/// The account file with every password locked: no account of a payload can be logged in to, whatever it was shipped with.
+fn locked(shadow: &str) -> String {
+    let lock = |line: &str| match line.split_once(':').and_then(|(name, rest)| Some((name, rest.split_once(':')?))) {
+        Some((name, (_, rest))) => format!("{name}:!*:{rest}\n"),
+        None => String::new(),
+    };
+    shadow.lines().map(lock).collect()
 }
 
 /// The line of an account file that belongs to a name.
@@ -261,6 +273,19 @@ mod tests {
         join(&mut text, "audio", "anna").unwrap();
         assert_eq!(text, "sudo:x:27:anna\naudio:x:29:pulse,anna\n");
         assert!(join(&mut text, "wheel", "anna").is_none());
+    }
+
+    #[test]
+    fn no_account_keeps_a_password_that_it_was_shipped_with() {
+        let shipped = "root::20000:0:99999:7:::\ndaemon:*:20000::::::\nguest:$6$a$b:20000::::::\nbroken\n";
+        let locked = locked(shipped);
+        assert_eq!(locked, "root:!*:20000:0:99999:7:::\ndaemon:!*:20000::::::\nguest:!*:20000::::::\n");
+    }
+
+    #[test]
+    fn the_first_free_id_is_taken() {
+        let passwd = "root:x:0:0::/:\na:x:1000:1000::/:\n";
+        assert_eq!(free_id(passwd, "x:x:1001:\n"), 1002);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use forge_model::{
     inventory::{DiskKind, Identity},
     plan,
+    size::words,
 };
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{FileExt, FileTypeExt, MetadataExt},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
@@ -57,6 +58,24 @@ pub enum TargetError {
         /// Why.
         source: io::Error,
     },
+    /// The file system that holds it has no room for what will be written.
+    #[error("the file system that holds {path} has no room: {} more are needed, {} are free", words(*.needs), words(*.has))]
+    NoRoom {
+        /// Its path.
+        path: String,
+        /// Bytes that are free.
+        has: u64,
+        /// Bytes that are needed.
+        needs: u64,
+    },
+    /// What was read back is not what was written.
+    #[error("{path} does not hold what was written to it, at byte {offset}; the disk is faulty")]
+    ReadBack {
+        /// Its path.
+        path: String,
+        /// Where.
+        offset: u64,
+    },
     /// Other calls on it failed.
     #[error("{what} failed: {source}")]
     Call {
@@ -80,9 +99,13 @@ impl Target {
     pub fn open_file(path: &Path) -> Result<Self, TargetError> {
         let shown = path.display().to_string();
         let open = |source| TargetError::Open { path: shown.clone(), source };
-        check_plain_file(path)?;
-        let file = File::options().read(true).write(true).open(path).map_err(open)?;
-        let size = file.metadata().map_err(open)?.len();
+        // Looked at before it is opened, so that no device is; and again once it is held, in case it was exchanged.
+        check_plain_file(&shown, &fs::metadata(path).map_err(open)?)?;
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).write(true).custom_flags(flags).open(path).map_err(open)?;
+        let about = file.metadata().map_err(open)?;
+        check_plain_file(&shown, &about)?;
+        let size = about.len();
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(TargetError::InUse { path: shown, by: "another program that locked it".into() });
         }
@@ -100,6 +123,11 @@ impl Target {
     /// Its path, for people.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// What pins it.
@@ -166,30 +194,73 @@ impl Target {
         Ok(())
     }
 
+    /// Checks that a file target can take `bytes`: what it has already, and what is free beside it. A disk always can.
+    pub fn check_room(&self, bytes: u64) -> Result<(), TargetError> {
+        let call = |source| TargetError::Call { what: "asking for free room", source };
+        let about = self.file.metadata().map_err(call)?;
+        if !about.is_file() {
+            return Ok(());
+        }
+        let holder = rustix::fs::fstatvfs(&self.file).map_err(|e| call(e.into()))?;
+        let has = holder.f_bavail.saturating_mul(holder.f_frsize);
+        match bytes.saturating_sub(about.blocks() * 512) {
+            needs if needs > has => Err(TargetError::NoRoom { path: self.path.clone(), has, needs }),
+            _ => Ok(()),
+        }
+    }
+
     /// Copies the written extents of a sparse file to an offset; the rest of the range reads as zeros.
     pub fn write_sparse(&self, image: &File, offset: u64, len: u64) -> Result<(), TargetError> {
-        let read = |at| move |source| TargetError::Io { what: "reading a file system image", offset: at, source };
         self.zero(offset, len)?;
-        let end = image.metadata().map_err(read(0))?.len().min(len);
-        let mut buffer = vec![0; 1 << 20];
-        let mut at = 0;
-        while let Some(data) = seek(image, SeekTo::Data, at).map_err(read(at))?.filter(|data| *data < end) {
-            let hole = seek(image, SeekTo::Hole, data).map_err(read(data))?.unwrap_or(end).min(end);
-            at = data;
-            while at < hole {
-                let n = (hole - at).min(buffer.len() as u64) as usize;
-                image.read_exact_at(&mut buffer[..n], at).map_err(read(at))?;
-                self.write(&buffer[..n], offset + at)?;
-                at += n as u64;
+        each_extent(image, len, |bytes, at| self.write(bytes, offset + at))
+    }
+
+    /// Reads the extents of a sparse file back from the disk, past the page cache, and compares them.
+    pub fn prove_sparse(&self, image: &File, offset: u64, len: u64) -> Result<(), TargetError> {
+        self.sync()?;
+        // Only advice; where it is refused, the pages were just flushed all the same.
+        let _ = rustix::fs::fadvise(&self.file, offset, std::num::NonZero::new(len), rustix::fs::Advice::DontNeed);
+        let mut found = vec![0; EXTENT_PIECE];
+        each_extent(image, len, |bytes, at| {
+            let found = &mut found[..bytes.len()];
+            self.read(found, offset + at)?;
+            match found == bytes {
+                true => Ok(()),
+                false => Err(TargetError::ReadBack { path: self.path.clone(), offset: offset + at }),
             }
-        }
-        Ok(())
+        })
     }
 
     /// Waits until everything written is on the disk.
     pub fn sync(&self) -> Result<(), TargetError> {
         self.file.sync_all().map_err(|source| TargetError::Call { what: "flushing the target", source })
     }
+}
+
+/// The most bytes of an extent that are handed on at once.
+const EXTENT_PIECE: usize = 1 << 20;
+
+/// Hands on what was written to a sparse file, in pieces with their offset, up to `len`.
+fn each_extent(
+    image: &File,
+    len: u64,
+    mut hand_on: impl FnMut(&[u8], u64) -> Result<(), TargetError>,
+) -> Result<(), TargetError> {
+    let read = |at| move |source| TargetError::Io { what: "reading a file system image", offset: at, source };
+    let end = image.metadata().map_err(read(0))?.len().min(len);
+    let mut buffer = vec![0; EXTENT_PIECE];
+    let mut at = 0;
+    while let Some(data) = seek(image, SeekTo::Data, at).map_err(read(at))?.filter(|data| *data < end) {
+        let hole = seek(image, SeekTo::Hole, data).map_err(read(data))?.unwrap_or(end).min(end);
+        at = data;
+        while at < hole {
+            let n = (hole - at).min(EXTENT_PIECE as u64) as usize;
+            image.read_exact_at(&mut buffer[..n], at).map_err(read(at))?;
+            hand_on(&buffer[..n], at)?;
+            at += n as u64;
+        }
+    }
+    Ok(())
 }
 
 enum SeekTo {
@@ -211,9 +282,8 @@ fn seek(file: &File, to: SeekTo, at: u64) -> io::Result<Option<u64>> {
     }
 }
 
-fn check_plain_file(path: &Path) -> Result<(), TargetError> {
-    let shown = path.display().to_string();
-    let kind = fs::metadata(path).map_err(|source| TargetError::Open { path: shown.clone(), source })?.file_type();
+fn check_plain_file(shown: &str, about: &fs::Metadata) -> Result<(), TargetError> {
+    let kind = about.file_type();
     let what = match kind {
         _ if kind.is_file() => return Ok(()),
         _ if kind.is_block_device() => "a block device",
@@ -221,7 +291,7 @@ fn check_plain_file(path: &Path) -> Result<(), TargetError> {
         _ if kind.is_dir() => "a directory",
         _ => "not a file",
     };
-    Err(TargetError::NotAFile { path: shown, what })
+    Err(TargetError::NotAFile { path: shown.into(), what })
 }
 
 /// Who else has this file open: another process, or a loop device.

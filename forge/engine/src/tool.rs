@@ -26,6 +26,8 @@ pub struct Tools {
     pub mmd: PathBuf,
     /// mcopy(1) of mtools.
     pub mcopy: PathBuf,
+    /// mdir(1) of mtools, for `forgectl verify`.
+    pub mdir: PathBuf,
     /// fsck.fat(8)
     pub fsck_fat: PathBuf,
     /// ukify(1)
@@ -48,6 +50,7 @@ impl Default for Tools {
             mkfs_fat: "/usr/sbin/mkfs.fat".into(),
             mmd: "/usr/bin/mmd".into(),
             mcopy: "/usr/bin/mcopy".into(),
+            mdir: "/usr/bin/mdir".into(),
             fsck_fat: "/usr/sbin/fsck.fat".into(),
             ukify: "/usr/bin/ukify".into(),
             sbsign: "/usr/bin/sbsign".into(),
@@ -142,10 +145,15 @@ impl<'a> Run<'a> {
     }
 
     /// Lets the tool inherit a descriptor, and adds `prefix` and its path there as one argument.
-    pub fn fd_arg(mut self, prefix: &str, fd: impl AsFd) -> Result<Self, ToolError> {
+    pub fn fd_arg(self, prefix: &str, fd: impl AsFd) -> Result<Self, ToolError> {
+        self.fd_arg_between(prefix, fd, "")
+    }
+
+    /// The same, with a text behind the path.
+    pub fn fd_arg_between(mut self, prefix: &str, fd: impl AsFd, suffix: &str) -> Result<Self, ToolError> {
         let start = |source| ToolError::Start { tool: self.tool.display().to_string(), source };
         let fd = fd.as_fd().try_clone_to_owned().map_err(start)?;
-        self.args.push(format!("{prefix}/proc/self/fd/{}", fd.as_raw_fd()).into());
+        self.args.push(format!("{prefix}/proc/self/fd/{}{suffix}", fd.as_raw_fd()).into());
         self.fds.push(fd);
         Ok(self)
     }
@@ -172,7 +180,7 @@ impl<'a> Run<'a> {
         let mut command = Command::new(self.setpriv);
         command.args(["--pdeathsig", "KILL", "--"]).arg(self.tool).args(&self.args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").envs(self.env);
-        command.current_dir("/").process_group(0);
+        command.process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.preserved_fds(self.fds);
         let mut child = command.spawn().map_err(start)?;

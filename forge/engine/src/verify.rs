@@ -1,7 +1,7 @@
 //! An installed disk or file against its receipt: nothing is mounted, nothing is written.
 
 use crate::{
-    esp::{self, EspError},
+    esp::{EspError, EspReader},
     gpt::{self, Table},
     image::{self, Place},
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
@@ -48,6 +48,8 @@ pub enum Check {
     ReceiptSignature,
     /// The receipt on the disk is the one that was handed over.
     SameReceipt,
+    /// The partition table is whole, at both ends of the disk, and the one of the receipt.
+    Table,
     /// A partition is as the receipt says.
     Partition(WrittenPartition),
     /// There is no partition that the receipt does not name.
@@ -56,6 +58,8 @@ pub enum Check {
     RootHash,
     /// A file of the EFI system partition is as the receipt says.
     File(String),
+    /// There is no file on the EFI system partition that the receipt does not name.
+    NoOtherFile,
     /// A boot file is signed by this machine's key.
     Signed(String),
 }
@@ -79,8 +83,8 @@ pub fn verify(
     let table = gpt::read(&disk)?.ok_or(VerifyError::NoTable)?;
     let is_esp = |entry: &GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
     let esp = table.entries.iter().find(|(_, entry)| is_esp(entry)).ok_or(VerifyError::NoEsp)?;
-    let esp_offset = esp.1.starting_lba * table.sector_size;
-    let read = |file: &str| esp::read_file(tools, path, esp_offset, file);
+    let esp = EspReader::new(tools, &disk, esp.1.starting_lba.saturating_mul(table.sector_size));
+    let read = |file: &str| esp.read(file);
     let json = read(RECEIPT_FILE).map_err(VerifyError::NoReceipt)?;
     let receipt: Receipt = serde_json::from_slice(&json)?;
 
@@ -97,6 +101,7 @@ pub fn verify(
     if let Some(bytes) = handed_over {
         found(Check::SameReceipt, if bytes == json { Ok(()) } else { Err("the two differ".into()) });
     }
+    found(Check::Table, check_table(&disk, &table, &receipt));
     for partition in &receipt.partitions {
         found(Check::Partition(partition.clone()), check_partition(&table, partition));
     }
@@ -117,6 +122,7 @@ pub fn verify(
             found(Check::Signed(file.path.clone()), check_signed(tools, certificate, bytes));
         }
     }
+    found(Check::NoOtherFile, esp.list().map_err(Into::into).and_then(|files| check_no_other(&files, &receipt)));
     Ok(Outcome::Done((receipt, findings)))
 }
 
@@ -143,13 +149,32 @@ fn check_signature(certificate: &X509, data: &[u8], signature: &[u8]) -> Checked
     }
 }
 
+/// GRUB starts what it finds in `EFI/Linux`, so a file too many matters as much as a changed one. FAT ignores case.
+fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
+    let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain([RECEIPT_FILE, RECEIPT_SIGNATURE_FILE]);
+    let ours: Vec<String> = ours.map(str::to_lowercase).collect();
+    let others: Vec<&str> = files.iter().filter(|f| !ours.contains(&f.to_lowercase())).map(String::as_str).collect();
+    if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }
+}
+
+fn check_table(disk: &File, table: &Table, receipt: &Receipt) -> Checked {
+    if let Some(fault) = gpt::fault(disk, table)? {
+        return Err(fault.into());
+    }
+    match table.disk_id == receipt.disk_id {
+        true => Ok(()),
+        false => Err(format!("its GUID is {}", table.disk_id).into()),
+    }
+}
+
 fn check_partition(table: &Table, wanted: &WrittenPartition) -> Checked {
     let entry = table.entries.iter().find(|(n, _)| *n == wanted.number).map(|(_, e)| e).ok_or("it is not there")?;
     let same = [
         ("type", Uuid::from_bytes_le(entry.partition_type_guid) == wanted.role.type_id()),
         ("PARTUUID", Uuid::from_bytes_le(entry.unique_partition_guid) == wanted.id),
-        ("start", entry.starting_lba * table.sector_size == wanted.offset),
-        ("size", entry.size().unwrap_or(0) * table.sector_size == wanted.size),
+        ("start", entry.starting_lba.saturating_mul(table.sector_size) == wanted.offset),
+        ("size", entry.size().unwrap_or(0).saturating_mul(table.sector_size) == wanted.size),
+        ("attributes", entry.attribute_bits == wanted.role.attributes()),
         ("label", entry.partition_name.as_str() == wanted.label),
     ];
     match same.iter().find(|(_, same)| !same) {

@@ -89,6 +89,8 @@ fn keys(forgectl: &Path, place: &Path) -> Result<PathBuf> {
     let certificate = keys.join("certificate.pgp");
     if !certificate.exists() {
         let _ = fs::remove_dir_all(&keys);
+        // A payload that other keys signed is of no use any more.
+        let _ = fs::remove_file(place.join("payload.from"));
         let user = "Forge demo, trusted by nobody <demo@example.org>";
         command::run(Command::new(forgectl).args(["payload", "keys", "--user-id", user, "--output"]).arg(&keys))?;
     }

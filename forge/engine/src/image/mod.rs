@@ -14,7 +14,7 @@ mod write;
 
 pub use error::{ImageError, Place};
 pub use read_back::read_back;
-pub use write::{check, write};
+pub use write::{check, reserve, write};
 
 use crate::verity::{LEAF_SPAN, workers};
 

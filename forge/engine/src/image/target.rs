@@ -50,13 +50,14 @@ impl<'a> Target<'a> {
     /// Writes all of `bytes`, whole blocks from an aligned buffer, at a multiple of 4096.
     pub(super) fn write(&self, mut bytes: &[u8], mut offset: u64) -> Result<(), ImageError> {
         while !bytes.is_empty() {
+            let direct = self.direct.load(Ordering::Relaxed);
             match self.file.write_at(bytes, offset) {
                 Ok(0) => return Err(ImageError::NoSpace { offset }),
                 Ok(done) => {
                     bytes = &bytes[done..];
                     offset += done as u64;
                 }
-                Err(error) if self.once_more(&error) => {}
+                Err(error) if self.once_more(&error, direct) => {}
                 Err(error) => return Err(write_error(offset, error)),
             }
         }
@@ -66,13 +67,14 @@ impl<'a> Target<'a> {
     /// Fills `bytes`, whole blocks in an aligned buffer, from a multiple of 4096.
     pub(super) fn read(&self, mut bytes: &mut [u8], mut offset: u64) -> Result<(), ImageError> {
         while !bytes.is_empty() {
+            let direct = self.direct.load(Ordering::Relaxed);
             match self.file.read_at(bytes, offset) {
                 Ok(0) => return Err(ImageError::ShortTarget { offset }),
                 Ok(done) => {
                     bytes = &mut bytes[done..];
                     offset += done as u64;
                 }
-                Err(error) if self.once_more(&error) => {}
+                Err(error) if self.once_more(&error, direct) => {}
                 Err(source) => return Err(ImageError::ReadTarget { offset, source }),
             }
         }
@@ -93,13 +95,14 @@ impl<'a> Target<'a> {
         let _ = fadvise(self.file, 0, None, Advice::DontNeed);
     }
 
-    /// Whether a failed call is worth repeating: after a signal, or without direct mode.
-    fn once_more(&self, error: &io::Error) -> bool {
+    /// Whether a failed call is worth repeating: after a signal, or without direct mode if it was made with it.
+    fn once_more(&self, error: &io::Error, was_direct: bool) -> bool {
         if error.kind() == io::ErrorKind::Interrupted {
             return true;
         }
         let refused = error.raw_os_error() == Some(Errno::INVAL.raw_os_error());
-        refused && self.direct.swap(false, Ordering::Relaxed) && self.restore()
+        // Several threads can be refused at once; the first one changes the mode, and each tries again.
+        refused && was_direct && (!self.direct.swap(false, Ordering::Relaxed) || self.restore())
     }
 
     fn restore(&self) -> bool {

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use super::buffer::Buffer;
 use super::target::Target;
 use super::{ImageError, PIECE, PIECE_LEAVES, Place, threads};
-use crate::verity::{BLOCK, Hasher, LEAF_SPAN, Trusted, workers};
+use crate::verity::{BLOCK, Hasher, LEAF_SPAN, Parameters, Trusted, workers};
 use crate::watch::{Outcome, Watch};
 
 /// Writes image and tree to the target and waits until the device confirms them.
@@ -24,9 +24,8 @@ pub fn write(
 ) -> Result<Outcome<()>, ImageError> {
     place.check(trusted.parameters())?;
     let payload = Payload::new(source, tree, trusted)?;
+    reserve(target, trusted.parameters(), place)?;
     let target = Target::new(target);
-    target.reserve(place.data, trusted.parameters().data_bytes())?;
-    target.reserve(place.tree, trusted.parameters().tree_bytes())?;
     let data = |bytes: &[u8], offset| target.write(bytes, place.data + offset);
     if payload.data(watch, data)? == Outcome::Cancelled {
         return Ok(Outcome::Cancelled);
@@ -38,6 +37,13 @@ pub fn write(
     payload.head(watch, tree)?;
     target.sync()?;
     Ok(Outcome::Done(()))
+}
+
+/// Takes the room for image and tree if the target is a file; what it holds stays as it is.
+pub fn reserve(target: &File, parameters: &Parameters, place: Place) -> Result<(), ImageError> {
+    let target = Target::new(target);
+    target.reserve(place.data, parameters.data_bytes())?;
+    target.reserve(place.tree, parameters.tree_bytes())
 }
 
 /// Checks every block of the image against the tree, and writes nothing.

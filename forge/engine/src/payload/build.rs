@@ -3,7 +3,7 @@
 use super::{
     MANIFEST, SIGNATURE,
     offered::{self, OfferedError},
-    sha256_of,
+    open_in_root, sha256_of,
 };
 use crate::{
     openpgp::{self, SignError},
@@ -18,7 +18,7 @@ use forge_model::{
 use serde::Deserialize;
 use std::{
     fs::{self, File},
-    io::{self, Seek},
+    io::{self, Read, Seek},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -142,9 +142,15 @@ pub fn build(
     let Outcome::Done(image) = seal(output, &wanted.file_system, watch)? else {
         return Ok(Outcome::Cancelled);
     };
-    let etc = |name: &str| match root.join("etc").join(name) {
-        path if path.is_file() => take(path, &format!("accounts/{name}")),
-        _ => write(b"", output, &format!("accounts/{name}")),
+    let in_root = |path: &str, name: &str| match open_in_root(&root, path) {
+        Ok(mut from) => write(&mut from, output, name),
+        Err(source) => Err(BuildError::File { path: root.join(path), source }),
+    };
+    let etc = |name: &str| match in_root(&format!("etc/{name}"), &format!("accounts/{name}")) {
+        Err(BuildError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            write(&mut io::empty(), output, &format!("accounts/{name}"))
+        }
+        taken => taken,
     };
     let manifest = Manifest {
         version: wanted.version,
@@ -157,7 +163,7 @@ pub fn build(
             kernel_release: wanted.kernel_release,
             initrd: take(base.join(wanted.initrd), "initrd")?,
             command_line: wanted.command_line,
-            os_release: take(root.join("usr/lib/os-release"), "os-release")?,
+            os_release: in_root("usr/lib/os-release", "os-release")?,
             shim: take(base.join(wanted.shim), "shim.efi")?,
             mok_manager: take(base.join(wanted.mok_manager), "mok-manager.efi")?,
             fallback: take(base.join(wanted.fallback), "fallback.efi")?,
@@ -182,8 +188,8 @@ pub fn build(
     // Whatever is wrong with it is said now, to the one who can mend it.
     let manifest = Manifest::parse(&index)?;
     let signature = openpgp::sign(&index, release_key, now)?;
-    write(&index, output, MANIFEST)?;
-    write(&signature, output, SIGNATURE)?;
+    write(&mut index.as_slice(), output, MANIFEST)?;
+    write(&mut signature.as_slice(), output, SIGNATURE)?;
     Ok(Outcome::Done(manifest))
 }
 
@@ -230,15 +236,15 @@ fn seal(output: &Path, file_system: &str, watch: &dyn Watch) -> Result<Outcome<I
 }
 
 fn copy(from: &Path, output: &Path, name: &str) -> Result<Entry, BuildError> {
-    // A link to a file outside the tree would be followed to the host's own file.
-    let to = output.join(name);
-    fs::copy(from, &to).map_err(|source| BuildError::File { path: from.into(), source })?;
-    entry(output, name)
+    let mut opened = File::open(from).map_err(|source| BuildError::File { path: from.into(), source })?;
+    write(&mut opened, output, name)
 }
 
-fn write(bytes: &[u8], output: &Path, name: &str) -> Result<Entry, BuildError> {
-    let to = output.join(name);
-    fs::write(&to, bytes).map_err(|source| BuildError::File { path: to, source })?;
+fn write(from: &mut dyn Read, output: &Path, name: &str) -> Result<Entry, BuildError> {
+    let path = output.join(name);
+    let file = |source| BuildError::File { path: path.clone(), source };
+    let mut to = File::create_new(&path).map_err(file)?;
+    io::copy(from, &mut to).map_err(file)?;
     entry(output, name)
 }
 

@@ -52,6 +52,14 @@ pub enum PayloadError {
         /// Bytes that it should have.
         expected: u64,
     },
+    /// Its index or signature is larger than any real one.
+    #[error("{path} has {found} bytes; more than {MOST_INDEX_BYTES} is no index and no signature")]
+    TooLarge {
+        /// Its path in the payload.
+        path: String,
+        /// Bytes that it has.
+        found: u64,
+    },
     /// A file of it is not the one that was signed.
     #[error("{path} is not the file that was signed: its SHA-256 differs from the manifest")]
     Hash {
@@ -234,12 +242,23 @@ fn open_beneath(directory: &File, path: &str) -> Result<File, PayloadError> {
     Ok(file)
 }
 
+/// Opens a file of a system tree as the running system would: a link stays inside the tree, even an absolute one.
+pub(crate) fn open_in_root(root: &Path, path: &str) -> io::Result<File> {
+    let root = File::open(root)?;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let file = File::from(openat2(root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"));
+    }
+    Ok(file)
+}
+
 fn read_small(directory: &File, path: &str) -> Result<Vec<u8>, PayloadError> {
     let read = |source| PayloadError::Read { path: path.into(), source };
     let file = open_beneath(directory, path)?;
     let found = file.metadata().map_err(read)?.len();
     if found > MOST_INDEX_BYTES {
-        return Err(PayloadError::Size { path: path.into(), found, expected: MOST_INDEX_BYTES });
+        return Err(PayloadError::TooLarge { path: path.into(), found });
     }
     let mut bytes = Vec::new();
     file.take(MOST_INDEX_BYTES).read_to_end(&mut bytes).map_err(read)?;

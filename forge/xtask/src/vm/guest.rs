@@ -101,6 +101,12 @@ impl<'a> Guest<'a> {
         Ok(output)
     }
 
+    /// Restarts the machine and waits until it asks for a login again.
+    pub(super) fn restart(self) -> Result<Self> {
+        self.machine.send_line("systemctl reboot")?;
+        Self::boot(self.machine)
+    }
+
     /// Switches the guest off in order (as root) and waits for it.
     pub(super) fn power_off(self) -> Result<()> {
         self.machine.send_line("systemctl poweroff")?;

@@ -17,7 +17,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 7] = [
+pub(super) const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -39,6 +39,11 @@ pub(super) const SCENARIOS: [Scenario; 7] = [
         name: "image-tampered",
         sentence: "a changed block of the system image is refused",
         run: image_tampered,
+    },
+    Scenario {
+        name: "new-kernel",
+        sentence: "a kernel that is installed later is signed with this machine's key and boots",
+        run: new_kernel,
     },
     Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
 ];
@@ -170,6 +175,33 @@ fn grub_tampered(stage: &Stage) -> Result<()> {
 fn image_tampered(stage: &Stage) -> Result<()> {
     let refusal = [r"verity: [^\n]*corrupt[^\n]*"];
     stage.refused("image-tampered", Disk::flip_in_system_image, &refusal, &[r"(?i)\S+ login: ", "bad shim"])
+}
+
+/// Installs the running kernel once more, as an update would, and starts what came of it.
+fn new_kernel(stage: &Stage) -> Result<()> {
+    let demo = &stage.demo;
+    let store = stage.enrolled_store("new-kernel")?;
+    let mut machine = stage.machine("new-kernel", &stage.talking, &store)?;
+    let mut guest = Guest::boot(&mut machine)?;
+    guest.log_in(&demo.user, &demo.password)?;
+    guest.become_root(&demo.password)?;
+    let uki = guest.output("ls /boot/EFI/Linux/*.efi")?;
+    let before = guest.output(&format!("sha256sum {uki}"))?;
+    // The initrd of the demo system exists only inside its boot image.
+    guest.output(&format!(
+        "python3 -c 'import pefile; s = [s for s in pefile.PE(\"{uki}\").sections if s.Name.startswith(b\".initrd\")][0]; \
+         open(\"/var/tmp/initrd\", \"wb\").write(s.get_data()[:s.Misc_VirtualSize])'"
+    ))?;
+    guest.output("k=$(uname -r); kernel-install add $k /usr/lib/modules/$k/vmlinuz /var/tmp/initrd")?;
+    guest.output(&format!("sbverify --cert /var/lib/forge/mok/boot.pem {uki}"))?;
+    let after = guest.output(&format!("sha256sum {uki}"))?;
+    ensure!(before != after, "kernel-install left the boot image as it was");
+    let mut guest = guest.restart()?;
+    guest.log_in(&demo.user, &demo.password)?;
+    guest.become_root(&demo.password)?;
+    checks::secure_boot(&mut guest, true)?;
+    checks::sealed_root(&mut guest, demo)?;
+    guest.power_off()
 }
 
 fn entry_lost(stage: &Stage) -> Result<()> {
