@@ -98,7 +98,7 @@ _forgectl() {
             return 0
             ;;
         forgectl__subcmd__install)
-            opts="-h --answers --payload --certificate --target --json --output --digest --help"
+            opts="-h --answers --payload --certificate --target --json --output --digest --log --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -125,6 +125,10 @@ _forgectl() {
                     return 0
                     ;;
                 --digest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -38,15 +38,16 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand check" -s h -l help -d
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l answers -d 'The answer file' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l payload -d 'The payload\'s directory' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l target -d 'The plain file to install to; every byte of it is replaced' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l target -d 'The plain file to install to; everything on it is lost' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l answers -d 'The answer file' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l payload -d 'The payload\'s directory' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l target -d 'The plain file to install to; every byte of it is replaced' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l target -d 'The plain file to install to; everything on it is lost' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l output -d 'The directory for the receipt, the credentials and the enrollment request' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l digest -d 'Goes on only if the plan has this digest (as `forgectl plan` prints it)' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l log -d 'Appends every command line and stage to this file; each line begins with seconds since 1970. It holds no secret' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -l receipt -d 'The receipt that was handed over; the one on the disk is used when left out' -r -F

@@ -105,7 +105,8 @@ impl<'a> Job<'a> {
             Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
             Password::Generate { .. } | Password::Typed => UserPassword::Generate,
         };
-        install::run(&self.tools, &plan, &payload, &target, password, events).map_err(Refusal::Install)
+        let end = install::run(&self.tools, &plan, &payload, &target, password, events);
+        end.map_err(|failed| Refusal::Install(failed.error))
     }
 }
 

@@ -16,7 +16,8 @@ const EXIT_CODES: &str = "Exit codes:
   5  the target is not used; the disk is as it was
   6  it failed after the first write; the disk starts nothing now
   7  it was cancelled
-  8  what was checked is not in order";
+  8  what was checked is not in order
+  9  it is installed, but not every file of the handover could be written";
 
 /// Plans, does and checks installs of InterGenOS.
 #[derive(Parser)]
@@ -75,7 +76,7 @@ pub struct PlanArguments {
     /// The OpenPGP certificate that signs payloads
     #[arg(long, default_value = CERTIFICATE)]
     pub certificate: PathBuf,
-    /// The plain file to install to; every byte of it is replaced
+    /// The plain file to install to; everything on it is lost
     #[arg(long)]
     pub target: PathBuf,
     /// Prints JSON
@@ -93,6 +94,9 @@ pub struct InstallArguments {
     /// Goes on only if the plan has this digest (as `forgectl plan` prints it)
     #[arg(long)]
     pub digest: Option<String>,
+    /// Appends every command line and stage to this file; each line begins with seconds since 1970. It holds no secret
+    #[arg(long)]
+    pub log: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -2,14 +2,15 @@
 
 use crate::words;
 use forge_engine::{
-    install::InstallError,
+    install::{Failed, InstallError},
+    openpgp::SignatureError,
     payload::{PayloadError, build::BuildError},
     prepare::PrepareError,
     target::TargetError,
     verify::VerifyError,
 };
 use forge_model::{Issue, Stage, answers::AnswersError};
-use std::{fmt, io, path::Path, path::PathBuf, process::ExitCode};
+use std::{error::Error, fmt, io, path::Path, path::PathBuf, process::ExitCode};
 
 /// A command that did not end well.
 #[derive(Debug)]
@@ -28,12 +29,16 @@ pub enum Failure {
     Build(Box<BuildError>),
     /// The target is not used.
     Target(TargetError),
-    /// The install failed in this stage.
-    Install(Stage, Box<InstallError>),
+    /// The install failed.
+    Install(Box<Failed>),
     /// The install was cancelled in this stage.
     Cancelled(Stage),
     /// It is installed, but a file of the handover could not be written.
     Handover(PathBuf, io::Error),
+    /// The answers name a password that somebody types, and nobody can type one here.
+    TypedPassword,
+    /// Standard tools are missing.
+    MissingTools(Vec<PathBuf>),
     /// Nothing could be checked.
     Verify(PathBuf, VerifyError),
     /// What was checked is not in order.
@@ -51,12 +56,12 @@ impl Failure {
     /// The documented exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::File(..) | Self::Build(_) | Self::Keys(_) => 1,
-            Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) => 3,
+            Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) => 1,
+            Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) | Self::TypedPassword => 3,
             Self::Payload(_) => 4,
             Self::Target(_) => 5,
-            Self::Install(stage, error) => match error.as_ref() {
-                _ if *stage >= Stage::Claim && !self.untouched() => 6,
+            Self::Install(failed) if failed.written => 6,
+            Self::Install(failed) => match &failed.error {
                 InstallError::Payload(_) | InstallError::PayloadChanged => 4,
                 InstallError::Prepare(PrepareError::Payload(_)) => 4,
                 InstallError::Prepare(PrepareError::System(_)) => 3,
@@ -65,27 +70,34 @@ impl Failure {
             },
             Self::Cancelled(_) => 7,
             Self::Verify(..) | Self::NotInOrder(_) => 8,
-            Self::Handover(..) => 1,
+            Self::Handover(..) => 9,
         })
     }
+}
 
-    /// Whether the disk is certainly as it was.
-    fn untouched(&self) -> bool {
-        match self {
-            Self::Install(stage, error) => {
-                *stage < Stage::Claim
-                    || matches!(error.as_ref(), InstallError::Target(TargetError::Changed { .. }) if *stage == Stage::Claim)
+/// An error with everything under it. Some errors repeat their source in their own words; it is not said twice.
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        let mut below = self.0.source();
+        while let Some(error) = below {
+            let words = error.to_string();
+            if !said.contains(&words) {
+                said = format!("{said}: {words}");
             }
-            Self::Cancelled(stage) => *stage < Stage::Claim,
-            _ => true,
+            below = error.source();
         }
+        f.write_str(&said)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
-        const CLAIMED: &str = "The target starts nothing now. Run the same command again to go on.";
+        const CLAIMED: &str = "The target starts nothing now. Run the command again to go on \
+            (with a new --digest, if one was given: the target is not what it was).";
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Answers(path, error) => write!(f, "{}, {error}", path.display()),
@@ -98,25 +110,42 @@ impl fmt::Display for Failure {
                 "the plan is not the one that was confirmed: its digest is {digest}.\n\
                  Look at it with \"forgectl plan\" and confirm it anew. {UNTOUCHED}"
             ),
-            Self::Payload(error) => write!(f, "the payload is not used.\n  {error}\n{UNTOUCHED}"),
-            Self::Build(error) => write!(f, "no payload was made.\n  {error}"),
-            Self::Target(error) => write!(f, "the target is not used.\n  {error}\n{UNTOUCHED}"),
-            Self::Install(stage, error) => {
-                let state = if self.untouched() { UNTOUCHED } else { CLAIMED };
-                write!(f, "{} failed.\n  {error}\n{state}", words::stage(*stage))?;
-                words::help(error).map_or(Ok(()), |help| write!(f, "\n{help}"))
+            Self::Payload(error) => {
+                write!(f, "the payload is not used.\n  {}\n{UNTOUCHED}", Chain(error))?;
+                match error {
+                    PayloadError::Signature(SignatureError::MadeInTheFuture { .. }) => {
+                        f.write_str("\nCheck the clock of this computer.")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
+            Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
+            Self::Install(failed) => {
+                let state = if failed.written { CLAIMED } else { UNTOUCHED };
+                write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
+                words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
             Self::Cancelled(stage) => {
-                let state = if self.untouched() { UNTOUCHED } else { CLAIMED };
+                let state = if *stage < Stage::Claim { UNTOUCHED } else { CLAIMED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
             Self::Handover(path, error) => write!(
                 f,
                 "the system is installed, but {} could not be written: {error}.\n\
-                 The credentials are not kept anywhere else; install again to get new ones.",
+                 What was not written is not kept for later. Install again, which makes new keys and credentials.",
                 path.display()
             ),
-            Self::Verify(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::TypedPassword => write!(
+                f,
+                "the answers name a typed password, and nobody can type one here.\n\
+                 Write {{ generate = \"passphrase\" }} or {{ hash = \"…\" }}. {UNTOUCHED}"
+            ),
+            Self::MissingTools(tools) => {
+                let tools: Vec<String> = tools.iter().map(|tool| tool.display().to_string()).collect();
+                write!(f, "missing on this system: {}.\nInstall the packages that contain them.", tools.join(", "))
+            }
+            Self::Verify(path, error) => write!(f, "{}: {}", path.display(), Chain(error)),
             Self::NotInOrder(faults) => write!(f, "{faults} of the checks failed"),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),
         }
@@ -132,5 +161,36 @@ impl From<PayloadError> for Failure {
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
         Self::Target(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{what}")]
+    struct Layer {
+        what: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn every_cause_is_said_and_none_twice() {
+        let layer = |what, source: Option<Layer>| Layer { what, source: source.map(Box::new) };
+        let deep = layer("no boot image: ukify failed", Some(layer("ukify failed", Some(layer("no room", None)))));
+        assert_eq!(Chain(&deep).to_string(), "no boot image: ukify failed: no room");
+    }
+
+    #[test]
+    fn what_is_on_the_target_comes_from_the_engine_and_not_from_the_stage() {
+        let failed = |written| {
+            let error = InstallError::Io(io::Error::other("x"));
+            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, error }))
+        };
+        assert!(failed(false).to_string().contains("Nothing was written"));
+        assert_eq!(failed(false).exit_code(), ExitCode::from(1));
+        assert!(failed(true).to_string().contains("starts nothing now"));
+        assert_eq!(failed(true).exit_code(), ExitCode::from(6));
     }
 }

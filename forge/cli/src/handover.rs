@@ -5,47 +5,91 @@ use forge_engine::{install::Installed, prepare::CERTIFICATE_FILE};
 use forge_model::Plan;
 use serde_json::{Map, Value, json};
 use std::{
-    fs::{self, File, Permissions},
-    io::Write,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
+    fs::{self, DirBuilder, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
 };
 
-/// Makes the directories, and checks that they can be written; the enrollment request is for its owner only.
-pub fn prepare(output: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::file(output, error);
-    fs::create_dir_all(output.join("enrollment")).map_err(failed)?;
-    fs::set_permissions(output.join("enrollment"), Permissions::from_mode(0o700)).map_err(failed)?;
-    private(&output.join("credentials"), b"").map_err(failed)
-}
+/// The directory for what asks to enroll the key; for its owner only.
+const ENROLLMENT: &str = "enrollment";
 
-/// Writes everything.
-pub fn write(output: &Path, plan: &Plan, installed: &Installed) -> Result<(), Failure> {
-    let enrollment = output.join("enrollment");
-    let variables = installed.request.virt_fw_vars_json();
-    let variables = variables.map_err(|e| Failure::Handover(enrollment.clone(), e.into()))?;
-    let credentials = credentials(plan, installed);
-    let card = card(installed);
-    let files: [(_, &[u8], bool); 6] = [
-        (output.join("credentials"), credentials.as_bytes(), true),
-        (output.join("receipt.json"), &installed.receipt_json, false),
-        (output.join("receipt.json.sig"), &installed.receipt_signature, false),
-        (enrollment.join("variables.json"), variables.as_bytes(), true),
-        (enrollment.join(CERTIFICATE_FILE), &installed.certificate, false),
-        (enrollment.join("card.txt"), card.as_bytes(), false),
-    ];
-    for (path, bytes, secret) in files {
-        let written = if secret { private(&path, bytes) } else { fs::write(&path, bytes) };
-        written.map_err(|error| Failure::Handover(path, error))?;
+/// Makes the directories and checks that every file can be written. A handover that lies there stays as it is.
+pub fn prepare(output: &Path) -> Result<(), Failure> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| Failure::File(path, error)
+    };
+    let enrollment = output.join(ENROLLMENT);
+    fs::create_dir_all(output).map_err(failed(output))?;
+    match DirBuilder::new().mode(0o700).create(&enrollment) {
+        // A link is not followed: it would lead the request, and the change of mode, to another place.
+        Err(_) if is_directory(&enrollment) => fs::set_permissions(&enrollment, Permissions::from_mode(0o700)),
+        made => made,
+    }
+    .map_err(failed(&enrollment))?;
+    for directory in [output, &enrollment] {
+        temporary(directory, 0o600).and_then(|file| file.close()).map_err(failed(directory))?;
+    }
+    for (path, _) in files(output) {
+        if is_directory(&path) {
+            return Err(Failure::File(path, io::ErrorKind::IsADirectory.into()));
+        }
     }
     Ok(())
 }
 
-/// Writes a file that only its owner can read, from its first byte on.
-fn private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(bytes)
+/// Every file with its mode. The credentials come first: nothing else holds them.
+fn files(output: &Path) -> [(PathBuf, u32); 6] {
+    let enrollment = output.join(ENROLLMENT);
+    [
+        (output.join("credentials"), 0o600),
+        (output.join("receipt.json"), 0o644),
+        (output.join("receipt.json.sig"), 0o644),
+        (enrollment.join("variables.json"), 0o600),
+        (enrollment.join(CERTIFICATE_FILE), 0o644),
+        (enrollment.join("card.txt"), 0o644),
+    ]
+}
+
+/// Writes everything. One file that can not be written does not keep the others back.
+pub fn write(output: &Path, plan: &Plan, installed: &Installed) -> Result<(), Failure> {
+    let variables = installed.request.virt_fw_vars_json();
+    let (credentials, card) = (credentials(plan, installed), card(installed));
+    let contents: [io::Result<&[u8]>; 6] = [
+        Ok(credentials.as_bytes()),
+        Ok(&installed.receipt_json),
+        Ok(&installed.receipt_signature),
+        variables.as_ref().map(|json| json.as_bytes()).map_err(|error| io::Error::other(error.to_string())),
+        Ok(&installed.certificate),
+        Ok(card.as_bytes()),
+    ];
+    let mut result = Ok(());
+    for ((path, mode), bytes) in files(output).into_iter().zip(contents) {
+        if let Err(error) = bytes.and_then(|bytes| replace(&path, mode, bytes)) {
+            result = result.and(Err(Failure::Handover(path, error)));
+        }
+    }
+    result
+}
+
+/// A new file with a name that nobody else has.
+fn temporary(directory: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".forge-").permissions(Permissions::from_mode(mode)).tempfile_in(directory)
+}
+
+/// Puts a file in its place, whole or not at all: what lay there is replaced, a link is not followed.
+fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = temporary(directory, mode)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    File::open(directory)?.sync_all()
+}
+
+fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// The credentials as JSON, for the one time that they are handed over.
@@ -53,13 +97,19 @@ fn credentials(plan: &Plan, installed: &Installed) -> String {
     let made = &installed.credentials;
     let services: Map<String, Value> =
         made.services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
+    let code = made.enrollment_code.expose();
     let password = made.user_password.as_ref().map(|p| p.expose());
     let all = json!({
         "user": { "name": plan.user.name, "password": password },
-        "mok": { "code": made.enrollment_code.expose() },
+        "mok": { "code": code, "grouped": grouped(code) },
         "services": services,
     });
     format!("{all:#}\n")
+}
+
+/// The code in groups of four, for eyes; the dashes are not typed.
+fn grouped(code: &str) -> String {
+    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }
 
 /// What a person needs to enroll the key by hand. It holds no secret.
@@ -78,7 +128,8 @@ fn card(installed: &Installed) -> String {
          1. Press any key.\n\
          2. Choose \"Enroll MOK\", then \"View key 0\". The SHA-1 above and the one shown are the same.\n\
          3. Choose \"Continue\", then \"Yes\".\n\
-         4. Type the code (in the file \"credentials\": mok, code). It is typed without the person seeing it.\n\
+         4. Type the code (in the file \"credentials\": mok, code). It does not show while it is typed.\n   \
+            \"grouped\" is the same code in groups, for reading; the dashes are not typed.\n\
          5. Choose \"Reboot\".\n\n\
          If the blue screen was missed: choose \"Enroll key from disk\" there, then the volume \"ESP\" and {}.\n",
         key.name,

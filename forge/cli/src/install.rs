@@ -1,6 +1,8 @@
 //! `install`: does a plan, shows progress, hands over.
 
-use crate::{arguments::InstallArguments, failure::Failure, handover, plan::Made, progress::Show, words};
+use crate::{
+    arguments::InstallArguments, failure::Failure, handover, log_file, output::tell, plan::Made, progress::Show, words,
+};
 use forge_engine::{
     credentials::UserPassword,
     install::{self, End},
@@ -11,36 +13,57 @@ use std::io::IsTerminal;
 
 /// Installs.
 pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
+    if let Some(path) = &wanted.log {
+        log_file::start(path)?;
+    }
     let json = wanted.plan.json || !std::io::stdout().is_terminal();
     let Made { answers, payload, target, plan } = Made::new(&wanted.plan)?;
     let digest = plan.digest();
     if wanted.digest.as_ref().is_some_and(|confirmed| *confirmed != digest) {
         return Err(Failure::OtherPlan(digest));
     }
+    let password = user_password(answers.user.password)?;
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;
     if json {
-        println!("{}", serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
+        tell(serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
     } else {
-        words::plan(&plan).iter().for_each(|line| println!("{line}"));
+        words::plan(&plan).iter().for_each(tell);
     }
-    let password = match answers.user.password {
-        Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
-        Password::Generate { .. } | Password::Typed => UserPassword::Generate,
-    };
+    log::info!("plan {digest} for {}", plan.target.identity.path);
     let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
     let end = install::run(&Tools::default(), &plan, &payload, &target, password, &show);
     show.finish();
-    match end.map_err(|error| Failure::Install(show.stage(), Box::new(error)))? {
+    match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
         End::Cancelled { stage } => Err(Failure::Cancelled(stage)),
         End::Installed(installed) => {
             handover::write(&wanted.output, &plan, &installed)?;
+            log::info!("installed; receipt, credentials and enrollment request: {}", wanted.output.display());
             if json {
-                println!("{}", serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
+                tell(serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
             } else {
-                println!("Installed. Receipt, credentials and enrollment request: {}", wanted.output.display());
+                let output = wanted.output.display();
+                tell(format_args!("Installed. Receipt, credentials and enrollment request: {output}"));
             }
             Ok(())
         }
+    }
+}
+
+fn user_password(wanted: Password) -> Result<UserPassword, Failure> {
+    match wanted {
+        Password::Hash { hash } => Ok(UserPassword::Hash(Secret::new(hash))),
+        Password::Generate { .. } => Ok(UserPassword::Generate),
+        Password::Typed => Err(Failure::TypedPassword),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_password_is_not_silently_another_one() {
+        assert!(matches!(user_password(Password::Typed), Err(Failure::TypedPassword)));
     }
 }

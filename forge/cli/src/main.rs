@@ -7,6 +7,8 @@
 //! | `plan` | `check`, `plan`: what would be done |
 //! | `install` | `install`: does it, shows progress, hands over |
 //! | `handover` | the files that an install leaves for a person |
+//! | `log_file` | `install --log`: every command line and stage |
+//! | `output` | standard output, whose reader may go away |
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
 //! | `words` | plans, issues and stages in sentences |
@@ -15,6 +17,8 @@ mod arguments;
 mod failure;
 mod handover;
 mod install;
+mod log_file;
+mod output;
 mod payload;
 mod plan;
 mod progress;
@@ -23,14 +27,15 @@ mod words;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("forgectl: {failure}");
+            log::error!("{failure}");
+            let _ = writeln!(std::io::stderr(), "forgectl: {failure}");
             failure.exit_code()
         }
     }
@@ -43,13 +48,11 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Install(wanted) => install::run(&wanted),
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
         Command::Payload { command } => payload::run(command),
-        Command::Schema => {
-            println!("{:#}", forge_model::answers::schema().as_value());
-            Ok(())
-        }
+        Command::Schema => output::print(format_args!("{:#}", forge_model::answers::schema().as_value())),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "forgectl", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "forgectl", &mut script);
+            output::print(String::from_utf8_lossy(&script).trim_end_matches('\n'))
         }
         Command::Man { directory } => arguments::write_man_pages(&directory),
     }

@@ -1,6 +1,6 @@
 //! `payload build`, `payload verify` and `payload keys`.
 
-use crate::{arguments::PayloadCommand, failure::Failure, plan::open_payload};
+use crate::{arguments::PayloadCommand, failure::Failure, output::print, plan::open_payload};
 use forge_engine::{
     openpgp::{self, Validity},
     payload::build,
@@ -33,7 +33,8 @@ fn make(source: &Path, key: &Path, output: &Path) -> Result<(), Failure> {
     let manifest = built.map_err(|e| Failure::Build(Box::new(e)))?.done();
     if let Some(manifest) = manifest {
         let (image, hash) = (size::words(manifest.image.data.size), manifest.image.root_hash);
-        println!("{}: {} {}, {image}, root hash {hash}", output.display(), manifest.name, manifest.release);
+        let (name, release) = (&manifest.name, &manifest.release);
+        print(format_args!("{}: {name} {release}, {image}, root hash {hash}", output.display()))?;
     }
     Ok(())
 }
@@ -44,13 +45,12 @@ fn verify(path: &Path, certificate: &Path) -> Result<(), Failure> {
     if payload.check_everything(&Unwatched)?.done().is_none() {
         return Ok(());
     }
-    println!(
+    print(format_args!(
         "{}: every file is as signed by {} (release key {})",
         path.display(),
         payload.signer.certificate,
         payload.signer.subkey
-    );
-    Ok(())
+    ))
 }
 
 /// Ten years for the offline master key, two for the release key.
@@ -69,6 +69,5 @@ fn keys(user_id: &str, output: &Path) -> Result<(), Failure> {
         let written = File::options().write(true).create_new(true).mode(mode).open(&path);
         written.and_then(|mut file| file.write_all(bytes)).map_err(|e| Failure::file(&path, e))?;
     }
-    println!("{}: keep master-secret.pgp off line; release-secret.pgp signs payloads", output.display());
-    Ok(())
+    print(format_args!("{}: keep master-secret.pgp off line; release-secret.pgp signs payloads", output.display()))
 }

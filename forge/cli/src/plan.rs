@@ -1,6 +1,6 @@
 //! `check` and `plan`: what would be done.
 
-use crate::{arguments::PlanArguments, failure::Failure, words};
+use crate::{arguments::PlanArguments, failure::Failure, output::print, words};
 use forge_engine::{payload::Payload, probe, target::Target};
 use forge_model::{Answers, Plan};
 use std::{fs, path::Path, time::SystemTime};
@@ -8,22 +8,18 @@ use std::{fs, path::Path, time::SystemTime};
 /// Reads an answer file and says that it is good.
 pub fn check(path: &Path) -> Result<(), Failure> {
     read_answers(path)?;
-    println!("{}: the file is well-formed. \"forgectl plan\" checks it against a payload and a disk.", path.display());
-    Ok(())
+    let path = path.display();
+    print(format_args!("{path}: the file is well-formed. \"forgectl plan\" checks it against a payload and a disk."))
 }
 
 /// Shows the plan.
 pub fn show(wanted: &PlanArguments) -> Result<(), Failure> {
     let made = Made::new(wanted)?;
     if wanted.json {
-        println!("{}", serde_json::json!({ "digest": made.plan.digest(), "plan": made.plan }));
-        return Ok(());
+        return print(serde_json::json!({ "digest": made.plan.digest(), "plan": made.plan }));
     }
-    for line in words::plan(&made.plan) {
-        println!("{line}");
-    }
-    println!("Plan digest: {}", made.plan.digest());
-    Ok(())
+    print(words::plan(&made.plan).join("\n"))?;
+    print(format_args!("Plan digest: {}", made.plan.digest()))
 }
 
 /// A plan with everything that it was made from.

@@ -1,6 +1,6 @@
 //! Progress: a bar on a terminal, JSON lines for a program.
 
-use crate::words;
+use crate::{output::tell, words};
 use forge_engine::install::Events;
 use forge_model::{Progress, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -39,11 +39,6 @@ impl Show {
         Ok(Self { cancelled, state: Mutex::new(State { stage: Stage::Check, shown: None }), bar })
     }
 
-    /// The stage that was reached.
-    pub fn stage(&self) -> Stage {
-        self.state.lock().map_or(Stage::Check, |state| state.stage)
-    }
-
     /// Takes the bar off the terminal.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
@@ -60,15 +55,15 @@ impl Events for Show {
         if !new_stage && !last && state.shown.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
+        if new_stage {
+            log::info!("stage {}", progress.stage.id());
+        }
         state.stage = progress.stage;
         state.shown = Some(Instant::now());
         match &self.bar {
-            None => println!(
-                "{}",
-                serde_json::json!({
-                    "event": "progress", "stage": progress.stage, "done": progress.done, "total": progress.total
-                })
-            ),
+            None => tell(serde_json::json!({
+                "event": "progress", "stage": progress.stage, "done": progress.done, "total": progress.total
+            })),
             Some(bar) => {
                 if new_stage {
                     bar.set_style(style(progress.total > 0));

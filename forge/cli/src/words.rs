@@ -105,7 +105,7 @@ fn name_fault(fault: &NameFault) -> String {
 /// What is on the target now.
 fn content(content: &Content) -> String {
     match content {
-        Content::Empty => "It is empty.".into(),
+        Content::Empty => "No partition table and no boot sector is there.".into(),
         Content::Unknown => "Something is stored there that Forge can not read. It will be erased.".into(),
         Content::Unfinished { .. } => "An install that did not end is there. It will be erased or gone on with.".into(),
         Content::Table { partitions, .. } if partitions.is_empty() => {

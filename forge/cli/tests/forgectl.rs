@@ -1,58 +1,21 @@
 //! `forgectl` as a person, or a program, runs it.
 #![allow(clippy::unwrap_used, reason = "in a test, to stop with the place is the right answer")]
 
+mod bench;
+
+use bench::{Bench, forgectl, said};
 use forge_tests::{
     disk::{self, Disk, USUAL},
     job::ANSWERS,
-    payload::{TestPayload, flip, shared},
+    payload::{DAY, flip, shared},
 };
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    path::Path,
+    process::{Command, Stdio},
+    time::SystemTime,
 };
-use tempfile::TempDir;
-
-/// A directory with answers, the certificate, and the place where an install hands over.
-struct Bench {
-    scratch: TempDir,
-}
-
-impl Bench {
-    fn new(payload: &TestPayload, answers: &str) -> Self {
-        let bench = Self { scratch: tempfile::tempdir().unwrap() };
-        fs::write(bench.path("answers.toml"), answers).unwrap();
-        fs::write(bench.path("certificate.pgp"), &payload.keys.certificate).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.scratch.path().join(name)
-    }
-
-    fn command(&self, verb: &str, payload: &TestPayload, target: &Path) -> Command {
-        let mut command = forgectl();
-        command.arg(verb).arg("--answers").arg(self.path("answers.toml"));
-        command.arg("--payload").arg(payload.directory()).arg("--certificate").arg(self.path("certificate.pgp"));
-        command.arg("--target").arg(target);
-        command
-    }
-
-    fn install(&self, payload: &TestPayload, target: &Path) -> Command {
-        let mut command = self.command("install", payload, target);
-        command.arg("--output").arg(self.path("handover"));
-        command
-    }
-}
-
-fn forgectl() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_forgectl"))
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// Asserts an exit code and a sentence, and that the disk is as it was.
 fn assert_refused(mut command: Command, disk: &Disk, code: i32, words: &[&str]) {
@@ -93,6 +56,11 @@ fn an_install_hands_over_and_the_result_verifies() {
         assert!(secret.len() >= 16 && !lines.contains(secret), "a secret was printed");
     }
 
+    let code = secrets["mok"]["code"].as_str().unwrap();
+    let grouped = secrets["mok"]["grouped"].as_str().unwrap();
+    assert_eq!(grouped.replace('-', ""), code);
+    assert!(grouped.split('-').all(|group| group.len() == 4), "the code is not in groups of four");
+
     let verify = |disk: &Disk| {
         let receipt = bench.path("handover/receipt.json");
         forgectl().arg("verify").arg(&disk.path).arg("--receipt").arg(receipt).output().unwrap()
@@ -126,6 +94,42 @@ fn another_plan_than_the_confirmed_one_is_refused() {
 }
 
 #[test]
+fn another_password_hash_gives_another_digest_and_no_plan_shows_the_hash() {
+    let (payload, disk) = (shared(), Disk::used(USUAL));
+    let plan = |canary: &str| {
+        let hash = format!("$6$saltsaltsalt${}", canary.repeat(86 / canary.len() + 1));
+        let hashed = format!("{{ hash = \"{hash}\" }}");
+        let bench = Bench::new(&payload, &ANSWERS.replace("{ generate = \"passphrase\" }", &hashed));
+        let output = bench.command("plan", &payload, &disk.path).arg("--json").output().unwrap();
+        assert!(output.status.success() && !said(&output).contains(canary), "{}", said(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let (one, other) = (plan("canary"), plan("ostrich"));
+    assert_ne!(one["digest"], other["digest"]);
+    assert_eq!(one["digest"], plan("canary")["digest"]);
+}
+
+#[test]
+fn a_confirmed_install_that_failed_asks_for_a_new_digest_and_goes_on_with_it() {
+    let (payload, disk) = (shared().copy(), Disk::used(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let digest = || {
+        let plan = said(&bench.command("plan", &payload, &disk.path).output().unwrap());
+        plan.lines().find_map(|l| l.strip_prefix("Plan digest: ").map(str::to_owned)).unwrap()
+    };
+    let install = |digest: &str| bench.install(&payload, &disk.path).args(["--digest", digest]).output().unwrap();
+    let first = digest();
+    flip(&payload.file("system.img"), 5000);
+    let failed = install(&first);
+    assert_eq!(failed.status.code(), Some(6), "{}", said(&failed));
+    assert!(said(&failed).contains("with a new --digest, if one was given"), "{}", said(&failed));
+    flip(&payload.file("system.img"), 5000);
+    assert_eq!(install(&first).status.code(), Some(3));
+    let again = install(&digest());
+    assert!(again.status.success(), "{}", said(&again));
+}
+
+#[test]
 fn answers_are_refused_with_file_line_column_and_fix() {
     let (payload, disk) = (shared(), Disk::used(USUAL));
     let bench = Bench::new(&payload, &ANSWERS.replace("hostname", "hostnme"));
@@ -143,7 +147,31 @@ fn a_payload_that_is_not_as_signed_is_refused_with_its_code() {
     let (payload, disk) = (shared().copy(), Disk::used(USUAL));
     flip(&payload.file("manifest.json"), 40);
     let bench = Bench::new(&payload, ANSWERS);
-    assert_refused(bench.install(&payload, &disk.path), &disk, 4, &["manifest.json.sig", "Nothing was written"]);
+    assert_refused(
+        bench.install(&payload, &disk.path),
+        &disk,
+        4,
+        &["manifest.json.sig", "does not fit the index: ", "Nothing was written"],
+    );
+}
+
+#[test]
+fn a_payload_signed_in_the_future_asks_for_a_look_at_the_clock() {
+    let (payload, disk) = (shared().copy(), Disk::used(USUAL));
+    payload.sign(&payload.keys.release, SystemTime::now() + 30 * DAY);
+    let bench = Bench::new(&payload, ANSWERS);
+    let words = ["made in the future", "Check the clock of this computer"];
+    assert_refused(bench.install(&payload, &disk.path), &disk, 4, &words);
+}
+
+#[test]
+fn a_plan_claims_no_more_than_was_looked_at() {
+    let (payload, disk) = (shared(), Disk::empty(USUAL));
+    let bench = Bench::new(&payload, ANSWERS);
+    let words = ["No partition table and no boot sector is there."];
+    assert_refused(bench.command("plan", &payload, &disk.path), &disk, 0, &words);
+    let help = said(&forgectl().args(["install", "--help"]).output().unwrap());
+    assert!(help.contains("everything on it is lost") && !help.contains("every byte"), "{help}");
 }
 
 #[test]

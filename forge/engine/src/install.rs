@@ -27,6 +27,7 @@ use crate::{
 };
 use forge_model::{Plan, Progress, Receipt, RootHash, Stage, layout::Role};
 use std::{
+    cell::Cell,
     fs::File,
     os::unix::fs::{FileExt, MetadataExt},
     sync::{Mutex, PoisonError},
@@ -87,6 +88,19 @@ pub enum InstallError {
     Io(#[from] std::io::Error),
 }
 
+/// An install that did not end well: where, and what is on the target now.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failed {
+    /// The stage in which it failed.
+    pub stage: Stage,
+    /// Whether anything was written; without it, the target is as it was.
+    pub written: bool,
+    /// Why.
+    #[source]
+    pub error: InstallError,
+}
+
 /// Hears how far a run is, and says whether it is to stop.
 pub trait Events: Sync {
     /// Called at each stage's start, and as its bytes are done.
@@ -131,8 +145,34 @@ pub fn run(
     target: &Target,
     password: UserPassword,
     events: &dyn Events,
+) -> Result<End, Failed> {
+    let reached = Reached { stage: Cell::new(Stage::Check), written: Cell::new(false) };
+    run_stages(tools, plan, payload, target, password, events, &reached).map_err(|error| Failed {
+        stage: reached.stage.get(),
+        written: reached.written.get(),
+        error,
+    })
+}
+
+/// How far a run is.
+struct Reached {
+    stage: Cell<Stage>,
+    written: Cell<bool>,
+}
+
+fn run_stages(
+    tools: &Tools,
+    plan: &Plan,
+    payload: &Payload,
+    target: &Target,
+    password: UserPassword,
+    events: &dyn Events,
+    reached: &Reached,
 ) -> Result<End, InstallError> {
-    let meter = |stage, total| Meter { events, stage, total, done: Mutex::new(0) }.begin();
+    let meter = |stage, total| {
+        reached.stage.set(stage);
+        Meter { events, stage, total, done: Mutex::new(0) }.begin()
+    };
     macro_rules! unless_cancelled {
         ($stage:expr, $outcome:expr) => {
             match $outcome {
@@ -152,7 +192,7 @@ pub fn run(
     let prepared = prepare::prepare(tools, plan, payload, password, now)?;
     unless_cancelled!(Stage::Prepare, Outcome::Done(()));
 
-    let run = Writing { plan, payload, target, prepared };
+    let run = Writing { plan, payload, target, prepared, reached };
     run.reserve()?;
 
     meter(Stage::Claim, 0);
@@ -189,6 +229,7 @@ struct Writing<'a> {
     payload: &'a Payload,
     target: &'a Target,
     prepared: Prepared<'a>,
+    reached: &'a Reached,
 }
 
 impl Writing<'_> {
@@ -214,6 +255,7 @@ impl Writing<'_> {
         let (target, plan) = (self.target, self.plan);
         target.check_identity(&plan.target)?;
         let earlier = Journal::read(target)?;
+        self.reached.written.set(true);
         gpt::erase(target, plan.target.size)?;
         let resumed = earlier.is_some_and(|j| j.stage >= Stage::Write && j.is_for(&self.journal(Stage::Write)));
         self.journal(if resumed { Stage::Write } else { Stage::Claim }).write(target)?;
@@ -240,7 +282,7 @@ impl Writing<'_> {
 
     /// State and boot files, then the table, then the sector that was held back.
     fn finish(self, now: SystemTime, events: &dyn Events, begin: impl Fn(Stage)) -> Result<End, InstallError> {
-        let Self { plan, payload, target, prepared } = self;
+        let Self { plan, payload, target, prepared, .. } = self;
         let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
             prepared;
         let state_partition = plan.layout.must(Role::State);

@@ -75,6 +75,9 @@ pub struct User {
     pub full_name: String,
     /// Where the password comes from.
     pub password: PasswordKind,
+    /// SHA-256 of the text of the hash that the answers hold, in hexadecimal digits: it binds the plan to that hash
+    /// and helps nobody to find the password, as the text has a salt that the plan does not show.
+    pub password_sha256: Option<String>,
 }
 
 /// Where the password comes from; the password or hash itself never stands in a plan.
@@ -147,6 +150,10 @@ impl Plan {
                     Password::Generate { .. } => PasswordKind::Generated,
                     Password::Hash { .. } => PasswordKind::Hashed,
                     Password::Typed => PasswordKind::Typed,
+                },
+                password_sha256: match &answers.user.password {
+                    Password::Hash { hash } => Some(hex::encode(Sha256::digest(hash))),
+                    Password::Generate { .. } | Password::Typed => None,
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),

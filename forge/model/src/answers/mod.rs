@@ -8,7 +8,10 @@ pub use parse::AnswersError;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
+
+/// The sizes that an EFI system partition can be asked to have, in MiB.
+const ESP_MIB: RangeInclusive<u32> = 64..=16384;
 
 /// Everything that a person decides before an install.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +38,8 @@ pub struct DiskAnswers {
     #[serde(default)]
     pub second_slot: SecondSlot,
     /// Size of the EFI system partition in MiB; chosen by Forge when left out.
-    #[schemars(range(min = 64, max = 16384))]
+    #[serde(default, deserialize_with = "parse::esp_mib")]
+    #[schemars(range(min = *ESP_MIB.start(), max = *ESP_MIB.end()))]
     pub esp_mib: Option<u32>,
 }
 

@@ -1,12 +1,9 @@
 //! Reading an answer file: every refusal names line, column and the fix.
 
-use super::{Answers, Generator, Password};
+use super::{Answers, ESP_MIB, Generator, Password};
 use crate::issue::nearest;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
-};
-use std::fmt;
+use serde::{Deserialize, Deserializer, de};
+use toml::Value;
 
 /// Why an answer file can not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,39 +72,44 @@ fn explain(message: &str) -> (String, Option<String>) {
 }
 
 impl<'de> Deserialize<'de> for Password {
+    /// Reads `{ generate = "passphrase" }` or `{ hash = "…" }`. Whatever else stands there may be a password that
+    /// somebody wrote down, so no refusal repeats it; serde's own would.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PasswordVisitor)
+        let refuse = |reason: &str| {
+            Err(de::Error::custom(format!(
+                "{reason}; write {{ generate = 'passphrase' }}, \
+                 or {{ hash = '$6$…' }} with the output of 'openssl passwd -6'"
+            )))
+        };
+        let Ok(Value::Table(table)) = Value::deserialize(deserializer) else {
+            return refuse("a password is never written in an answer file");
+        };
+        match table.iter().next() {
+            _ if table.len() > 1 => refuse("a password says one of 'generate' and 'hash', and nothing else"),
+            Some((key, Value::String(how))) if key == "generate" && how == "passphrase" => {
+                Ok(Self::Generate { generate: Generator::Passphrase })
+            }
+            Some((key, _)) if key == "generate" => refuse("the only password that can be generated is a passphrase"),
+            Some((key, Value::String(hash))) if key == "hash" => Ok(Self::Hash { hash: hash.clone() }),
+            Some((key, _)) if key == "hash" => refuse("the hash of a password is text in quotes"),
+            _ => refuse("a password says 'generate' or 'hash'"),
+        }
     }
 }
 
-/// Reads `{ generate = … }` or `{ hash = … }`, and refuses a plain password without repeating it.
-struct PasswordVisitor;
-
-impl<'de> Visitor<'de> for PasswordVisitor {
-    type Value = Password;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ generate = \"passphrase\" } or { hash = \"$6$…\" }")
-    }
-
-    fn visit_str<E: de::Error>(self, _plain: &str) -> Result<Password, E> {
-        Err(E::custom(
-            "a password is never written in an answer file; write { generate = 'passphrase' }, \
-             or { hash = '$6$…' } with the output of 'openssl passwd -6'",
-        ))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Password, A::Error> {
-        const KNOWN: &[&str] = &["generate", "hash"];
-        let password = match map.next_key::<String>()?.as_deref() {
-            Some("generate") => Password::Generate { generate: map.next_value::<Generator>()? },
-            Some("hash") => Password::Hash { hash: map.next_value()? },
-            Some(other) => return Err(de::Error::unknown_field(other, KNOWN)),
-            None => return Err(de::Error::custom("it says neither \"generate\" nor \"hash\"")),
-        };
-        match map.next_key::<String>()? {
-            None => Ok(password),
-            Some(_) => Err(de::Error::custom("it says one of \"generate\" and \"hash\", not more")),
+/// Takes a size of the EFI system partition within the bounds that the schema names.
+pub(super) fn esp_mib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(asked) = Option::<i64>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    match u32::try_from(asked) {
+        Ok(mib) if ESP_MIB.contains(&mib) => Ok(Some(mib)),
+        _ => {
+            let (least, most) = (ESP_MIB.start(), ESP_MIB.end());
+            Err(de::Error::custom(format!(
+                "an EFI system partition has {least} to {most} MiB, not {asked}; write a number between them, \
+                 or leave the key out"
+            )))
         }
     }
 }
@@ -157,6 +159,64 @@ password = { generate = "passphrase" }
         assert_eq!(fault.line, 14);
         let shown = fault.to_string();
         assert!(shown.contains("generate") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn nothing_that_stands_where_a_password_goes_is_repeated() {
+        for (wrong, canary) in [
+            ("31415926", "31415926"),
+            ("3.1415926", "1415926"),
+            ("-31415926", "31415926"),
+            ("0x31415926", "1415926"),
+            ("314159263141592631415926", "314159"),
+            ("true", "true"),
+            ("1979-05-27", "1979"),
+            ("[\"canary\"]", "canary"),
+            ("canary", "canary"),
+            ("'canary", "canary"),
+            ("\"\"\"canary", "canary"),
+            ("\"\\canary\"", "canary"),
+            ("{ generate = \"canary\" }", "canary"),
+            ("{ generate = 31415926 }", "31415926"),
+            ("{ generate = { canary = 1 } }", "canary"),
+            ("{ hash = 31415926 }", "31415926"),
+            ("{ hash = 314159263141592631415926 }", "314159"),
+            ("{ hash = true }", "true"),
+            ("{ hash = [\"canary\"] }", "canary"),
+            ("{ plain = \"canary\" }", "canary"),
+            ("{ canary = 1 }", "canary"),
+            ("{ canary }", "canary"),
+            ("{ generate = \"passphrase\", canary = \"canary\" }", "canary"),
+            ("{ generate = \"passphrase\", hash = \"canary\" }", "canary"),
+            ("{}", "canary"),
+        ] {
+            let fault = fault("{ generate = \"passphrase\" }", wrong);
+            assert!(fault.line >= 14 && !fault.to_string().contains(canary), "{wrong}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_is() {
+        let answers = Answers::parse(&GOOD.replace("{ generate = \"passphrase\" }", "{ hash = \"$6$x\" }")).unwrap();
+        assert_eq!(answers.user.password, Password::Hash { hash: "$6$x".into() });
+    }
+
+    #[test]
+    fn an_esp_out_of_bounds_is_refused_with_its_place_and_the_bounds() {
+        let with = |mib: &str| GOOD.replace("[system]", &format!("esp-mib = {mib}\n\n[system]"));
+        for wrong in ["0", "63", "16385", "-64", "4294967360"] {
+            let fault = Answers::parse(&with(wrong)).unwrap_err();
+            assert_eq!((fault.line, fault.column), (6, 11), "{fault}");
+            let said = fault.to_string();
+            assert!(
+                said.contains("64 to 16384") && said.contains(wrong) && said.contains("leave the key out"),
+                "{said}"
+            );
+        }
+        for good in [64, 16384] {
+            assert_eq!(Answers::parse(&with(&good.to_string())).unwrap().disk.esp_mib, Some(good));
+        }
+        assert_eq!(Answers::parse(GOOD).unwrap().disk.esp_mib, None);
     }
 
     #[test]
