@@ -1,0 +1,150 @@
+//! The order of writes (design.md section 7): the disk starts nothing until everything is proved.
+//!
+//! | stage | on the disk afterwards |
+//! |---|---|
+//! | check, prepare | as it was |
+//! | claim | no partition table, no boot sector, a journal |
+//! | write, prove, fill | the same, and contents that no table points to |
+//! | commit | backup table, then primary table (the journal goes with it), then the ESP's boot sector |
+//!
+//! The boot sector of the ESP and its copy are held back until the very end: without them no firmware finds a file system
+//! there. What was written is read back from the disk first: the image by its root hash, state and ESP byte for byte.
+
+mod error;
+mod events;
+mod writing;
+
+pub use error::{Failed, InstallError};
+pub use events::Events;
+
+use crate::{
+    credentials::{Credentials, UserPassword},
+    mok::Request,
+    payload::Payload,
+    prepare,
+    target::Target,
+    tool::Tools,
+    watch::Outcome,
+};
+use events::Meter;
+use forge_model::{Plan, Receipt, Stage};
+use std::{cell::Cell, time::SystemTime};
+use writing::Writing;
+
+/// Where the receipt lies on the ESP.
+pub const RECEIPT_FILE: &str = "EFI/forge/receipt.json";
+/// Its detached signature (RSA PKCS#1 v1.5 with SHA-256), beside it.
+pub const RECEIPT_SIGNATURE_FILE: &str = "EFI/forge/receipt.json.sig";
+
+/// What an install hands over.
+pub struct Installed {
+    /// The proof.
+    pub receipt: Receipt,
+    /// The receipt as it lies on the ESP.
+    pub receipt_json: Vec<u8>,
+    /// Its signature.
+    pub receipt_signature: Vec<u8>,
+    /// The credentials, for the one time that they are shown.
+    pub credentials: Credentials,
+    /// What asks shim to enroll the key, for a machine's variables.
+    pub request: Request,
+    /// The certificate of the boot key, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// How a run ended that did not fail.
+pub enum End {
+    /// It is done.
+    Installed(Box<Installed>),
+    /// It was cancelled; from the claim on, the disk starts nothing.
+    Cancelled {
+        /// The stage in which it stopped.
+        stage: Stage,
+    },
+}
+
+/// Does the plan.
+pub fn run(
+    tools: &Tools,
+    plan: &Plan,
+    payload: &Payload,
+    target: &Target,
+    password: UserPassword,
+    events: &dyn Events,
+) -> Result<End, Failed> {
+    let reached = Reached { stage: Cell::new(Stage::Check), written: Cell::new(false) };
+    run_stages(tools, plan, payload, target, password, events, &reached).map_err(|error| Failed {
+        stage: reached.stage.get(),
+        written: reached.written.get(),
+        error,
+    })
+}
+
+/// How far a run is.
+struct Reached {
+    stage: Cell<Stage>,
+    written: Cell<bool>,
+}
+
+fn run_stages(
+    tools: &Tools,
+    plan: &Plan,
+    payload: &Payload,
+    target: &Target,
+    password: UserPassword,
+    events: &dyn Events,
+    reached: &Reached,
+) -> Result<End, InstallError> {
+    let meter = |stage, total| {
+        reached.stage.set(stage);
+        Meter::begin(events, stage, total)
+    };
+    macro_rules! unless_cancelled {
+        ($stage:expr, $outcome:expr) => {
+            match $outcome {
+                Outcome::Done(done) if !events.cancelled() => done,
+                _ => return Ok(End::Cancelled { stage: $stage }),
+            }
+        };
+    }
+    if payload.manifest_sha256 != plan.payload.manifest_sha256 {
+        return Err(InstallError::PayloadChanged);
+    }
+    let check = meter(Stage::Check, payload.manifest.image.tree.size);
+    let (tree, trusted) = unless_cancelled!(Stage::Check, payload.tree(&check)?);
+
+    meter(Stage::Prepare, 0);
+    let now = SystemTime::now();
+    let prepared = prepare::prepare(tools, plan, payload, password, now)?;
+    unless_cancelled!(Stage::Prepare, Outcome::Done(()));
+
+    let run = Writing { plan, payload, target, prepared, reached };
+    run.reserve()?;
+
+    meter(Stage::Claim, 0);
+    let proved = unless_cancelled!(Stage::Claim, Outcome::Done(run.claim()?));
+
+    let bytes = trusted.parameters().data_bytes() + trusted.parameters().tree_bytes();
+    let already = match proved.then(|| run.prove(&meter(Stage::Prove, bytes))) {
+        // Whatever an earlier run left that can not be read or proved is written again.
+        None | Some(Err(_)) => None,
+        Some(Ok(outcome)) => Some(unless_cancelled!(Stage::Prove, outcome)),
+    };
+    if already != Some(plan.payload.root_hash) {
+        let write = meter(Stage::Write, bytes);
+        unless_cancelled!(Stage::Write, run.write(&tree, &trusted, &write)?);
+        run.journal(Stage::Write).write(target)?;
+        let found = unless_cancelled!(Stage::Prove, run.prove(&meter(Stage::Prove, bytes))?);
+        if found != plan.payload.root_hash {
+            return Err(InstallError::NotProved { found });
+        }
+    }
+    run.journal(Stage::Prove).write(target)?;
+    unless_cancelled!(Stage::Prove, Outcome::Done(()));
+
+    meter(Stage::Fill, 0);
+    target.check_size()?;
+    run.finish(now, events, |stage| {
+        meter(stage, 0);
+    })
+}

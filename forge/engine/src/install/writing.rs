@@ -1,0 +1,164 @@
+//! Everything that a run writes, stage by stage.
+
+use super::{End, Events, InstallError, Installed, RECEIPT_FILE, RECEIPT_SIGNATURE_FILE, Reached};
+use crate::{
+    gpt,
+    image::{self, Place},
+    journal::Journal,
+    memory,
+    payload::Payload,
+    prepare::Prepared,
+    target::Target,
+    verity::Trusted,
+    watch::{Outcome, Watch},
+};
+use forge_model::{Plan, Receipt, RootHash, Stage, layout::Role};
+use std::{
+    fs::File,
+    os::unix::fs::{FileExt, MetadataExt},
+    time::SystemTime,
+};
+use uuid::Uuid;
+
+/// The boot sector of a FAT32 and its copy, which is sector 6.
+const HELD_BACK_SECTORS: usize = 7;
+
+/// Room for the partition tables (1 MiB at either end), the receipt, and what a file system needs to keep account.
+const REST: u64 = 3 * forge_model::size::MIB;
+
+/// Signatures of file systems, RAID and LVM members lie this near to either end of a partition; VMFS has the deepest,
+/// 2 MiB from the start.
+const EDGE: u64 = 4 * forge_model::size::MIB;
+
+/// A run that holds everything it writes.
+pub(super) struct Writing<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) payload: &'a Payload,
+    pub(super) target: &'a Target,
+    pub(super) prepared: Prepared<'a>,
+    pub(super) reached: &'a Reached,
+}
+
+impl Writing<'_> {
+    fn place(&self) -> Place {
+        let layout = &self.plan.layout;
+        Place { data: layout.must(Role::RootA).offset, tree: layout.must(Role::VerityA).offset }
+    }
+
+    pub(super) fn journal(&self, stage: Stage) -> Journal {
+        Journal::new(stage, self.plan.payload.root_hash, self.place().data, self.place().tree)
+    }
+
+    /// Takes the room that a file target lacks, so that a full file system is noticed while the old contents are there.
+    pub(super) fn reserve(&self) -> Result<(), InstallError> {
+        self.target.check_identity(&self.plan.target)?;
+        let parameters = self.payload.verity_parameters()?;
+        let file_systems = self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?;
+        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512 + REST)?;
+        Ok(image::reserve(self.target.file(), &parameters, self.place())?)
+    }
+
+    /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.
+    pub(super) fn claim(&self) -> Result<bool, InstallError> {
+        let (target, plan) = (self.target, self.plan);
+        target.check_identity(&plan.target)?;
+        let earlier = Journal::read(target)?;
+        self.reached.written.set(true);
+        gpt::erase(target, plan.target.size)?;
+        let resumed = earlier.is_some_and(|j| j.stage >= Stage::Write && j.is_for(&self.journal(Stage::Write)));
+        self.journal(if resumed { Stage::Write } else { Stage::Claim }).write(target)?;
+        for partition in &plan.layout.partitions {
+            if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
+                continue;
+            }
+            let edge = partition.size.min(EDGE);
+            target.zero(partition.offset, edge)?;
+            target.zero(partition.offset + partition.size - edge, edge)?;
+        }
+        Ok(resumed)
+    }
+
+    pub(super) fn write(&self, tree: &File, trusted: &Trusted, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
+        let image = self.payload.image()?;
+        Ok(image::write(&image, tree, trusted, self.target.file(), self.place(), watch)?)
+    }
+
+    pub(super) fn prove(&self, watch: &dyn Watch) -> Result<Outcome<RootHash>, InstallError> {
+        let parameters = self.payload.verity_parameters()?;
+        Ok(image::read_back(self.target.file(), &parameters, self.place(), watch)?)
+    }
+
+    /// State and boot files, then the table, then the sector that was held back.
+    pub(super) fn finish(
+        self,
+        now: SystemTime,
+        events: &dyn Events,
+        begin: impl Fn(Stage),
+    ) -> Result<End, InstallError> {
+        let Self { plan, payload, target, prepared, .. } = self;
+        let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
+            prepared;
+        let state_partition = plan.layout.must(Role::State);
+        target.write_sparse(&state, state_partition.offset, state_partition.size)?;
+        target.prove_sparse(&state, state_partition.offset, state_partition.size)?;
+        drop(state);
+
+        let [boot_key, module_key] = keys;
+        let disk_id = Uuid::new_v4();
+        let receipt = Receipt {
+            version: 1,
+            forge: env!("CARGO_PKG_VERSION").into(),
+            finished: now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |t| t.as_secs()),
+            plan_digest: plan.digest(),
+            target: plan.target.clone(),
+            payload: plan.payload.clone(),
+            payload_certificate: payload.signer.certificate.to_hex(),
+            payload_subkey: payload.signer.subkey.to_hex(),
+            root_hash: plan.payload.root_hash,
+            disk_id,
+            partitions,
+            esp_files: esp.files.clone(),
+            boot_key,
+            module_key,
+            command_line,
+            credentials: credentials.services.keys().cloned().collect(),
+        };
+        let mut receipt_json = serde_json::to_vec_pretty(&receipt).map_err(std::io::Error::from)?;
+        receipt_json.push(b'\n');
+        let receipt_signature = boot_pair.sign_detached(&receipt_json)?;
+        for (name, bytes) in [(RECEIPT_FILE, &receipt_json), (RECEIPT_SIGNATURE_FILE, &receipt_signature)] {
+            esp.add(name, &memory::file(c"forge-receipt", bytes)?)?;
+        }
+        let esp = esp.finish()?;
+        let esp_partition = plan.layout.must(Role::Esp);
+        let sector = plan.target.sector_size as usize;
+        let mut held_back = vec![0; HELD_BACK_SECTORS * sector];
+        esp.read_exact_at(&mut held_back, 0)?;
+        esp.write_all_at(&vec![0; held_back.len()], 0)?;
+        target.write_sparse(&esp, esp_partition.offset, esp_partition.size)?;
+        target.prove_sparse(&esp, esp_partition.offset, esp_partition.size)?;
+
+        // From the commit on a run goes to its end: it takes an instant, and half of it would help nobody.
+        if events.cancelled() {
+            return Ok(End::Cancelled { stage: Stage::Fill });
+        }
+        begin(Stage::Commit);
+        target.check_size()?;
+        gpt::write(target, plan.target.size, sector as u64, disk_id, &receipt.partitions)?;
+        let (first, others) = held_back.split_at(sector);
+        target.write(others, esp_partition.offset + sector as u64)?;
+        target.sync()?;
+        target.write(first, esp_partition.offset)?;
+        target.sync()?;
+
+        begin(Stage::Receipt);
+        Ok(End::Installed(Box::new(Installed {
+            receipt,
+            receipt_json,
+            receipt_signature,
+            credentials,
+            request,
+            certificate,
+        })))
+    }
+}
