@@ -81,7 +81,7 @@ fn a_plain_password_an_unknown_key_and_a_wrong_type_never_become_answers() {
     for (from, to, words) in [
         ("{ generate = \"passphrase\" }", "\"canary-password\"", ["line 16, column 12", "never written"]),
         ("hostname", "hostnam", ["line 8, column 1", "\"hostname\""]),
-        ("esp-mib = 64", "esp-mib = \"64\"", ["line 5", "invalid type"]),
+        ("esp-mib = 64", "esp-mib = \"64\"", ["line 5", "a whole number"]),
         ("esp-mib = 64", "esp-mib = 1", ["line 5", "64 to 16384 MiB"]),
         ("version = 1", "version = 2", ["line 1", "version 1"]),
     ] {

@@ -1,11 +1,7 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
 use crate::{command, demo, generated, layers, licences, paths, vm, workbench};
 use anyhow::Result;
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, path::PathBuf, process::Command};
 
 /// The cargo that started this program.
 pub fn cargo() -> Command {
@@ -32,7 +28,7 @@ pub fn test(with_machines: bool) -> Result<()> {
     check()?;
     command::run(cargo().args(["test", "--workspace", "--locked"]))?;
     if with_machines {
-        demo::install(Path::new(demo::ANSWERS))?;
+        demo::install(&demo::answers()?)?;
         vm::run(&vm::Args::all())?;
     }
     Ok(())

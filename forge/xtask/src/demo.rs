@@ -10,8 +10,15 @@ use std::{
 /// Room for two slots of the demo system and some state; sparse, so it takes far less.
 pub const DISK_BYTES: u64 = 6 << 30;
 
-/// What the demo is asked to be.
-pub const ANSWERS: &str = "data/demo/answers.toml";
+/// What the demo is asked to be, when nothing else is said.
+pub fn answers() -> Result<PathBuf> {
+    Ok(paths::repository()?.join("data/demo/answers.toml"))
+}
+
+/// Where the demo lies.
+pub fn place() -> Result<PathBuf> {
+    Ok(paths::repository()?.join("target/demo"))
+}
 
 /// What to install, and whether to start it.
 #[derive(clap::Args)]
@@ -19,15 +26,18 @@ pub struct Args {
     /// Starts the installed disk in a machine with Secure Boot enforced, and enrolls its key as a person would.
     #[arg(long)]
     boot: bool,
-    /// The answers; a copy goes to target/demo/answers.toml.
-    #[arg(long, default_value = ANSWERS, value_name = "FILE")]
-    answers: PathBuf,
+    /// Other answers than data/demo/answers.toml; a copy goes to target/demo/answers.toml.
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
 }
 
 /// Makes everything that is not there yet, and installs anew.
 pub fn run(args: &Args) -> Result<()> {
     workbench::enter()?;
-    let place = install(&args.answers)?;
+    let place = match &args.answers {
+        Some(answers) => install(answers)?,
+        None => install(&answers()?)?,
+    };
     eprintln!("\nThe demo lies in {}:", place.display());
     for (name, what) in [
         ("payload/", "the signed payload"),
@@ -50,7 +60,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Makes `forgectl`, the demo's keys and its payload, unless they are there; returns the demo's folder and `forgectl`.
 pub fn prepare() -> Result<(PathBuf, PathBuf)> {
-    let place = paths::repository()?.join("target/demo");
+    let place = place()?;
     fs::create_dir_all(&place)?;
     let forgectl = forgectl()?;
     let system = demo_system::make()?;

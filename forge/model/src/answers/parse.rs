@@ -68,7 +68,9 @@ fn explain(message: &str) -> (String, Option<String>) {
     if let Some(missing) = message.strip_prefix("missing field ") {
         return (format!("the key {missing} is missing."), None);
     }
-    (format!("{}.", message.trim_end_matches('.')), None)
+    // A Rust type says nothing to a person.
+    let plain = message.replace("expected i64", "expected a whole number").replace("invalid type: ", "this is the ");
+    (format!("{}.", plain.trim_end_matches('.')), None)
 }
 
 impl<'de> Deserialize<'de> for Password {
@@ -223,6 +225,12 @@ password = { generate = "passphrase" }
     fn a_wrong_type_names_its_line() {
         let fault = fault("\"quiet-otter\"", "7");
         assert_eq!((fault.line, fault.column), (7, 12), "{fault}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_said_in_words() {
+        let fault = fault("[system]", "esp-mib = \"512\"\n[system]");
+        assert!(fault.reason.contains("this is the string \"512\", expected a whole number"), "{fault}");
     }
 
     #[test]

@@ -36,7 +36,8 @@ fn once(forgectl: &Path, place: &Path) -> Result<(f64, f64)> {
     File::create_new(&disk)?.set_len(demo::DISK_BYTES)?;
     let start = Instant::now();
     let mut child = Command::new(forgectl)
-        .args(["install", "--json", "--answers", demo::ANSWERS])
+        .args(["install", "--json", "--answers"])
+        .arg(demo::answers()?)
         .arg("--payload")
         .arg(place.join("payload"))
         .arg("--certificate")

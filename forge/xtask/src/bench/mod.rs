@@ -27,9 +27,9 @@ pub struct Options {
     /// How many times each contender runs.
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Directory on the disk to measure; a new one in it is used and removed.
-    #[arg(long, default_value = "target", value_name = "DIR")]
-    disk: PathBuf,
+    /// Directory on the disk to measure, target when left out; a new one in it is used and removed.
+    #[arg(long, value_name = "DIR")]
+    disk: Option<PathBuf>,
     /// Directory in memory; the same.
     #[arg(long, default_value = "/dev/shm", value_name = "DIR")]
     memory: PathBuf,
@@ -57,7 +57,8 @@ pub fn run(options: &Options) -> Result<()> {
     crate::workbench::enter()?;
     let program = contender::compile()?;
     let before = load()?;
-    let places = [("disk", Only::Disk, &options.disk), ("memory", Only::Memory, &options.memory)];
+    let disk = options.disk.clone().map_or_else(crate::paths::target, Ok)?;
+    let places = [("disk", Only::Disk, &disk), ("memory", Only::Memory, &options.memory)];
     let mut results = Vec::new();
     for (name, place, directory) in places {
         if options.only.is_some_and(|only| only != place) {

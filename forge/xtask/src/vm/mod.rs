@@ -27,9 +27,9 @@ use std::time::Instant;
 pub struct Args {
     /// Scenarios by name; all of them when left out.
     names: Vec<String>,
-    /// The folder that `cargo xtask demo` made.
-    #[arg(long, default_value = "target/demo", value_name = "FOLDER")]
-    demo: PathBuf,
+    /// A folder like the one that `cargo xtask demo` made; that one when left out.
+    #[arg(long, value_name = "FOLDER")]
+    demo: Option<PathBuf>,
     /// Only list the scenarios.
     #[arg(long)]
     list: bool,
@@ -38,12 +38,12 @@ pub struct Args {
 impl Args {
     /// Every scenario, on the demo in its usual place.
     pub fn all() -> Self {
-        Self { names: Vec::new(), demo: "target/demo".into(), list: false }
+        Self { names: Vec::new(), demo: None, list: false }
     }
 
     /// One scenario on what a demo left.
     pub fn only(name: &str, demo: &Path) -> Self {
-        Self { names: vec![name.into()], demo: demo.into(), list: false }
+        Self { names: vec![name.into()], demo: Some(demo.into()), list: false }
     }
 }
 
@@ -55,7 +55,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let chosen = chosen(&args.names)?;
     crate::workbench::enter()?;
-    let stage = Stage::new(&args.demo)?;
+    let folder = args.demo.clone().map_or_else(crate::demo::place, Ok)?;
+    let stage = Stage::new(&folder)?;
     let mut rows = Vec::new();
     for scenario in chosen {
         println!("{}: {}", scenario.name, scenario.sentence);
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let failed = rows.iter().filter(|(_, passed, _)| !passed).count();
     println!("vm: {} passed, {failed} failed", rows.len() - failed);
-    ensure!(failed == 0, "VM scenarios failed; logs and screenshots are in {}/vm", args.demo.display());
+    ensure!(failed == 0, "VM scenarios failed; logs and screenshots are in {}/vm", folder.display());
     Ok(())
 }
 
