@@ -42,7 +42,7 @@ pub fn run(target: &Path, receipt: Option<&Path>) -> Result<(), Failure> {
 
 /// Without these, a good disk would look like one without a receipt or without signatures.
 fn missing(tools: &Tools) -> Vec<PathBuf> {
-    let needed = [&tools.setpriv, &tools.mcopy, &tools.sbverify];
+    let needed = [&tools.setpriv, &tools.mcopy, &tools.mdir, &tools.sbverify];
     needed.into_iter().filter(|path| !path.is_file()).cloned().collect()
 }
 
@@ -69,10 +69,11 @@ mod tests {
         let tools = Tools {
             setpriv: "/bin/sh".into(),
             mcopy: "/none/mcopy".into(),
+            mdir: "/none/mdir".into(),
             sbverify: "/none/sbverify".into(),
             ..Tools::default()
         };
         let said = Failure::MissingTools(missing(&tools)).to_string();
-        assert!(said.contains("/none/mcopy, /none/sbverify") && !said.contains("/bin/sh"), "{said}");
+        assert!(said.contains("/none/mcopy, /none/mdir, /none/sbverify") && !said.contains("/bin/sh"), "{said}");
     }
 }
