@@ -13,7 +13,7 @@ use forge_model::{
 };
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
 };
 use tempfile::TempDir;
 
@@ -30,13 +30,7 @@ pub struct Installed {
 /// The install that tests share; made once, and removed with its last user.
 pub fn shared() -> Arc<Installed> {
     static SHARED: Mutex<Weak<Installed>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(installed) = shared.upgrade() {
-        return installed;
-    }
-    let installed = Arc::new(Installed::make());
-    *shared = Arc::downgrade(&installed);
-    installed
+    crate::shared(&SHARED, Installed::make)
 }
 
 impl Installed {

@@ -13,3 +13,15 @@ pub mod job;
 pub mod look;
 pub mod payload;
 pub mod system;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Something that tests share and none changes: made once, and removed with its last user.
+fn shared<T>(place: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    place.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(make());
+        *place = Arc::downgrade(&made);
+        made
+    })
+}

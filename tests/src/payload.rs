@@ -16,7 +16,7 @@ use std::{
     fs,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
@@ -60,13 +60,7 @@ pub struct TestPayload {
 /// The payload that tests share which do not change it; made once, and removed with its last user.
 pub fn shared() -> Arc<TestPayload> {
     static SHARED: Mutex<Weak<TestPayload>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(payload) = shared.upgrade() {
-        return payload;
-    }
-    let payload = Arc::new(TestPayload::make());
-    *shared = Arc::downgrade(&payload);
-    payload
+    crate::shared(&SHARED, TestPayload::make)
 }
 
 /// Keys whose certificate lives ten years and whose release subkey one year, made a day ago.

@@ -9,15 +9,12 @@ use forge_engine::{
     verify::{self, Check},
     watch::{Outcome, Unwatched},
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 /// Checks, and prints a line for each check.
 pub fn run(target: &Path, receipt: Option<&Path>) -> Result<(), Failure> {
     let tools = Tools::default();
-    let missing = missing(&tools);
+    let missing = tools.missing_to_verify();
     if !missing.is_empty() {
         return Err(Failure::MissingTools(missing));
     }
@@ -38,12 +35,6 @@ pub fn run(target: &Path, receipt: Option<&Path>) -> Result<(), Failure> {
         0 => Ok(()),
         faults => Err(Failure::NotInOrder(faults)),
     }
-}
-
-/// Without these, a good disk would look like one without a receipt or without signatures.
-fn missing(tools: &Tools) -> Vec<PathBuf> {
-    let needed = [&tools.setpriv, &tools.mcopy, &tools.mdir, &tools.sbverify];
-    needed.into_iter().filter(|path| !path.is_file()).cloned().collect()
 }
 
 fn sentence(check: &Check) -> String {
@@ -73,7 +64,7 @@ mod tests {
             sbverify: "/none/sbverify".into(),
             ..Tools::default()
         };
-        let said = Failure::MissingTools(missing(&tools)).to_string();
+        let said = Failure::MissingTools(tools.missing_to_verify()).to_string();
         assert!(said.contains("/none/mcopy, /none/mdir, /none/sbverify") && !said.contains("/bin/sh"), "{said}");
     }
 }

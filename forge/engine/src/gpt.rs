@@ -95,11 +95,16 @@ pub fn read(disk: &File) -> io::Result<Option<Table>> {
     let mut ends = Ends::read(disk)?;
     for sector_size in [512, 4096] {
         if let Ok(gpt) = GPT::read_from(&mut ends, sector_size) {
-            let entries = gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect();
-            return Ok(Some(Table { disk_id: Uuid::from_bytes_le(gpt.header.disk_guid), sector_size, entries }));
+            let disk_id = Uuid::from_bytes_le(gpt.header.disk_guid);
+            return Ok(Some(Table { disk_id, sector_size, entries: used(&gpt) }));
         }
     }
     Ok(None)
+}
+
+/// The entries in use, by their number.
+fn used(gpt: &GPT) -> Vec<(u32, GPTPartitionEntry)> {
+    gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect()
 }
 
 /// What is wrong with a table that could be read: each of its copies must be whole, and both the same.
@@ -110,11 +115,9 @@ pub fn fault(disk: &File, table: &Table) -> io::Result<Option<&'static str>> {
         return Ok(Some("the protective MBR is missing"));
     }
     let without = |blank: fn(&mut Ends, usize)| {
-        let mut one = Ends { size: ends.size, at: 0, head: ends.head.clone(), tail: ends.tail.clone() };
+        let mut one = ends.clone();
         blank(&mut one, sector);
-        GPT::read_from(&mut one, table.sector_size)
-            .ok()
-            .map(|gpt| gpt.iter().filter(|(_, p)| p.is_used()).map(|(n, p)| (n, p.clone())).collect::<Vec<_>>())
+        GPT::read_from(&mut one, table.sector_size).ok().map(|gpt| used(&gpt))
     };
     let primary = without(|ends, _| ends.tail.fill(0));
     let backup = without(|ends, sector| ends.head[sector..2 * sector].fill(0));
@@ -156,6 +159,7 @@ fn dos_partitions(head: &[u8]) -> Vec<Found> {
 }
 
 /// The first and the last MiB of a disk in memory; everything between reads as zeros and can not be written.
+#[derive(Clone)]
 struct Ends {
     size: u64,
     at: u64,

@@ -10,7 +10,6 @@ use forge_model::inventory::{Content, Disk, DiskKind, Inventory};
 /// The inventory of one plain file.
 pub fn file(target: &Target) -> Result<Inventory, TargetError> {
     let call = |source| TargetError::Call { what: "looking at the target", source };
-    let size = target.file().metadata().map_err(call)?.len();
     let content = match gpt::probe(target.file()).map_err(call)? {
         Content::Unknown => match Journal::read(target)? {
             Some(journal) => Content::Unfinished { stage: journal.stage },
@@ -18,7 +17,13 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
         },
         known => known,
     };
-    let disk =
-        Disk { identity: target.identity()?, model: None, kind: DiskKind::File, size, sector_size: 512, content };
+    let disk = Disk {
+        identity: target.identity()?,
+        model: None,
+        kind: DiskKind::File,
+        size: target.size(),
+        sector_size: 512,
+        content,
+    };
     Ok(Inventory { disks: vec![disk] })
 }

@@ -64,7 +64,7 @@ impl Default for Tools {
 impl Tools {
     /// The tools that an install needs and that are not there.
     pub fn missing(&self) -> Vec<PathBuf> {
-        let needed = [
+        absent([
             &self.setpriv,
             &self.mke2fs,
             &self.mkfs_fat,
@@ -73,9 +73,17 @@ impl Tools {
             &self.fsck_fat,
             &self.ukify,
             &self.sbsign,
-        ];
-        needed.into_iter().filter(|path| !path.is_file()).cloned().collect()
+        ])
     }
+
+    /// The tools that `verify` needs and that are not there; a good disk would look like a bad one without them.
+    pub fn missing_to_verify(&self) -> Vec<PathBuf> {
+        absent([&self.setpriv, &self.mcopy, &self.mdir, &self.sbverify])
+    }
+}
+
+fn absent<const N: usize>(needed: [&PathBuf; N]) -> Vec<PathBuf> {
+    needed.into_iter().filter(|path| !path.is_file()).cloned().collect()
 }
 
 /// Why a tool did not do its work.

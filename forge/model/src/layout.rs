@@ -4,6 +4,7 @@ use crate::{
     Issue, Manifest,
     answers::{DiskAnswers, SecondSlot},
     size::{GIB, MIB, round_down, round_up},
+    verity::Shape,
 };
 use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
@@ -177,15 +178,7 @@ fn esp_needs(sector_size: u32, manifest: &Manifest) -> u64 {
 
 /// Bytes of a dm-verity superblock and hash tree over `data` bytes (SHA-256, as veritysetup(8) lays it out).
 fn tree_bytes(data: u64, block_size: u32) -> u64 {
-    let block = u64::from(block_size);
-    let per_block = block / 32;
-    let mut blocks = data.div_ceil(block);
-    let mut total = 1;
-    while blocks > 1 {
-        blocks = blocks.div_ceil(per_block);
-        total += blocks;
-    }
-    total * block
+    Shape::new(data.div_ceil(u64::from(block_size))).bytes()
 }
 
 /// A GPT label holds 36 UTF-16 units.

@@ -13,24 +13,16 @@ mod build;
 mod error;
 mod hash;
 mod parameters;
-mod shape;
 mod trusted;
 pub(crate) mod workers;
 
 pub use build::build;
 pub(crate) use build::{head, length};
 pub use error::VerityError;
-pub use forge_model::verity::RootHash;
+pub use forge_model::verity::{BLOCK, FAN_OUT, HASH, Level, RootHash, Shape};
 pub(crate) use hash::Hasher;
 pub use parameters::{MAX_DATA_BLOCKS, Parameters, SuperblockError};
-pub use shape::{Level, Shape};
 pub use trusted::Trusted;
 
-/// Bytes in one block of data or of the tree.
-pub const BLOCK: usize = 4096;
-/// Bytes in one hash.
-pub const HASH: usize = 32;
-/// Hashes in one block of the tree.
-pub const FAN_OUT: usize = BLOCK / HASH;
 /// Bytes of data under one leaf block: 512 KiB.
 pub(crate) const LEAF_SPAN: usize = BLOCK * FAN_OUT;

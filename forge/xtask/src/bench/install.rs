@@ -48,14 +48,14 @@ fn once(forgectl: &Path, place: &Path) -> Result<(f64, f64)> {
         .arg(&output)
         .stdout(Stdio::piped())
         .spawn()?;
-    let (mut image, mut since) = (0.0, None);
+    let (mut image, mut since): (f64, Option<Instant>) = (0.0, None);
     for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
         let event: serde_json::Value = serde_json::from_str(&line?)?;
         let in_image = matches!(event["stage"].as_str(), Some("write" | "prove"));
         match (in_image, since) {
             (true, None) => since = Some(Instant::now()),
             (false, Some(began)) if event["stage"].is_string() => {
-                image += Instant::elapsed(&began).as_secs_f64();
+                image += began.elapsed().as_secs_f64();
                 since = None;
             }
             _ => {}

@@ -57,18 +57,18 @@ impl Shape {
     }
 
     /// Length in bytes of all that lies before the leaf level: the superblock and the upper levels.
-    pub(crate) fn head_bytes(&self) -> usize {
+    pub fn head_bytes(&self) -> usize {
         let blocks = self.leaf().map_or(self.blocks, |leaf| leaf.first);
         blocks as usize * BLOCK
     }
 
     /// Where in the head the hashes of the leaf blocks begin, if that level exists.
-    pub(crate) fn leaf_hashes_at(&self) -> Option<usize> {
+    pub fn leaf_hashes_at(&self) -> Option<usize> {
         self.levels.get(1).map(|level| level.offset(0) as usize)
     }
 
     /// How many bytes the hashes of all leaf blocks have (or the hash of the only data block).
-    pub(crate) fn leaf_hash_bytes(&self) -> usize {
+    pub fn leaf_hash_bytes(&self) -> usize {
         self.leaf().map_or(1, |leaf| leaf.blocks as usize) * HASH
     }
 }

@@ -1,8 +1,19 @@
-//! The dm-verity root hash: the one number that stands for a whole system image.
+//! dm-verity as values: the root hash that stands for a whole system image, and where the levels of its tree lie.
+
+mod shape;
+
+pub use shape::{Level, Shape};
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
+
+/// Bytes in one block of data or of the tree.
+pub const BLOCK: usize = 4096;
+/// Bytes in one hash.
+pub const HASH: usize = 32;
+/// Hashes in one block of the tree.
+pub const FAN_OUT: usize = BLOCK / HASH;
 
 /// A SHA-256 root hash; written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
