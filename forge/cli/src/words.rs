@@ -1,7 +1,14 @@
 //! Plans, issues and stages in sentences.
 
 use forge_engine::{install::InstallError, prepare::PrepareError};
-use forge_model::{Issue, Plan, Stage, inventory::Content, layout::Role, names::NameFault, plan::PasswordKind, size};
+use forge_model::{
+    Issue, Plan, Stage,
+    inventory::{Content, Holding, Obstacle},
+    layout::Role,
+    names::NameFault,
+    plan::PasswordKind,
+    size,
+};
 
 /// A stage as the thing that failed.
 pub fn stage(stage: Stage) -> &'static str {
@@ -47,6 +54,7 @@ pub fn help(error: &InstallError) -> Option<&'static str> {
 pub fn issue(issue: &Issue) -> String {
     let sentence = match issue {
         Issue::NoSuchDisk { path } => format!("{path} is not there."),
+        Issue::NotFree { path, obstacle } => format!("{path} can not be taken: {}", self::obstacle(obstacle)),
         Issue::EraseNotConfirmed => {
             "nothing says that the target may be erased. Write erase = \"all-data-on-this-disk\".".into()
         }
@@ -85,6 +93,41 @@ pub fn issue(issue: &Issue) -> String {
     }
 }
 
+/// Why a disk can not be taken, and what to do about it.
+pub fn obstacle(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::BootMedium => "this system was started from it.".into(),
+        Obstacle::BootMediumUnknown => {
+            "it can not be told which disk this system was started from, so that none is safe to take.".into()
+        }
+        Obstacle::ReadOnly => "it is write-protected. Some USB sticks and cards have a switch for that.".into(),
+        Obstacle::NoMedium => "there is no medium in it.".into(),
+        Obstacle::Mounted { device, at } => format!("{device} is in use at {at}. Unmount it first."),
+        Obstacle::Swap { device } => format!("{device} is in use as swap space. Turn that off first (swapoff)."),
+        Obstacle::Held { device, by } => format!("{by} lies on {device} and is in use. Close it first."),
+        Obstacle::PartOf { holding } => {
+            format!("it is {}, and can only be written as a whole.", self::holding(holding))
+        }
+    }
+}
+
+/// What a partition or a disk holds.
+pub fn holding(holding: &Holding) -> String {
+    match holding {
+        Holding::FileSystem { name, label } if label.is_empty() => format!("a file system ({name})"),
+        Holding::FileSystem { name, label } => format!("{label:?} ({name})"),
+        Holding::Bitlocker => "a volume that Windows encrypted (BitLocker)".into(),
+        Holding::Luks => "an encrypted volume (LUKS)".into(),
+        Holding::LvmMember => "a part of a volume group (LVM)".into(),
+        Holding::MdMember => "a part of a software array (Linux RAID)".into(),
+        Holding::FirmwareRaidMember { name } => format!("a part of an array that the firmware makes ({name})"),
+        Holding::ZfsMember => "a part of a storage pool (ZFS)".into(),
+        Holding::MultipathMember => "one of several paths to the same disk".into(),
+        Holding::Swap => "swap space".into(),
+        Holding::Other { name } => name.clone(),
+    }
+}
+
 fn unknown(what: &str, name: &str, nearest: &Option<String>) -> String {
     match nearest {
         Some(nearest) => format!("this system has no {what} {name:?}. Did you mean {nearest:?}?"),
@@ -106,15 +149,19 @@ fn name_fault(fault: &NameFault) -> String {
 fn content(content: &Content) -> String {
     match content {
         Content::Empty => "No partition table and no boot sector is there.".into(),
+        Content::Whole { holding } => format!("It holds {}, which will be erased.", self::holding(holding)),
         Content::Unknown => "Something is stored there that Forge can not read. It will be erased.".into(),
         Content::Unfinished { .. } => "An install that did not end is there. It will be erased or gone on with.".into(),
         Content::Table { partitions, .. } if partitions.is_empty() => {
             "It has an empty partition table, which will be erased.".into()
         }
         Content::Table { partitions, .. } => {
-            let named = partitions.iter().map(|p| match p.label.as_str() {
-                "" => format!("partition {} ({})", p.number, size::words(p.size)),
-                label => format!("{label:?} ({})", size::words(p.size)),
+            let named = partitions.iter().map(|p| {
+                let holds = p.holding.as_ref().map_or(String::new(), |h| format!(", {}", self::holding(h)));
+                match p.label.as_str() {
+                    "" => format!("partition {} ({}{holds})", p.number, size::words(p.size)),
+                    label => format!("{label:?} ({}{holds})", size::words(p.size)),
+                }
             });
             format!("Everything on it will be erased: {}.", named.collect::<Vec<_>>().join(", "))
         }

@@ -137,6 +137,7 @@ pub fn probe(disk: &File) -> io::Result<Content> {
             label: p.partition_name.as_str().to_owned(),
             type_id: Some(Uuid::from_bytes_le(p.partition_type_guid)),
             size: p.size().unwrap_or(0).saturating_mul(table.sector_size),
+            holding: None,
         });
         return Ok(Content::Table { table: "gpt".into(), partitions: partitions.collect() });
     }
@@ -153,7 +154,7 @@ fn dos_partitions(head: &[u8]) -> Vec<Found> {
     let entries = head[446..510].chunks_exact(16).zip(1..).filter(|(entry, _)| entry[4] != 0);
     let found = entries.map(|(entry, number)| {
         let sectors = u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]]);
-        Found { number, label: String::new(), type_id: None, size: u64::from(sectors) * 512 }
+        Found { number, label: String::new(), type_id: None, size: u64::from(sectors) * 512, holding: None }
     });
     found.collect()
 }

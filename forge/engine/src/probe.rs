@@ -5,7 +5,7 @@ use crate::{
     journal::Journal,
     target::{Target, TargetError},
 };
-use forge_model::inventory::{Content, Disk, DiskKind, Inventory};
+use forge_model::inventory::{Content, Disk, DiskKind, Inventory, Transport};
 
 /// The inventory of one plain file.
 pub fn file(target: &Target) -> Result<Inventory, TargetError> {
@@ -21,9 +21,13 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
         identity: target.identity()?,
         model: None,
         kind: DiskKind::File,
+        transport: Transport::Other,
+        rotational: false,
+        removable: false,
         size: target.size(),
         sector_size: 512,
         content,
+        obstacles: Vec::new(),
     };
     Ok(Inventory { disks: vec![disk] })
 }

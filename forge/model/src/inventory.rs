@@ -26,12 +26,27 @@ pub struct Disk {
     pub model: Option<String>,
     /// A disk or a file.
     pub kind: DiskKind,
+    /// How it is connected.
+    pub transport: Transport,
+    /// Whether it has turning platters.
+    pub rotational: bool,
+    /// Whether a person can take it, or its medium, out.
+    pub removable: bool,
     /// Its length in bytes.
     pub size: u64,
     /// Bytes in a logical sector: 512 or 4096.
     pub sector_size: u32,
     /// What is on it now.
     pub content: Content,
+    /// Everything that stands against taking it; empty when it can be taken.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Disk {
+    /// Whether the running system, or the installer itself, came from this disk.
+    pub fn is_boot_medium(&self) -> bool {
+        self.obstacles.contains(&Obstacle::BootMedium)
+    }
 }
 
 /// What pins a disk: checked again right before the first write.
@@ -57,6 +72,64 @@ pub enum DiskKind {
     File,
 }
 
+/// How a disk is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// On PCI Express.
+    Nvme,
+    /// A SATA or older ATA disk.
+    Ata,
+    /// SCSI or SAS.
+    Scsi,
+    /// On USB.
+    Usb,
+    /// An SD card or soldered eMMC.
+    Mmc,
+    /// A disk of a virtual machine.
+    Virtual,
+    /// Something else, or a plain file.
+    Other,
+}
+
+/// Why a disk can not be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "obstacle", rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// The running system or the installer came from it.
+    BootMedium,
+    /// It can not be told which disk the running system came from, so none is taken.
+    BootMediumUnknown,
+    /// It can not be written.
+    ReadOnly,
+    /// A drive without a medium.
+    NoMedium,
+    /// A file system of it is mounted.
+    Mounted {
+        /// The device that is mounted.
+        device: String,
+        /// Where.
+        at: String,
+    },
+    /// It is used as swap space.
+    Swap {
+        /// The device that is used.
+        device: String,
+    },
+    /// Another device lies on top of it: an unlocked volume, a volume group, an array.
+    Held {
+        /// The device that is held.
+        device: String,
+        /// The one that lies on it.
+        by: String,
+    },
+    /// It is a part of something larger that has to be written as a whole: firmware RAID, one path of several.
+    PartOf {
+        /// What.
+        holding: Holding,
+    },
+}
+
 /// What is on a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -69,6 +142,11 @@ pub enum Content {
         table: String,
         /// Its partitions, in order.
         partitions: Vec<Found>,
+    },
+    /// No partition table; one file system or member on the whole disk.
+    Whole {
+        /// What.
+        holding: Holding,
     },
     /// Something is there that Forge can not name.
     Unknown,
@@ -90,4 +168,43 @@ pub struct Found {
     pub type_id: Option<Uuid>,
     /// Its length in bytes.
     pub size: u64,
+    /// What is in it, where that was looked at and could be named.
+    pub holding: Option<Holding>,
+}
+
+/// What a partition or a whole disk holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "holds", rename_all = "kebab-case")]
+pub enum Holding {
+    /// A file system.
+    FileSystem {
+        /// Its type as libblkid names it: `ntfs`, `ext4`, `vfat`.
+        name: String,
+        /// Its label, or empty.
+        label: String,
+    },
+    /// A volume that Windows encrypted.
+    Bitlocker,
+    /// A LUKS volume.
+    Luks,
+    /// A physical volume of LVM.
+    LvmMember,
+    /// A member of a Linux software array (MD).
+    MdMember,
+    /// A member of an array that the firmware makes (Intel RST/VMD, DDF and others).
+    FirmwareRaidMember {
+        /// Its type as libblkid names it: `isw_raid_member`.
+        name: String,
+    },
+    /// A member of a ZFS pool.
+    ZfsMember,
+    /// One of several paths to a disk.
+    MultipathMember,
+    /// A swap area.
+    Swap,
+    /// Something else that has a name.
+    Other {
+        /// The name that libblkid gives it.
+        name: String,
+    },
 }

@@ -1,6 +1,6 @@
 //! Why something can not be done: a user's mistake or a machine's limit, as data. Programs turn it into sentences.
 
-use crate::names::NameFault;
+use crate::{inventory::Obstacle, names::NameFault};
 use serde::{Deserialize, Serialize};
 
 /// One reason why a plan can not be made.
@@ -11,6 +11,13 @@ pub enum Issue {
     NoSuchDisk {
         /// The path asked for.
         path: String,
+    },
+    /// The disk can not be taken.
+    NotFree {
+        /// Its path.
+        path: String,
+        /// Why not.
+        obstacle: Obstacle,
     },
     /// The answers do not say that everything on the disk may go.
     EraseNotConfirmed,
@@ -90,7 +97,9 @@ impl Issue {
     /// The place in an answer file that has to change, or nothing when it is the machine.
     pub fn place(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoSuchDisk { .. } | Self::TooSmall { .. } | Self::SectorSize { .. } => return None,
+            Self::NoSuchDisk { .. } | Self::NotFree { .. } | Self::TooSmall { .. } | Self::SectorSize { .. } => {
+                return None;
+            }
             Self::EraseNotConfirmed => "disk.erase",
             Self::EspTooSmall { .. } => "disk.esp-mib",
             Self::NoRoomForSecondSlot { .. } => "disk.second-slot",

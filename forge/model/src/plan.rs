@@ -3,7 +3,7 @@
 use crate::{
     Answers, Inventory, Issue, Layout, Manifest, RootHash,
     answers::{Password, SystemAnswers},
-    inventory::{Content, DiskKind, Identity},
+    inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
     layout::Role,
     names,
@@ -113,6 +113,8 @@ impl Plan {
             issues.push(Issue::NoSuchDisk { path: path.into() });
             return Err(issues);
         };
+        let not_free = |obstacle: &Obstacle| Issue::NotFree { path: path.into(), obstacle: obstacle.clone() };
+        issues.extend(disk.obstacles.iter().map(not_free));
         let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, manifest);
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,

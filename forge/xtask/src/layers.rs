@@ -32,7 +32,8 @@ const WALLS: &[Wall] = &[
     Wall {
         package: "forge-helper",
         below: &["forge-dbus", "forge-engine", "forge-model"],
-        without: &[TRANSLATION, WINDOW, NETWORK],
+        // The udisks2 crate brings gettext, which is a part of the C library here; the helper itself translates nothing.
+        without: &[WINDOW, NETWORK],
     },
     Wall { package: "forge-gui", below: &["forge-dbus", "forge-model"], without: &[CRYPTO, NETWORK] },
     Wall {
