@@ -89,7 +89,7 @@ pub trait JobBackend: Send + Sync + 'static {
     async fn run(self: Arc<Self>, caller: Caller, digest: &str, password: Option<Secret>) -> Result<(), Error>;
     /// Asks it to stop.
     async fn cancel(&self, caller: Caller) -> Result<(), Error>;
-    /// Gives receipt and credentials, once.
+    /// Gives receipt and credentials.
     async fn handover(&self, caller: Caller) -> Result<OwnedFd, Error>;
     /// Forgets a job that does not run.
     async fn close(&self, caller: Caller) -> Result<(), Error>;

@@ -4,13 +4,12 @@ use crate::{
     Error, NAME,
     backend::{Offer, Verdict},
     error::AnswersFault,
-    handover::{Handover, MOST_BYTES},
     job::{JobProxy, USER_PASSWORD},
     manager::ManagerProxy,
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_model::{Inventory, Issue, Plan, Secret};
+use forge_model::{Handover, Inventory, Issue, Plan, Secret};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
@@ -67,6 +66,9 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, ClientError> {
     serde_json::from_str(text).map_err(|e| ClientError::Unreadable(e.to_string()))
 }
 
+/// The most bytes of a handover.
+const HANDOVER: usize = 4 << 20;
+
 /// The helper.
 #[derive(Clone)]
 pub struct Forge {
@@ -103,9 +105,11 @@ impl Forge {
 
     /// Makes a job that waits.
     pub async fn prepare(&self, disk: &str, answers: &str, unattended: bool) -> Result<Job, ClientError> {
-        let answers = sealed::seal(answers.as_bytes())?;
-        let path = self.manager.prepare(disk, answers.into(), unattended).await?;
-        Job::at(self.manager.inner().connection(), path).await
+        let path = again(async || {
+            let answers = sealed::seal(answers.as_bytes()).map_err(|e| Error::Failed(e.to_string()))?;
+            self.manager.prepare(disk, answers.into(), unattended).await
+        });
+        Job::at(self.manager.inner().connection(), path.await?).await
     }
 
     /// The job that exists, for a client that comes back.
@@ -119,9 +123,20 @@ impl Forge {
     /// Tells whenever the disks may have changed. Keeps the helper awake until the connection ends.
     pub async fn changes(&self) -> Result<impl Stream<Item = ()> + use<>, ClientError> {
         let signals = self.manager.receive_inventory_changed().await?;
-        self.manager.subscribe().await?;
+        again(async || self.manager.subscribe().await).await?;
         Ok(signals.map(|_| ()))
     }
+}
+
+/// Makes a call once more when it came to a helper that was about to leave.
+async fn again<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..5 {
+        match call().await {
+            Err(Error::TryAgain(_)) => {}
+            result => return result,
+        }
+    }
+    call().await
 }
 
 /// One job.
@@ -213,14 +228,14 @@ impl Job {
         Ok(self.proxy.cancel().await?)
     }
 
-    /// Takes receipt and credentials; there is no second time.
+    /// Takes receipt and credentials. They stay at the helper until [`Job::close`]: call that when they are in a safe place.
     pub async fn handover(&self) -> Result<Handover, ClientError> {
         let fd = self.proxy.handover().await?;
-        let bytes = sealed::open(&fd, MOST_BYTES).map_err(ClientError::Handover)?;
+        let bytes = sealed::open(&fd, HANDOVER).map_err(ClientError::Handover)?;
         Handover::from_bytes(&bytes).map_err(|e| ClientError::Unreadable(e.to_string()))
     }
 
-    /// Lets the helper forget it.
+    /// Lets the helper forget it, with everything that it holds.
     pub async fn close(&self) -> Result<(), ClientError> {
         Ok(self.proxy.close().await?)
     }

@@ -33,6 +33,8 @@ pub enum Error {
     NoPayload(String),
     /// The disks can not be seen.
     NoDisks(String),
+    /// The helper is about to leave; the same call starts another one.
+    TryAgain(String),
     /// Something else failed.
     Failed(String),
 }

@@ -57,13 +57,13 @@ impl Job {
         self.backend.cancel(Caller::of(&header)?).await
     }
 
-    /// Gives receipt, credentials and enrollment request as a sealed memfd, once.
+    /// Gives receipt, credentials and enrollment request as a sealed memfd, until the job is closed.
     #[zbus(out_args("handover"))]
     async fn handover(&self, #[zbus(header)] header: Header<'_>) -> Result<OwnedFd, Error> {
         Ok(self.backend.handover(Caller::of(&header)?).await?.into())
     }
 
-    /// Forgets a job that does not run. What was not handed over is lost then.
+    /// Forgets a job that does not run, with everything that it holds.
     async fn close(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
         self.backend.close(Caller::of(&header)?).await
     }

@@ -5,7 +5,7 @@
 //! Forge::prepare(disk,answers) Manager.Prepare   -> a job that waits, with its plan and digest
 //! Job::updates()               Job, properties   subscribed before anything runs
 //! Job::run(digest)             Job.Run           plans again, refuses another digest
-//! Job::handover()              Job.Handover      receipt and credentials, once
+//! Job::handover()              Job.Handover      receipt and credentials; Close forgets them
 //! ```
 //!
 //! | file | what it does |
@@ -13,7 +13,6 @@
 //! | [`manager`], [`job`] | the two interfaces; each definition makes server and proxy |
 //! | [`backend`] | what the helper puts behind them |
 //! | [`status`] | how far a job is, and how it ended |
-//! | [`handover`] | what a finished job gives, once |
 //! | [`sealed`] | answers and secrets as sealed files in memory |
 //! | [`error`] | every refusal, with a name that survives the wire |
 //! | [`client`] | the other end, for `forgectl` and `forge` |
@@ -24,7 +23,6 @@
 pub mod backend;
 pub mod client;
 pub mod error;
-pub mod handover;
 pub mod job;
 pub mod manager;
 pub mod sealed;

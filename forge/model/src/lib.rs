@@ -21,9 +21,11 @@
 //! | [`Stage`], [`Progress`]: how far it is | [`progress`] |
 //! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
 //! | [`Receipt`]: what was done | [`receipt`] |
+//! | [`Handover`]: what a person gets, once | [`handover`] |
 //! | [`Secret`]: a value that does not print | [`secret`] |
 
 pub mod answers;
+pub mod handover;
 pub mod inventory;
 pub mod issue;
 pub mod layout;
@@ -38,6 +40,7 @@ pub mod size;
 pub mod verity;
 
 pub use answers::Answers;
+pub use handover::Handover;
 pub use inventory::{Disk, Inventory};
 pub use issue::Issue;
 pub use layout::Layout;

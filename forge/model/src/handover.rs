@@ -1,12 +1,11 @@
-//! What a finished job gives, once, in a sealed file: receipt, credentials and the enrollment request.
+//! What an install hands over, once: receipt, credentials and the enrollment request.
+//!
+//! The one document that holds secrets plainly. It exists in sealed memory and, where a person asked for files, in those.
 
-use forge_model::Secret;
+use crate::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
-
-/// The most bytes that a client reads.
-pub const MOST_BYTES: usize = 4 << 20;
 
 /// Everything that an install hands over.
 #[derive(Serialize, Deserialize)]
@@ -43,7 +42,7 @@ impl Handover {
     }
 }
 
-/// Secrets in the one document that holds them plainly. [`Secret`] itself can not be serialised, so that no other does.
+/// [`Secret`] itself can not be serialised, so that no other document holds one.
 mod plain {
     use super::Secret;
     use serde::{Deserialize, Deserializer, Serializer};
