@@ -1,8 +1,9 @@
 //! Plans, issues and stages in sentences.
 
+use forge_dbus::{Error as Refused, client::ClientError};
 use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
-    Issue, Plan, Stage,
+    Disk, Issue, Plan, Stage,
     inventory::{Content, Found, Holding, Obstacle, Transport},
     layout::Role,
     names::NameFault,

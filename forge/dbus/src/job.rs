@@ -8,8 +8,11 @@ use crate::{
     status::Progress,
 };
 use forge_model::Secret;
-use std::{collections::HashMap, sync::Arc};
-use zbus::{OwnedFd, message::Header, object_server::SignalEmitter};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+use zbus::{OwnedFd, fdo, message::Header, object_server::SignalEmitter};
 
 /// The name under which Run takes the password that a person typed.
 pub const USER_PASSWORD: &str = "user-password";
@@ -18,13 +21,22 @@ const SECRET: usize = 4096;
 
 /// A job's end at the helper.
 pub struct Job {
-    backend: Arc<dyn JobBackend>,
+    backend: Weak<dyn JobBackend>,
 }
 
 impl Job {
-    /// Puts a backend behind the interface.
-    pub fn new(backend: Arc<dyn JobBackend>) -> Self {
+    /// Puts a backend behind the interface, which does not keep it.
+    pub fn new(backend: Weak<dyn JobBackend>) -> Self {
         Self { backend }
+    }
+
+    fn backend(&self) -> Result<Arc<dyn JobBackend>, Error> {
+        self.backend.upgrade().ok_or_else(|| Error::WrongState("the job is closed".into()))
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&dyn JobBackend) -> T) -> fdo::Result<T> {
+        let backend = self.backend().map_err(|_| fdo::Error::UnknownObject("the job is closed".into()))?;
+        Ok(question(&*backend))
     }
 }
 
@@ -48,24 +60,26 @@ impl Job {
             64 if digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) => digest,
             _ => return Err(Error::BadArgument("digest: 64 hexadecimal digits in lower case are expected".into())),
         };
-        self.backend.clone().run(caller, digest, password(&secrets)?).await
+        self.backend()?.run(caller, digest, password(&secrets)?).await
     }
 
     /// Asks it to stop at the next safe place. Before the first write the disk stays as it was; after it, the disk starts
     /// nothing. Once the commit has begun it goes to its end.
+    #[zbus(proxy(allow_interactive_auth))]
     async fn cancel(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        self.backend.cancel(Caller::of(&header)?).await
+        self.backend()?.cancel(Caller::of(&header)?).await
     }
 
     /// Gives receipt, credentials and enrollment request as a sealed memfd, until the job is closed.
     #[zbus(out_args("handover"))]
     async fn handover(&self, #[zbus(header)] header: Header<'_>) -> Result<OwnedFd, Error> {
-        Ok(self.backend.handover(Caller::of(&header)?).await?.into())
+        Ok(self.backend()?.handover(Caller::of(&header)?).await?.into())
     }
 
     /// Forgets a job that does not run, with everything that it holds.
+    #[zbus(proxy(allow_interactive_auth))]
     async fn close(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        self.backend.close(Caller::of(&header)?).await
+        self.backend()?.close(Caller::of(&header)?).await
     }
 
     /// It ended. The outcome is JSON.
@@ -74,38 +88,38 @@ impl Job {
 
     /// The plan, as JSON.
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn plan(&self) -> String {
-        self.backend.plan()
+    async fn plan(&self) -> fdo::Result<String> {
+        self.ask(|job| job.plan())
     }
 
     /// The plan's digest: what a person confirms.
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn digest(&self) -> String {
-        self.backend.digest()
+    async fn digest(&self) -> fdo::Result<String> {
+        self.ask(|job| job.digest())
     }
 
     /// Whether it goes on when its client leaves the bus.
     #[zbus(property(emits_changed_signal = "const"))]
-    async fn unattended(&self) -> bool {
-        self.backend.unattended()
+    async fn unattended(&self) -> fdo::Result<bool> {
+        self.ask(|job| job.unattended())
     }
 
     /// One of "prepared", "running", "cancelling", "finished".
     #[zbus(property)]
-    async fn state(&self) -> String {
-        self.backend.state().id().into()
+    async fn state(&self) -> fdo::Result<String> {
+        self.ask(|job| job.state().id().into())
     }
 
     /// Stage, bytes done and in all, bytes a second (0: unknown), seconds left in this stage (-1: unknown).
     #[zbus(property)]
-    async fn progress(&self) -> Progress {
-        self.backend.progress()
+    async fn progress(&self) -> fdo::Result<Progress> {
+        self.ask(|job| job.progress())
     }
 
     /// How it ended, as JSON; empty before that.
     #[zbus(property)]
-    async fn outcome(&self) -> String {
-        self.backend.outcome().map_or_else(String::new, |outcome| json(&outcome))
+    async fn outcome(&self) -> fdo::Result<String> {
+        self.ask(|job| job.outcome().map_or_else(String::new, |outcome| json(&outcome)))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::json,
     sealed,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use zbus::{OwnedFd, OwnedObjectPath, message::Header, object_server::SignalEmitter};
 
 /// The most bytes of an answer file.
@@ -16,13 +16,17 @@ const PATH: usize = 255;
 
 /// The manager's end at the helper.
 pub struct Manager {
-    backend: Arc<dyn Backend>,
+    backend: Weak<dyn Backend>,
 }
 
 impl Manager {
-    /// Puts a backend behind the interface.
-    pub fn new(backend: Arc<dyn Backend>) -> Self {
+    /// Puts a backend behind the interface, which does not keep it.
+    pub fn new(backend: Weak<dyn Backend>) -> Self {
         Self { backend }
+    }
+
+    fn backend(&self) -> Result<Arc<dyn Backend>, Error> {
+        self.backend.upgrade().ok_or_else(|| Error::TryAgain("the helper is about to leave".into()))
     }
 }
 
@@ -33,29 +37,29 @@ impl Manager {
 )]
 impl Manager {
     /// The disks of this machine, as JSON.
-    #[zbus(out_args("inventory"))]
+    #[zbus(out_args("inventory"), proxy(allow_interactive_auth))]
     async fn inventory(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
-        Ok(json(&self.backend.inventory(Caller::of(&header)?).await?))
+        Ok(json(&self.backend()?.inventory(Caller::of(&header)?).await?))
     }
 
     /// The payload of this medium: its signed index and who signed it, as JSON.
-    #[zbus(out_args("offer"))]
+    #[zbus(out_args("offer"), proxy(allow_interactive_auth))]
     async fn offer(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
-        Ok(json(&self.backend.offer(Caller::of(&header)?).await?))
+        Ok(json(&self.backend()?.offer(Caller::of(&header)?).await?))
     }
 
     /// What these answers would do to this disk, as JSON: a plan with its digest, or issues. The answers are the text of
     /// an answer file in a sealed memfd.
-    #[zbus(out_args("verdict"))]
+    #[zbus(out_args("verdict"), proxy(allow_interactive_auth))]
     async fn check(&self, #[zbus(header)] header: Header<'_>, disk: &str, answers: OwnedFd) -> Result<String, Error> {
         let caller = Caller::of(&header)?;
         let (disk, answers) = (device_path(disk)?, answers_text(&answers)?);
-        Ok(json(&self.backend.check(caller, disk, answers).await?))
+        Ok(json(&self.backend()?.check(caller, disk, answers).await?))
     }
 
     /// Makes a job that waits to be run, and nothing else. An unattended job goes on when its client leaves the bus;
     /// another one is then cancelled, as long as it can be.
-    #[zbus(out_args("job"))]
+    #[zbus(out_args("job"), proxy(allow_interactive_auth))]
     async fn prepare(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -65,17 +69,18 @@ impl Manager {
     ) -> Result<OwnedObjectPath, Error> {
         let caller = Caller::of(&header)?;
         let (disk, answers) = (device_path(disk)?, answers_text(&answers)?);
-        self.backend.prepare(caller, disk, answers, unattended).await
+        self.backend()?.prepare(caller, disk, answers, unattended).await
     }
 
     /// Keeps the helper awake, and its signals coming, while the caller is on the bus.
+    #[zbus(proxy(allow_interactive_auth))]
     async fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        self.backend.subscribe(Caller::of(&header)?).await
+        self.backend()?.subscribe(Caller::of(&header)?).await
     }
 
     /// Ends what Subscribe began.
     async fn unsubscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        self.backend.unsubscribe(Caller::of(&header)?).await
+        self.backend()?.unsubscribe(Caller::of(&header)?).await
     }
 
     /// A disk came, went or changed.
@@ -85,7 +90,7 @@ impl Manager {
     /// The jobs that exist; never more than one.
     #[zbus(property(emits_changed_signal = "false"))]
     async fn jobs(&self) -> Vec<OwnedObjectPath> {
-        self.backend.jobs()
+        self.backend.upgrade().map_or_else(Vec::new, |backend| backend.jobs())
     }
 
     /// Version of the helper.

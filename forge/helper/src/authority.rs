@@ -45,6 +45,6 @@ impl Authority {
 
 /// zbus_polkit takes a caller from a message only.
 fn subject(caller: &Caller) -> zbus::Result<Subject> {
-    let message = zbus::Message::method_call(forge_dbus::PATH, "Call")?.sender(&caller.name)?.build(&())?;
+    let message = zbus::Message::method_call(forge_dbus::PATH, "Call").sender(&caller.name).build(&())?;
     Subject::new_for_message_header(&message.header()).map_err(|e| zbus::Error::Failure(e.to_string()))
 }

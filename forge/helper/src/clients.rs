@@ -28,7 +28,8 @@ impl Clients {
 
     /// Waits until this one has left the bus.
     pub async fn gone(&self, name: &OwnedUniqueName) {
-        let Ok(mut changes) = self.bus.receive_name_owner_changed_with_args(&[(0, name.as_str()), (2, "")]).await else {
+        let Ok(mut changes) = self.bus.receive_name_owner_changed_with_args(&[(0, name.as_str()), (2, "")]).await
+        else {
             return;
         };
         // Looked at after the signal is listened to: it can not be missed between.

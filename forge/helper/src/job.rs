@@ -22,14 +22,11 @@ use forge_dbus::{
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_engine::credentials::UserPassword;
+use forge_engine::{credentials::UserPassword, watch::Stop};
 use forge_model::{Answers, Handover, Pace, Plan, Secret, answers::Password, size};
 use std::{
     os::fd::OwnedFd,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -52,7 +49,7 @@ pub struct Work {
     uid: u32,
     confirmed: Confirmed,
     unattended: bool,
-    cancelled: Arc<AtomicBool>,
+    stop: Stop,
     now: Mutex<Now>,
     /// The helper stays as long as the job is there.
     _reason: Reason,
@@ -85,8 +82,8 @@ impl Work {
             outcome: None,
             handover: None,
         };
-        let (cancelled, now) = (Arc::default(), Mutex::new(now));
-        Arc::new(Self { service, path, uid, confirmed, unattended, cancelled, now, _reason: reason })
+        let (stop, now) = (Stop::default(), Mutex::new(now));
+        Arc::new(Self { service, path, uid, confirmed, unattended, stop, now, _reason: reason })
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -125,7 +122,7 @@ impl Work {
             State::Prepared => self.service.forget(&self.path).await,
             State::Running if !self.unattended => {
                 log::info!("the client left: the install is cancelled");
-                self.stop().await;
+                self.ask_to_stop().await;
             }
             State::Running | State::Cancelling => log::info!("the client left: the install goes on without it"),
             State::Finished if self.holds_credentials() => log::info!("the client left without the credentials"),
@@ -153,8 +150,8 @@ impl Work {
         self.service.authority.allow(caller, CANCEL_OTHER, &[]).await
     }
 
-    async fn stop(&self) {
-        self.cancelled.store(true, Ordering::SeqCst);
+    async fn ask_to_stop(&self) {
+        self.stop.request();
         let changed = {
             let mut now = self.now();
             let running = now.state == State::Running;
@@ -179,7 +176,7 @@ impl Work {
         let lock = inhibitor::take(&self.service.connection, &disk).await;
         let (tell, told) = watch::channel(None);
         let teller = tokio::spawn(Arc::clone(&self).tell(told));
-        let ended = runner::run(&self.service, plan, password, Arc::clone(&self.cancelled), tell).await;
+        let ended = runner::run(&self.service, plan, password, self.stop.clone(), tell).await;
         let _ = teller.await;
         drop(lock);
         self.end(ended).await;
@@ -282,7 +279,7 @@ impl JobBackend for Work {
                 Ok(())
             }
             State::Running | State::Cancelling => {
-                self.stop().await;
+                self.ask_to_stop().await;
                 Ok(())
             }
             State::Finished => Err(Error::WrongState("the job has ended".into())),

@@ -10,17 +10,11 @@ use forge_engine::{
     install::{self, End, Events, Failed, FailureKind},
     payload::Payload,
     target::Target,
-    tool::{Stop, Tools},
+    tool::Tools,
+    watch::{Stop, Watch},
 };
 use forge_model::{Handover, Plan, Progress, Stage, inventory::Disk};
-use std::{
-    fs::File,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fs::File, time::Duration};
 use tokio::sync::watch;
 
 /// How long the new partitions may take to be seen.
@@ -35,7 +29,7 @@ pub struct Ended {
 /// What the engine tells, and whether it is to stop.
 struct Told {
     progress: watch::Sender<Option<Progress>>,
-    cancelled: Arc<AtomicBool>,
+    stop: Stop,
 }
 
 impl Events for Told {
@@ -44,7 +38,7 @@ impl Events for Told {
     }
 
     fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.stop.cancelled()
     }
 }
 
@@ -53,7 +47,7 @@ pub async fn run(
     service: &Service,
     plan: Plan,
     password: UserPassword,
-    cancelled: Arc<AtomicBool>,
+    stop: Stop,
     progress: watch::Sender<Option<Progress>>,
 ) -> Ended {
     let path = plan.target.identity.path.clone();
@@ -61,7 +55,7 @@ pub async fn run(
         Ok(taken) => taken,
         Err(failure) => return Ended { outcome: Outcome::Failed(failure), handover: None },
     };
-    let told = Told { progress, cancelled };
+    let told = Told { progress, stop };
     let end = tokio::task::spawn_blocking(move || install(&plan, &disk, file, &payload, password, &told)).await;
     match end {
         Ok(Ok(End::Installed(installed))) => {
@@ -116,7 +110,7 @@ fn install(
     password: UserPassword,
     told: &Told,
 ) -> Result<End, Failure> {
-    let tools = Tools { stop: Stop::when(Arc::clone(&told.cancelled)), ..Tools::default() };
+    let tools = Tools { stop: told.stop.clone(), ..Tools::default() };
     let target = Target::device(file, disk)
         .map_err(|e| failure(FailureKind::DiskChanged, Stage::Check, false, e.to_string()))?;
     install::run(&tools, plan, payload, &target, password, told).map_err(|failed| {

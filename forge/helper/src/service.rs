@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use forge_dbus::{
     Error,
     action::INSPECT,
-    backend::{Backend, Caller, Offer, Verdict},
+    backend::{Backend, Caller, JobBackend, Offer, Verdict},
     error::AnswersFault,
+    job::Job,
     manager::Manager,
     status::State,
 };
@@ -29,7 +30,9 @@ use std::{
     },
     time::SystemTime,
 };
-use zbus::{Connection, OwnedObjectPath, names::OwnedUniqueName, object_server::Interface, object_server::SignalEmitter};
+use zbus::{
+    Connection, OwnedObjectPath, names::OwnedUniqueName, object_server::Interface, object_server::SignalEmitter,
+};
 use zeroize::Zeroizing;
 
 /// Everything that the helper is.
@@ -48,8 +51,7 @@ pub struct Service {
 }
 
 /// Puts the manager on the bus; its name is still to be asked for.
-pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Result<Arc<Life>> {
-    let life = Life::new();
+pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Result<Arc<Service>> {
     let clients = Clients::new(connection).await?;
     let udisks = Udisks::new(connection, &[&arguments.payload, &arguments.certificate]);
     let service = Arc::new_cyclic(|this| Service {
@@ -58,22 +60,22 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         authority: Authority::new(connection),
         clients,
         udisks,
-        life: Arc::clone(&life),
+        life: Life::new(),
         payload: arguments.payload.clone(),
         certificate: arguments.certificate.clone(),
         job: Mutex::default(),
         next: AtomicU64::new(1),
         subscribers: Mutex::default(),
     });
-    connection.object_server().at(forge_dbus::PATH, Manager::new(service)).await?;
-    Ok(life)
+    connection.object_server().at(forge_dbus::PATH, Manager::new(service.this.clone())).await?;
+    Ok(service)
 }
 
 /// The introspection XML of both interfaces, as it is checked in below `data/dbus-1/interfaces`.
 pub fn introspection() -> String {
     let mut xml = String::from("<node>\n");
-    Manager::introspect(&mut xml, 2);
-    forge_dbus::job::Job::introspect(&mut xml, 2);
+    Manager::new(Weak::<Service>::new()).introspect_to_writer(&mut xml, 2);
+    Job::new(Weak::<Work>::new()).introspect_to_writer(&mut xml, 2);
     xml.push_str("</node>\n");
     xml
 }
@@ -121,7 +123,7 @@ impl Service {
     pub async fn forget(&self, path: &OwnedObjectPath) {
         let removed = { self.job().take_if(|job| job.path == *path) };
         if removed.is_some() {
-            let _ = self.connection.object_server().remove::<forge_dbus::job::Job, _>(path).await;
+            let _ = self.connection.object_server().remove::<Job, _>(path).await;
         }
     }
 
@@ -208,7 +210,7 @@ impl Backend for Service {
             }
             *job = Some(Arc::clone(&work));
         }
-        self.connection.object_server().at(&path, forge_dbus::job::Job::new(work.clone())).await?;
+        self.connection.object_server().at(&path, Job::new(Arc::downgrade(&work) as Weak<dyn JobBackend>)).await?;
         work.follow(caller.name);
         Ok(path)
     }
@@ -244,9 +246,8 @@ impl Backend for Service {
 }
 
 fn parse(answers: &str) -> Result<Answers, Error> {
-    Answers::parse(answers).map_err(|e| {
-        Error::answers(&AnswersFault { line: e.line, column: e.column, reason: e.reason, hint: e.hint })
-    })
+    Answers::parse(answers)
+        .map_err(|e| Error::answers(&AnswersFault { line: e.line, column: e.column, reason: e.reason, hint: e.hint }))
 }
 
 fn no_disks(error: UdisksError) -> Error {

@@ -30,7 +30,7 @@ enum Command {
     Demo(demo::Args),
     /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,
-    /// Checks that generated files (schema, man pages, completions) are up to date.
+    /// Checks that generated files (schema, D-Bus interfaces, man pages, completions) are up to date.
     Generated {
         /// Brings them up to date.
         #[arg(long)]

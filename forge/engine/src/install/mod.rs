@@ -27,7 +27,7 @@ use crate::{
     watch::{Outcome, Stop},
 };
 use events::Meter;
-use forge_model::{Plan, Receipt, Stage};
+use forge_model::{Handover, Plan, Receipt, Secret, Stage};
 use std::{
     cell::Cell,
     sync::mpsc::{self, RecvTimeoutError},
@@ -55,6 +55,22 @@ pub struct Installed {
     pub request: Request,
     /// The certificate of the boot key, DER.
     pub certificate: Vec<u8>,
+}
+
+impl Installed {
+    /// Everything that a person gets.
+    pub fn handover(self) -> Handover {
+        let variables = self.request.virt_fw_vars_json().expect("plain data");
+        Handover {
+            receipt_json: String::from_utf8_lossy(&self.receipt_json).into_owned(),
+            receipt_signature: hex::encode(&self.receipt_signature),
+            certificate: hex::encode(&self.certificate),
+            variables_json: Secret::new(variables.to_string()),
+            user_password: self.credentials.user_password,
+            enrollment_code: self.credentials.enrollment_code,
+            services: self.credentials.services,
+        }
+    }
 }
 
 /// How a run ended that did not fail.
