@@ -7,10 +7,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
 };
-use zbus::{
-    Connection, DBusError, interface,
-    zvariant::{OwnedValue, Value},
-};
+use zbus::{Connection, DBusError, OwnedVariant, Variant, interface};
 use zbus_polkit::policykit1::{AuthorityProxy, Identity, Subject};
 
 /// Where the agent lies on its connection.
@@ -51,7 +48,7 @@ impl<'a> Agent<'a> {
         let asked = Arc::default();
         let bus = system.connect();
         let dialog = Dialog { answer, asked: Arc::clone(&asked), bus: bus.clone() };
-        assert!(system.block_on(bus.object_server().at(PATH, dialog)).unwrap());
+        assert!(system.block_on(bus.object_server().at(PATH, dialog)).unwrap().is_none());
         Self { system, bus, asked }
     }
 
@@ -73,7 +70,7 @@ impl<'a> Agent<'a> {
             value.map(|value| stopped.env(name, value));
         }
         let mut child = stopped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let subject = Subject::new_for_owner(child.id(), None, None).unwrap();
+        let subject = Subject::new_for_pid(child.id(), None, None).unwrap();
         let register =
             async { AuthorityProxy::new(&self.bus).await?.register_authentication_agent(&subject, "C", PATH).await };
         self.system.block_on(register).unwrap();
@@ -113,12 +110,12 @@ impl Dialog {
         _icon: String,
         details: HashMap<String, String>,
         cookie: String,
-        identities: Vec<(String, HashMap<String, OwnedValue>)>,
+        identities: Vec<(String, HashMap<String, OwnedVariant>)>,
     ) -> Result<(), DialogError> {
         self.asked.lock().unwrap().push(Asked { action, message, details });
         match self.answer {
             Answer::Allow => {
-                let root = HashMap::from([("uid", Value::from(0_u32))]);
+                let root = HashMap::from([("uid", Variant::from(0_u32))]);
                 let first = identities.first().ok_or(DialogError::Failed("nobody can say yes".into()))?;
                 let identity = Identity { identity_kind: &first.0, identity_details: &root };
                 let authority = AuthorityProxy::new(&self.bus).await?;

@@ -2,8 +2,11 @@
 
 use super::System;
 use futures_util::StreamExt;
-use std::time::Duration;
+use std::{num::NonZero, time::Duration};
 use zbus::{Connection, Message, MessageStream, fdo::MonitoringProxy};
+
+/// Messages that wait to be read: more than any test makes.
+const QUEUE: NonZero<usize> = NonZero::new(1 << 16).unwrap();
 
 /// Sees all messages of the bus from the moment it is made.
 pub struct Monitor<'a> {
@@ -15,7 +18,7 @@ impl<'a> Monitor<'a> {
     /// Starts it.
     pub fn start(system: &'a System) -> Self {
         let stream = system.block_on(async {
-            let bus: Connection = zbus::connection::Builder::system()?.max_queued(1 << 16).build().await?;
+            let bus: Connection = zbus::connection::Builder::system().max_queued(QUEUE).build().await?;
             let stream = MessageStream::from(&bus);
             MonitoringProxy::new(&bus).await?.become_monitor(&[], 0).await?;
             zbus::Result::Ok(stream)

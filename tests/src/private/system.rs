@@ -11,11 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::runtime::{self, Runtime};
-use zbus::{
-    Connection,
-    fdo::DBusProxy,
-    zvariant::{OwnedFd, OwnedObjectPath, OwnedValue, Value},
-};
+use zbus::{Connection, OwnedFd, OwnedObjectPath, OwnedVariant, Variant, fdo::DBusProxy};
 
 /// UDisks2's name on the bus.
 const UDISKS: &str = "org.freedesktop.UDisks2";
@@ -93,7 +89,7 @@ impl System {
     }
 
     /// A property of an object of UDisks2: `property("block_devices/loop0", "Block", "Size")`.
-    pub fn property<T: TryFrom<OwnedValue>>(&self, object: &str, interface: &str, name: &str) -> Option<T> {
+    pub fn property<T: TryFrom<OwnedVariant>>(&self, object: &str, interface: &str, name: &str) -> Option<T> {
         let arguments = (format!("{UDISKS}.{interface}"), name);
         let path = format!("/org/freedesktop/UDisks2/{object}");
         let get = self.bus.call_method(
@@ -104,24 +100,24 @@ impl System {
             &arguments,
         );
         let reply = self.block_on(get).ok()?;
-        let value: OwnedValue = reply.body().deserialize().ok()?;
+        let value: OwnedVariant = reply.body().deserialize().ok()?;
         T::try_from(value).ok()
     }
 
     /// `Block.OpenDevice` of UDisks2, as root, for reading and writing and with nobody beside: the way the helper does it.
     pub fn open_exclusively(&self, block: &str) -> zbus::Result<StdFd> {
         let flags = rustix::fs::OFlags::EXCL | rustix::fs::OFlags::CLOEXEC;
-        let options = HashMap::from([("flags", Value::from(flags.bits() as i32))]);
+        let arguments = ("rw", HashMap::from([("flags", Variant::from(flags.bits() as i32))]));
         let path = format!("/org/freedesktop/UDisks2/block_devices/{block}");
         let interface = Some("org.freedesktop.UDisks2.Block");
-        let call = self.bus.call_method(Some(UDISKS), path.as_str(), interface, "OpenDevice", &("rw", options));
+        let call = self.bus.call_method(Some(UDISKS), path.as_str(), interface, "OpenDevice", &arguments);
         let descriptor: OwnedFd = self.block_on(call)?.body().deserialize()?;
         Ok(descriptor.into())
     }
 
     /// The objects of UDisks2, by the end of their paths.
     pub fn objects(&self) -> Vec<String> {
-        type Managed = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedValue>>>;
+        type Managed = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
         let interface = Some("org.freedesktop.DBus.ObjectManager");
         let call = self.bus.call_method(Some(UDISKS), "/org/freedesktop/UDisks2", interface, "GetManagedObjects", &());
         let objects: Managed = self.block_on(call).unwrap().body().deserialize().unwrap();
