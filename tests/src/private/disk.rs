@@ -75,14 +75,19 @@ impl<'a> LoopDisk<'a> {
         let device = Some(File::open(&node).unwrap());
         assert!(run("losetup", &["--detach", &node]).well);
         let mut disk = Self { system, name, file, drive: String::new(), device };
-        disk.settle();
+        // UDisks2 makes drives of added devices only, and this one was there before, as an unused loop device.
+        disk.trigger("add");
         disk.drive = until("UDisks2 shows the drive", || disk.shown(make.serial));
         disk
     }
 
     /// Makes udev look again, and waits until it has.
     pub fn settle(&self) {
-        let said = run("udevadm", &["trigger", "--settle", "--action=change", &self.node()]);
+        self.trigger("change");
+    }
+
+    fn trigger(&self, action: &str) {
+        let said = run("udevadm", &["trigger", "--settle", &format!("--action={action}"), &self.node()]);
         assert!(said.well, "{}", said.text);
     }
 
@@ -145,6 +150,8 @@ impl Drop for LoopDisk<'_> {
     fn drop(&mut self) {
         let _ = run("partx", &["--delete", &self.node()]);
         drop(self.device.take());
+        // The kernel's loop device stays, unused. To the daemons the drive is unplugged.
+        let _ = run("udevadm", &["trigger", "--settle", "--action=remove", &self.node()]);
     }
 }
 
