@@ -37,14 +37,18 @@ const TELL: Duration = Duration::from_millis(125);
 
 /// What is confirmed, and the answers that it was made from.
 pub struct Confirmed {
+    /// Exactly what will be done.
     pub plan: Plan,
+    /// What a person confirmed.
     pub digest: String,
+    /// To plan again from.
     pub answers: Answers,
 }
 
 /// A job.
 pub struct Work {
     service: Arc<Service>,
+    /// Its object on the bus.
     pub path: OwnedObjectPath,
     uid: u32,
     confirmed: Confirmed,

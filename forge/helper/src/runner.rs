@@ -16,13 +16,16 @@ use forge_engine::{
 use forge_model::{Handover, Plan, Progress, Stage, inventory::Disk};
 use std::{fs::File, time::Duration};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// How long the new partitions may take to be seen.
 const SEEN: Duration = Duration::from_secs(10);
 
 /// How a run ended, and what is handed over then.
 pub struct Ended {
+    /// How.
     pub outcome: Outcome,
+    /// Receipt and credentials, when it is installed.
     pub handover: Option<Handover>,
 }
 
@@ -60,13 +63,10 @@ pub async fn run(
     match end {
         Ok(Ok(End::Installed(installed))) => {
             let ids: Vec<_> = installed.receipt.partitions.iter().map(|p| p.id).collect();
-            let seen = match service.udisks.rescan(&path).await {
-                Ok(()) => service.udisks.wait_for_partitions(&path, &ids, SEEN).await,
-                Err(error) => {
-                    log::warn!("{path} could not be looked at again: {error}");
-                    false
-                }
-            };
+            let seen = look_again(service, &path, &ids).await.unwrap_or_else(|error| {
+                log::warn!("{path} could not be looked at again: {error}");
+                false
+            });
             let outcome = Outcome::Installed { receipt: Box::new(installed.receipt.clone()), partitions_seen: seen };
             Ended { outcome, handover: Some(installed.handover()) }
         }
@@ -84,6 +84,12 @@ pub async fn run(
     }
 }
 
+/// Lets the system see what the disk holds now; false when it does not see the new partitions.
+async fn look_again(service: &Service, path: &str, ids: &[Uuid]) -> Result<bool, UdisksError> {
+    service.udisks.rescan(path).await?;
+    service.udisks.wait_for_partitions(path, ids, SEEN).await
+}
+
 /// Looks once more, and takes the disk for itself alone.
 async fn take(service: &Service, path: &str) -> Result<(Disk, File, Payload), Failure> {
     let early = |kind, details| failure(kind, Stage::Check, false, details);
@@ -94,7 +100,9 @@ async fn take(service: &Service, path: &str) -> Result<(Disk, File, Payload), Fa
     let file = service.udisks.open(&disk).await.map_err(|error| {
         let kind = match &error {
             UdisksError::Busy { .. } => FailureKind::DiskBusy,
-            _ => FailureKind::DiskGone,
+            UdisksError::Changed { .. } => FailureKind::DiskChanged,
+            UdisksError::NoSuchDisk { .. } => FailureKind::DiskGone,
+            _ => FailureKind::Internal,
         };
         early(kind, error.to_string())
     })?;

@@ -38,10 +38,15 @@ use zeroize::Zeroizing;
 /// Everything that the helper is.
 pub struct Service {
     this: Weak<Self>,
+    /// The system bus.
     pub connection: Connection,
+    /// polkit.
     pub authority: Authority,
+    /// Who is on the bus.
     pub clients: Clients,
+    /// The disks.
     pub udisks: Udisks,
+    /// How long it stays.
     pub life: Arc<Life>,
     payload: PathBuf,
     certificate: PathBuf,
@@ -53,7 +58,7 @@ pub struct Service {
 /// Puts the manager on the bus; its name is still to be asked for.
 pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Result<Arc<Service>> {
     let clients = Clients::new(connection).await?;
-    let udisks = Udisks::new(connection, &[&arguments.payload, &arguments.certificate]);
+    let udisks = Udisks::new(connection).needing([arguments.payload.clone(), arguments.certificate.clone()]);
     let service = Arc::new_cyclic(|this| Service {
         this: this.clone(),
         connection: connection.clone(),
@@ -152,7 +157,8 @@ impl Service {
 
     /// Tells every subscriber when the disks change, as long as there is one.
     async fn tell_changes(self: Arc<Self>) {
-        let Ok(mut changes) = self.udisks.changes().await else { return };
+        let Ok(changes) = self.udisks.changes().await else { return };
+        let mut changes = Box::pin(changes);
         let Ok(emitter) = SignalEmitter::new(&self.connection, forge_dbus::PATH) else { return };
         while changes.next().await.is_some() && !self.subscribers().is_empty() {
             let _ = Manager::inventory_changed(&emitter).await;

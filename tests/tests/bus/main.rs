@@ -4,4 +4,6 @@
 //! - [`agent`]: polkit's questions and their answers
 
 mod agent;
+mod bench;
 mod harness;
+mod install;
