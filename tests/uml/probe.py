@@ -109,6 +109,9 @@ def state():
     fd, path = memfd(64 << 20)
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
+        directory = tarfile.TarInfo("etc")
+        directory.type = tarfile.DIRTYPE
+        tar.addfile(directory)
         entry = tarfile.TarInfo("etc/hostname")
         entry.size = 5
         tar.addfile(entry, io.BytesIO(b"forge"))
@@ -148,6 +151,17 @@ def uki():
     for fd in every:
         os.close(fd)
     return said + str(size)
+
+
+def rescan(disk):
+    """Asks UDisks2 to have the kernel read the partition table again."""
+    error, path = BusError(), b"/org/freedesktop/UDisks2/block_devices/" + disk.encode()
+    result = systemd.sd_bus_call_method(
+        BUS, b"org.freedesktop.UDisks2", path, b"org.freedesktop.UDisks2.Block", b"Rescan", ctypes.byref(error), None,
+        b"a{sv}", ctypes.c_int(0))
+    if result < 0:
+        raise RuntimeError(f"{error.name.decode()}: {error.message.decode()}")
+    return result
 
 
 def give_back(disk):
