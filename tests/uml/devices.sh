@@ -48,7 +48,8 @@ check "no partition is there while it has the disk" [ ! -e "/dev/${first}1" ]
 inside "give_back('$first')" >/dev/null
 check "the helper asks UDisks2 to read the table again" inside "rescan('$first')"
 check "the partitions appear" wait_for "/dev/${first}2"
-check "UDisks2 shows them" size_of "${first}1"
+known() { for _ in $(seq 50); do size_of "$1" && return 0; sleep 0.2; done; return 1; }
+check "UDisks2 shows them" known "${first}1"
 mke2fs -q -F -t ext4 "/dev/${first}1" && mount -t ext4 "/dev/${first}1" /media/disk
 held "a disk with one mounted partition is refused"
 umount /media/disk
