@@ -104,6 +104,13 @@ impl Work {
         self.now().handover.is_some()
     }
 
+    /// Lets go of everything that it holds.
+    pub fn release(&self) {
+        let mut now = self.now();
+        now.owner = None;
+        now.handover = None;
+    }
+
     /// Watches the client until it leaves the bus.
     pub fn follow(self: &Arc<Self>, client: OwnedUniqueName) {
         let work = Arc::clone(self);

@@ -14,12 +14,9 @@ use forge_engine::{
     watch::{Stop, Watch},
 };
 use forge_model::{Handover, Plan, Progress, Stage, inventory::Disk};
-use std::{fs::File, time::Duration};
+use std::fs::File;
 use tokio::sync::watch;
 use uuid::Uuid;
-
-/// How long the new partitions may take to be seen.
-const SEEN: Duration = Duration::from_secs(10);
 
 /// How a run ended, and what is handed over then.
 pub struct Ended {
@@ -87,7 +84,7 @@ pub async fn run(
 /// Lets the system see what the disk holds now; false when it does not see the new partitions.
 async fn look_again(service: &Service, path: &str, ids: &[Uuid]) -> Result<bool, UdisksError> {
     service.udisks.rescan(path).await?;
-    service.udisks.wait_for_partitions(path, ids, SEEN).await
+    service.udisks.wait_for_partitions(path, ids, service.settle).await
 }
 
 /// Looks once more, and takes the disk for itself alone.

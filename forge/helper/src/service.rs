@@ -28,7 +28,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use zbus::{
     Connection, OwnedObjectPath, names::OwnedUniqueName, object_server::Interface, object_server::SignalEmitter,
@@ -48,6 +48,8 @@ pub struct Service {
     pub udisks: Udisks,
     /// How long it stays.
     pub life: Arc<Life>,
+    /// How long the new partitions may take to be seen.
+    pub settle: Duration,
     payload: PathBuf,
     certificate: PathBuf,
     job: Mutex<Option<Arc<Work>>>,
@@ -66,6 +68,7 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         clients,
         udisks,
         life: Life::new(),
+        settle: arguments.settle(),
         payload: arguments.payload.clone(),
         certificate: arguments.certificate.clone(),
         job: Mutex::default(),
@@ -127,7 +130,8 @@ impl Service {
     /// Takes a job off the bus.
     pub async fn forget(&self, path: &OwnedObjectPath) {
         let removed = { self.job().take_if(|job| job.path == *path) };
-        if removed.is_some() {
+        if let Some(job) = removed {
+            job.release();
             let _ = self.connection.object_server().remove::<Job, _>(path).await;
         }
     }

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-/// Milliseconds that the helper stays when nobody needs it: long enough for a test's pauses.
+/// The host's kernel may know no GPT: nothing waits for partitions here. Milliseconds that the helper stays when nobody needs it: long enough for a test's pauses.
 const IDLE: &str = "2000";
 /// The size of a disk that the small payload fits on.
 pub const USUAL: u64 = 512 << 20;
@@ -28,7 +28,7 @@ pub struct Bench<'a> {
 impl<'a> Bench<'a> {
     /// The usual payload; the bus starts the helper from now on.
     pub fn new(system: &'a System) -> Self {
-        Self::with(system, shared(), &["--idle-ms", IDLE])
+        Self::with(system, shared(), &["--idle-ms", IDLE, "--settle-ms", "0"])
     }
 
     /// Another payload, other options.
@@ -52,6 +52,12 @@ impl<'a> Bench<'a> {
     /// A file of it, readable by everybody.
     pub fn path(&self, name: &str) -> PathBuf {
         self.place.join(name)
+    }
+
+    /// Other answers from now on.
+    pub fn answer(&self, from: &str, to: &str) {
+        assert!(ANSWERS.contains(from));
+        fs::write(self.path("answers.toml"), ANSWERS.replace(from, to)).unwrap();
     }
 
     /// A directory that this person owns.

@@ -8,7 +8,8 @@ use std::{fs, os::unix::fs::MetadataExt};
 fn an_ordinary_person_installs_onto_a_disk_of_either_sector_size() {
     system(|system| {
         let bench = Bench::new(system);
-        for sector in [512, 4096] {
+        for (sector, esp) in [(512, "esp-mib = 64"), (4096, "esp-mib = 260")] {
+            bench.answer("esp-mib = 64", esp);
             let disk = LoopDisk::new(system, &format!("INSTALL-{sector}"), USUAL, sector);
             let output = bench.install(Person::Allowed, &disk).output().unwrap();
             assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
