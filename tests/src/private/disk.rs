@@ -20,7 +20,8 @@ pub struct Make<'a> {
     pub sector: u32,
     /// Whether it is write-protected.
     pub read_only: bool,
-    /// udev properties that differ from those in `tests/private-system/udev/drive`, such as `("ID_BUS", "usb")`.
+    /// udev properties that differ from those in `tests/private-system/udev/drive`, such as `("ID_MODEL", "Small_Stick")`.
+    /// The connection cannot be chosen: UDisks2 takes that from the device's place in sysfs.
     pub properties: &'a [(&'a str, &'a str)],
     /// A file whose content it has from the start; it can be shorter than `size`.
     pub content: Option<&'a Path>,
