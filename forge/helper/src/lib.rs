@@ -1,0 +1,3 @@
+//! The parts of the helper that tests use without starting it.
+
+pub mod udisks;
