@@ -14,6 +14,9 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /var/lib/udisks2
 mount -t tmpfs tmpfs /var/lib/udisks2
 
+# umockdev knows no comments.
+sed '/^#/d' "$machine" >"$dir/machine"
+
 cat > "$dir/bus.conf" <<CONF
 <busconfig>
   <type>system</type>
@@ -49,9 +52,9 @@ BEGIN { RS = ""; FS = "\n" }
     close(file)
 }
 AWK
-exec umockdev-run --device "$machine" -- sh -c '
+exec umockdev-run --device "$dir/machine" -- sh -c '
     mkdir -p "$UMOCKDEV_DIR/run/udev/data"
-    awk -v database="$UMOCKDEV_DIR/run/udev/data" -f "$1/database.awk" "$2"
+    awk -v database="$UMOCKDEV_DIR/run/udev/data" -f "$1/database.awk" "$1/machine"
     echo "$UMOCKDEV_DIR" >"$1/root"
     exec /usr/libexec/udisks2/udisksd >"$1/udisksd.log" 2>&1
-' sh "$dir" "$machine"
+' sh "$dir"
