@@ -115,10 +115,9 @@ fn install(
     password: UserPassword,
     told: &Told,
 ) -> Result<End, Failure> {
-    let tools = Tools { stop: told.stop.clone(), ..Tools::default() };
-    let target = Target::device(file, disk)
-        .map_err(|e| failure(FailureKind::DiskChanged, Stage::Check, false, e.to_string()))?;
-    install::run(&tools, plan, payload, &target, password, told).map_err(|failed| {
+    let target =
+        Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
+    install::run(&Tools::default(), plan, payload, &target, password, told).map_err(|failed| {
         let Failed { stage, written, error } = &failed;
         failure(error.kind(), *stage, *written, error.to_string())
     })
