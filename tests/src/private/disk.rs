@@ -90,7 +90,7 @@ impl<'a> LoopDisk<'a> {
     fn trigger(&self, action: &str) {
         let said = run("udevadm", &["trigger", &format!("--action={action}"), &self.node()]);
         assert!(said.well, "{}", said.text);
-        // Not `trigger --settle`: that waits for ever when an event of the other system's device of the same name comes between.
+        // Not `trigger --settle`: seen to wait for ever with two systems at work, and it has no time limit.
         let said = run("udevadm", &["settle", "--timeout=10"]);
         assert!(said.well, "{}", said.text);
     }
