@@ -31,7 +31,7 @@ pub struct Asked {
     pub action: String,
     /// The sentence, filled in.
     pub message: String,
-    /// What the sentence was filled in with, and more.
+    /// What polkit tells an agent beside it: who asks. What the sentence was filled in with is not there.
     pub details: HashMap<String, String>,
 }
 

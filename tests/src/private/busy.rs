@@ -56,7 +56,7 @@ impl Drop for Swap {
 fn tool(name: &str, arguments: &[&str]) {
     until(name, || {
         let said = run(name, arguments);
-        assert!(said.well || said.text.contains("busy"), "{name}: {}", said.text);
+        assert!(said.well || said.text.contains("busy") || said.text.contains("in use"), "{name}: {}", said.text);
         said.well.then_some(())
     });
 }

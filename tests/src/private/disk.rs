@@ -88,7 +88,10 @@ impl<'a> LoopDisk<'a> {
     }
 
     fn trigger(&self, action: &str) {
-        let said = run("udevadm", &["trigger", "--settle", &format!("--action={action}"), &self.node()]);
+        let said = run("udevadm", &["trigger", &format!("--action={action}"), &self.node()]);
+        assert!(said.well, "{}", said.text);
+        // Not `trigger --settle`: seen to wait for ever with two systems at work, and it has no time limit.
+        let said = run("udevadm", &["settle", "--timeout=10"]);
         assert!(said.well, "{}", said.text);
     }
 
@@ -140,8 +143,6 @@ impl<'a> LoopDisk<'a> {
         let said = run("partx", &["--update", &self.node()]);
         assert!(said.well, "{}", said.text);
         self.settle();
-        let said = run("udevadm", &["settle", "--timeout=10"]);
-        assert!(said.well, "{}", said.text);
         let own = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&self.name);
         std::fs::read_dir(format!("/sys/block/{}", self.name)).unwrap().filter(|e| own(e.as_ref().unwrap())).count()
     }
@@ -152,7 +153,8 @@ impl Drop for LoopDisk<'_> {
         let _ = run("partx", &["--delete", &self.node()]);
         drop(self.device.take());
         // The kernel's loop device stays, unused. To the daemons the drive is unplugged.
-        let _ = run("udevadm", &["trigger", "--settle", "--action=remove", &self.node()]);
+        let _ = run("udevadm", &["trigger", "--action=remove", &self.node()]);
+        let _ = run("udevadm", &["settle", "--timeout=10"]);
     }
 }
 
