@@ -54,6 +54,19 @@ mke2fs -q -F -t ext4 "/dev/${first}1" && mount -t ext4 "/dev/${first}1" /media/d
 held "a disk with one mounted partition is refused"
 umount /media/disk
 
+# A descriptor from a program that is confined, too, is looked at again by AppArmor.
+cat >/etc/apparmor.d/confined <<PROFILES
+abi <abi/4.0>,
+profile udisksd /usr/libexec/udisks2/udisksd flags=(attach_disconnected) { allow all, }
+profile logind /usr/lib/systemd/systemd-logind flags=(attach_disconnected) { allow all, }
+PROFILES
+apparmor_parser --replace /etc/apparmor.d/confined && systemctl restart udisks2.service systemd-logind.service
+check "UDisks2 is confined now" says "udisksd (enforce)" cat "/proc/$(systemctl show -P MainPID udisks2)/attr/current"
+check "the helper takes a disk from a confined UDisks2" inside "take('$first')"
+check "it writes to it" inside "(os.pwrite(held['$first'], b'forge' * 8192, 4096), os.fsync(held['$first']))"
+check "it takes an inhibitor from a confined logind" inside 'inhibit()'
+inside "give_back('$first')" >/dev/null
+
 # Pulled out in the middle.
 check "the helper takes the other disk" inside "take('$second')"
 check "it writes to it" inside "os.pwrite(held['$second'], b'x' * 4096, 0)"
