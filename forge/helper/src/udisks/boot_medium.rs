@@ -60,9 +60,9 @@ pub fn find(roots: &Roots, also: &[PathBuf], objects: &Objects) -> BootMedium {
         certain = true;
     }
     for path in also {
-        match fs::symlink_metadata(within(&roots.root, path)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            _ => {}
+        let about = fs::symlink_metadata(within(&roots.root, path));
+        if about.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            continue;
         }
         let trace = tracer.path(path);
         certain &= !trace.lost;

@@ -98,11 +98,9 @@ impl View<'_> {
         } else if self.block.read_only || facts.read_only {
             found.push(Obstacle::ReadOnly);
         }
-        match holding::of(self.block) {
-            Some(holding @ (Holding::FirmwareRaidMember { .. } | Holding::MultipathMember)) => {
-                found.push(Obstacle::PartOf { holding });
-            }
-            _ => {}
+        let whole = holding::of(self.block);
+        if let Some(holding @ (Holding::FirmwareRaidMember { .. } | Holding::MultipathMember)) = whole {
+            found.push(Obstacle::PartOf { holding });
         }
         found.extend(self.in_use(self.block));
         for (block, _) in self.partitions() {
