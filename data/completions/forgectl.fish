@@ -29,6 +29,8 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -s V -l version -d 'Prin
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "check" -d 'Reads an answer file and says what is wrong with it'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "plan" -d 'Says what an install would do, and changes nothing'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "install" -d 'Installs a payload, as the answers say'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "disks" -d 'Lists the disks of this machine, and why one can not be taken'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "attach" -d 'Comes back to an install on a disk that goes on by itself: shows progress, hands over'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "verify" -d 'Checks an installed disk or file against its receipt, without mounting it'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "payload" -d 'Makes and checks payloads'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "schema" -d 'Prints the JSON Schema of answer files'
@@ -36,20 +38,25 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "completions" -d '
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "man" -d 'Writes the man pages'
 complete -c forgectl -n "__fish_forgectl_using_subcommand check" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l answers -d 'The answer file' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l payload -d 'The payload\'s directory' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l target -d 'The plain file to install to; everything on it is lost' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l payload -d 'The payload\'s directory, for a plain file. A disk gets the payload of the installation medium' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l certificate -d 'The OpenPGP certificate that signs payloads, for a plain file' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l target -d 'The disk (by the helper, as polkit allows) or the plain file to install to; everything on it is lost' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l answers -d 'The answer file' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l payload -d 'The payload\'s directory' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l target -d 'The plain file to install to; everything on it is lost' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l payload -d 'The payload\'s directory, for a plain file. A disk gets the payload of the installation medium' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l certificate -d 'The OpenPGP certificate that signs payloads, for a plain file' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l target -d 'The disk (by the helper, as polkit allows) or the plain file to install to; everything on it is lost' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l output -d 'The directory for the receipt, the credentials and the enrollment request' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l digest -d 'Goes on only if the plan has this digest (as `forgectl plan` prints it)' -r
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l log -d 'Appends every command line and stage to this file; each line begins with seconds since 1970. It holds no secret' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand disks" -l json -d 'Prints JSON'
+complete -c forgectl -n "__fish_forgectl_using_subcommand disks" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -l output -d 'The directory for the receipt, the credentials and the enrollment request' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -l json -d 'Prints JSON'
+complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -l receipt -d 'The receipt that was handed over; the one on the disk is used when left out' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -s h -l help -d 'Print help'

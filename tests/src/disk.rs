@@ -1,10 +1,12 @@
-//! Files that stand for disks.
+//! Files that stand for disks, and loop devices that are disks.
 
 use crate::look::{Said, run};
-use rustix::fs::SeekFrom;
+use forge_model::inventory::{self, Content, DiskKind, Identity, Transport};
+use rustix::fs::{OFlags, SeekFrom};
 use std::{
-    fs::File,
-    os::unix::fs::FileExt,
+    fs::{self, File},
+    io::{self, Seek},
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -14,6 +16,9 @@ pub const MIB: u64 = 1 << 20;
 
 /// Bytes of a disk on which the usual answers fit with a second slot.
 pub const USUAL: u64 = 152 * MIB;
+
+/// What a noisy disk is full of.
+pub const NOISE: u8 = 0xa5;
 
 /// A file in a directory of its own; both go when it is dropped.
 pub struct Disk {
@@ -41,6 +46,14 @@ impl Disk {
         disk
     }
 
+    /// One that is full of old data: every byte is [`NOISE`].
+    pub fn noisy(size: u64) -> Self {
+        let disk = Self::empty(0);
+        let mut file = File::create(&disk.path).unwrap();
+        io::copy(&mut io::Read::take(io::repeat(NOISE), size), &mut file).unwrap();
+        disk
+    }
+
     /// A copy of another one.
     pub fn copy_of(other: &Path) -> Self {
         let disk = Self::empty(0);
@@ -62,6 +75,79 @@ impl Disk {
     /// Length and SHA-256 of all of it.
     pub fn digest(&self) -> (u64, String) {
         digest(&self.path)
+    }
+}
+
+/// A loop device over a file, which goes when it is dropped.
+pub struct Loop {
+    /// Its path.
+    pub path: PathBuf,
+    /// The file below it.
+    pub disk: Disk,
+}
+
+impl Loop {
+    /// One with sectors of so many bytes; nothing where none can be made: only root can, and not everywhere.
+    pub fn over(disk: Disk, sector: u32) -> Option<Self> {
+        let said = run("losetup", &["--find", "--show", "--sector-size", &sector.to_string(), &disk.text()]);
+        match said.well {
+            true => Some(Self { path: said.text.trim().into(), disk }),
+            false => {
+                println!("skipped: no loop device can be made here: {}", said.text);
+                None
+            }
+        }
+    }
+
+    /// Its path as text, for a tool.
+    pub fn text(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The same file under the same device, which the kernel counts as another disk.
+    pub fn attach_again(&self, sector: u32) {
+        assert!(run("losetup", &["--detach", &self.text()]).well);
+        let said = run("losetup", &["--sector-size", &sector.to_string(), &self.text(), &self.disk.text()]);
+        assert!(said.well, "{}", said.text);
+    }
+
+    /// Changes the length of the file, and lets the device see it.
+    pub fn resize(&self, size: u64) {
+        File::options().write(true).open(&self.disk.path).unwrap().set_len(size).unwrap();
+        let said = run("losetup", &["--set-capacity", &self.text()]);
+        assert!(said.well, "{}", said.text);
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = run("losetup", &["--detach", &self.text()]);
+    }
+}
+
+/// Opens a device as UDisks2 does for the helper.
+pub fn open_exclusively(device: &Path) -> io::Result<File> {
+    let flags = OFlags::EXCL.bits().cast_signed();
+    File::options().read(true).write(true).custom_flags(flags).open(device)
+}
+
+/// What an inventory says of a loop device.
+pub fn found(device: &Path) -> inventory::Disk {
+    let mut file = File::open(device).unwrap();
+    let name = device.file_name().unwrap().to_str().unwrap();
+    let sequence = fs::read_to_string(format!("/sys/block/{name}/diskseq")).ok();
+    let (path, serial) = (device.display().to_string(), Some("LOOP1".into()));
+    inventory::Disk {
+        identity: Identity { path, serial, wwn: None, sequence: sequence.map(|s| s.trim().parse().unwrap()) },
+        model: Some("Loop".into()),
+        kind: DiskKind::Disk,
+        transport: Transport::Virtual,
+        rotational: false,
+        removable: false,
+        size: file.seek(io::SeekFrom::End(0)).unwrap(),
+        sector_size: rustix::fs::ioctl_blksszget(&file).unwrap(),
+        content: Content::Unknown,
+        obstacles: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
-//! One install into a file, from the answers to its end.
+//! One install into a file or onto a device, from the answers to its end.
 
-use crate::payload::TestPayload;
+use crate::{disk, payload::TestPayload};
 use forge_engine::{
     credentials::UserPassword,
     install::{self, End, Events, InstallError, Installed},
@@ -9,8 +9,9 @@ use forge_engine::{
     target::{Target, TargetError},
     tool::Tools,
 };
-use forge_model::{Answers, Issue, Plan, Progress, Secret, answers::Password};
+use forge_model::{Answers, Inventory, Issue, Plan, Progress, Secret, answers::Password};
 use std::{
+    os::unix::fs::FileTypeExt,
     path::Path,
     sync::{
         Mutex,
@@ -69,7 +70,7 @@ pub struct Job<'a> {
     pub payload: &'a Path,
     /// The certificate that is trusted.
     pub certificate: &'a [u8],
-    /// The file that is written.
+    /// The file or device that is written.
     pub disk: &'a Path,
     /// The answer file's text.
     pub answers: String,
@@ -90,9 +91,8 @@ impl<'a> Job<'a> {
     /// Makes the plan, and gives what it was made from.
     pub fn plan(&self) -> Result<(Payload, Target, Plan, Answers), Refusal> {
         let payload = Payload::open(self.payload, self.certificate, self.now).map_err(Refusal::Payload)?;
-        let target = open_target(self.disk).map_err(Refusal::Target)?;
+        let (target, inventory) = target(self.disk).map_err(Refusal::Target)?;
         let answers = Answers::parse(&self.answers).unwrap();
-        let inventory = probe::file(&target).map_err(Refusal::Target)?;
         let (manifest, digest) = (&payload.manifest, &payload.manifest_sha256);
         let plan = Plan::new(&inventory, target.path(), &answers, manifest, digest).map_err(Refusal::Issues)?;
         Ok((payload, target, plan, answers))
@@ -103,7 +103,7 @@ impl<'a> Job<'a> {
         let (payload, target, plan, answers) = self.plan()?;
         let password = match answers.user.password {
             Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
-            Password::Generate { .. } | Password::Typed => UserPassword::Generate,
+            Password::Generate { .. } | Password::Ask { .. } => UserPassword::Generate,
         };
         let end = install::run(&self.tools, &plan, &payload, &target, password, events);
         end.map_err(|failed| Refusal::Install(failed.error))
@@ -122,6 +122,18 @@ pub fn install_well(payload: &TestPayload, disk: &Path) -> Box<Installed> {
         Ok(End::Cancelled { stage }) => panic!("cancelled in {stage:?}"),
         Err(refusal) => panic!("{}", refusal.sentence()),
     }
+}
+
+/// Takes a device as the helper does, or a file as `forgectl` does, and says what is found there.
+fn target(path: &Path) -> Result<(Target, Inventory), TargetError> {
+    if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_block_device()) {
+        let found = disk::found(path);
+        let target = Target::device(disk::open_exclusively(path).unwrap(), &found)?;
+        return Ok((target, Inventory { disks: vec![found] }));
+    }
+    let target = open_target(path)?;
+    let inventory = probe::file(&target)?;
+    Ok((target, inventory))
 }
 
 /// Opens the target. Tests run side by side, so a tool of another one can hold a copy of a descriptor for an instant,

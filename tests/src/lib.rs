@@ -6,12 +6,14 @@
 //! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
 //! - [`installed`]: one finished install that many tests look at
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
+//! - [`private`]: a system of its own for a test: a real bus, polkit, udev and UDisks2 with loop devices as drives
 
 pub mod disk;
 pub mod installed;
 pub mod job;
 pub mod look;
 pub mod payload;
+pub mod private;
 pub mod system;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -70,7 +70,8 @@ pub fn keys() -> Keys {
 }
 
 impl TestPayload {
-    fn make() -> Self {
+    /// Makes one with keys of its own.
+    pub fn make() -> Self {
         let (scratch, keys) = (tempfile::tempdir().unwrap(), keys());
         let sources = tempfile::tempdir().unwrap();
         system::make(&sources.path().join("root"));
@@ -86,8 +87,13 @@ impl TestPayload {
     /// A copy that a test may damage.
     pub fn copy(&self) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        copy_tree(&self.directory(), &scratch.path().join("payload"));
+        self.copy_to(&scratch.path().join("payload"));
         Self { scratch, keys: self.keys.clone() }
+    }
+
+    /// Copies the payload's directory.
+    pub fn copy_to(&self, directory: &Path) {
+        copy_tree(&self.directory(), directory);
     }
 
     /// The payload's directory.

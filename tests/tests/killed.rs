@@ -1,11 +1,12 @@
 //! An install that is killed or cancelled at any point: the disk starts nothing or is as it was, and a second run works.
 
 use forge_engine::{install::End, journal::Journal, probe};
-use forge_model::{Stage, inventory::Content};
+use forge_model::{Progress, Stage, inventory::Content};
 use forge_tests::{
     disk::{Disk, MIB, USUAL, assert_starts_nothing, could_start},
     installed::assert_complete,
-    job::{Recorder, install, install_well, open_target},
+    job::{Job, Recorder, Refusal, install, install_well, open_target},
+    look::run_with,
     payload::{self, TestPayload},
 };
 use std::{
@@ -13,8 +14,8 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 /// A disk with a system on it that starts, and the payload that it came from.
@@ -214,4 +215,62 @@ fn progress_names_every_stage_in_order_and_never_falls() {
         assert_eq!(last.done, last.total, "{stage:?} ends full");
     }
     install_well(&payload, &disk.path);
+}
+
+/// Cancels a while after a stage began.
+struct Impatient {
+    stage: Stage,
+    since: Mutex<Option<Instant>>,
+}
+
+impl forge_engine::install::Events for Impatient {
+    fn progress(&self, progress: Progress) {
+        if progress.stage == self.stage {
+            self.since.lock().unwrap().get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.since.lock().unwrap().is_some_and(|since| since.elapsed() > Duration::from_millis(300))
+    }
+}
+
+#[test]
+fn cancelled_while_a_standard_tool_hangs_the_tool_is_ended_and_the_run_at_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let hangs = scratch.path().join("hangs");
+    // Made by a program: a file that this process had open for writing could not be run while another test forks.
+    let script = "#!/bin/sh\ncase \"$*\" in *receipt*|build*) sleep 600 & wait;; esac\nexec /usr/bin/mcopy \"$@\"\n";
+    let made =
+        run_with("sh", &["-c", "cat > \"$0\" && chmod +x \"$0\"", &hangs.display().to_string()], script.as_bytes());
+    assert!(made.well, "{}", made.text);
+    for stage in [Stage::Prepare, Stage::Fill] {
+        let (payload, disk) = installed();
+        let (before, directory) = (disk.digest(), payload.directory());
+        let mut job = Job::new(&payload, &disk.path, &directory);
+        match stage {
+            Stage::Prepare => job.tools.ukify = hangs.clone(),
+            _ => job.tools.mcopy = hangs.clone(),
+        }
+        let (impatient, begun) = (Impatient { stage, since: Mutex::default() }, Instant::now());
+        let end = job.run(&impatient);
+        assert!(matches!(end, Ok(End::Cancelled { stage: at }) if at == stage), "{stage:?}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+        match stage {
+            Stage::Prepare => assert_eq!(disk.digest(), before),
+            _ => assert_starts_nothing(&disk.path),
+        }
+    }
+}
+
+#[test]
+fn what_fails_after_it_was_cancelled_is_no_failure() {
+    let (payload, disk) = installed();
+    let (before, directory) = (disk.digest(), payload.directory());
+    let mut job = Job::new(&payload, &disk.path, &directory);
+    job.tools.mke2fs = "/usr/bin/false".into();
+    assert!(matches!(job.run(&Recorder::default()), Err(Refusal::Install(_))), "the control");
+    let end = job.run(&Recorder::cancel_at(Stage::Prepare, 0));
+    assert!(matches!(end, Ok(End::Cancelled { stage: Stage::Prepare })));
+    assert_eq!(disk.digest(), before);
 }

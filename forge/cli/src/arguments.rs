@@ -17,7 +17,8 @@ const EXIT_CODES: &str = "Exit codes:
   6  it failed after the first write; the disk starts nothing now
   7  it was cancelled
   8  what was checked is not in order
-  9  it is installed, but not every file of the handover could be written";
+  9  it is installed, but not every file of the handover could be written
+  10 the helper can not be reached, or does not allow it; the disk is as it was";
 
 /// Plans, does and checks installs of InterGenOS.
 #[derive(Parser)]
@@ -38,6 +39,21 @@ pub enum Command {
     Plan(PlanArguments),
     /// Installs a payload, as the answers say
     Install(InstallArguments),
+    /// Lists the disks of this machine, and why one can not be taken
+    Disks {
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Comes back to an install on a disk that goes on by itself: shows progress, hands over
+    Attach {
+        /// The directory for the receipt, the credentials and the enrollment request
+        #[arg(long)]
+        output: PathBuf,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Checks an installed disk or file against its receipt, without mounting it
     Verify {
         /// The disk or file
@@ -70,13 +86,13 @@ pub struct PlanArguments {
     /// The answer file
     #[arg(long)]
     pub answers: PathBuf,
-    /// The payload's directory
+    /// The payload's directory, for a plain file. A disk gets the payload of the installation medium
     #[arg(long)]
-    pub payload: PathBuf,
-    /// The OpenPGP certificate that signs payloads
+    pub payload: Option<PathBuf>,
+    /// The OpenPGP certificate that signs payloads, for a plain file
     #[arg(long, default_value = CERTIFICATE)]
     pub certificate: PathBuf,
-    /// The plain file to install to; everything on it is lost
+    /// The disk (by the helper, as polkit allows) or the plain file to install to; everything on it is lost
     #[arg(long)]
     pub target: PathBuf,
     /// Prints JSON

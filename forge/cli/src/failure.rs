@@ -1,6 +1,7 @@
 //! Every way in which a command ends badly: the exit code, and the sentence with the fix.
 
 use crate::words;
+use forge_dbus::{Error as RefusedBy, client::ClientError};
 use forge_engine::{
     install::{Failed, InstallError},
     openpgp::SignatureError,
@@ -31,8 +32,27 @@ pub enum Failure {
     Target(TargetError),
     /// The install failed.
     Install(Box<Failed>),
-    /// The install was cancelled in this stage.
-    Cancelled(Stage),
+    /// The install was cancelled.
+    Cancelled {
+        /// In this stage.
+        stage: Stage,
+        /// Whether anything was written.
+        written: bool,
+    },
+    /// The helper's install failed.
+    Job(forge_dbus::status::Failure),
+    /// The helper can not be reached, or refused.
+    Helper(ClientError),
+    /// The helper went away in the middle of an install.
+    HelperLost,
+    /// No install is under way.
+    NoJob,
+    /// A plain file needs a payload that is named.
+    NoPayload,
+    /// A disk gets the medium's payload, and no other.
+    PayloadForDisk,
+    /// The terminal could not be read.
+    Terminal(io::Error),
     /// It is installed, but a file of the handover could not be written.
     Handover(PathBuf, io::Error),
     /// The answers name a password that somebody types, and nobody can type one here.
@@ -56,7 +76,8 @@ impl Failure {
     /// The documented exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) => 1,
+            Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) | Self::Terminal(_) => 1,
+            Self::NoPayload | Self::PayloadForDisk => 2,
             Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) | Self::TypedPassword => 3,
             Self::Payload(_) => 4,
             Self::Target(_) => 5,
@@ -68,7 +89,20 @@ impl Failure {
                 InstallError::Target(_) => 5,
                 _ => 1,
             },
-            Self::Cancelled(_) => 7,
+            Self::Cancelled { .. } => 7,
+            Self::HelperLost => 6,
+            Self::Job(failure) if failure.written => 6,
+            Self::Job(failure) => match failure.kind.as_str() {
+                "accounts" => 3,
+                "payload" | "payload-changed" => 4,
+                kind if kind.starts_with("disk-") => 5,
+                _ => 1,
+            },
+            Self::Helper(ClientError::Issues(_) | ClientError::Answers(_)) => 3,
+            Self::Helper(ClientError::Refused(RefusedBy::OtherPlan(_))) => 3,
+            Self::Helper(ClientError::Refused(RefusedBy::NoPayload(_))) => 4,
+            Self::Helper(ClientError::Refused(RefusedBy::NoDisks(_))) => 5,
+            Self::Helper(_) | Self::NoJob => 10,
             Self::Verify(..) | Self::NotInOrder(_) => 8,
             Self::Handover(..) => 9,
         })
@@ -126,10 +160,26 @@ impl fmt::Display for Failure {
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
                 words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
-            Self::Cancelled(stage) => {
-                let state = if *stage < Stage::Claim { UNTOUCHED } else { CLAIMED };
+            Self::Cancelled { stage, written } => {
+                let state = if *written { CLAIMED } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
+            Self::Job(failure) => {
+                let state = if failure.written { CLAIMED } else { UNTOUCHED };
+                write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
+                words::job_help(&failure.kind).map_or(Ok(()), |help| write!(f, "\n{help}"))
+            }
+            Self::Helper(error) => f.write_str(&words::refusal(error)),
+            Self::HelperLost => f.write_str(
+                "the helper went away in the middle of the install. Its log says why: journalctl -u forge-helper.\n\
+                 The disk may have been written; then it starts nothing. Run the command again to go on.",
+            ),
+            Self::NoJob => f.write_str("no install is under way."),
+            Self::NoPayload => f.write_str("a plain file needs a payload: name its directory with --payload."),
+            Self::PayloadForDisk => f.write_str(
+                "a disk gets the payload of the installation medium, which the helper checks. Leave --payload out.",
+            ),
+            Self::Terminal(error) => write!(f, "the password could not be read: {error}"),
             Self::Handover(path, error) => write!(
                 f,
                 "the system is installed, but {} could not be written: {error}.\n\
@@ -139,7 +189,7 @@ impl fmt::Display for Failure {
             Self::TypedPassword => write!(
                 f,
                 "the answers name a typed password, and nobody can type one here.\n\
-                 Write {{ generate = \"passphrase\" }} or {{ hash = \"…\" }}. {UNTOUCHED}"
+                 Run this on a terminal, or write {{ generate = \"passphrase\" }} or {{ hash = \"…\" }}. {UNTOUCHED}"
             ),
             Self::MissingTools(tools) => {
                 let tools: Vec<String> = tools.iter().map(|tool| tool.display().to_string()).collect();
@@ -155,6 +205,12 @@ impl fmt::Display for Failure {
 impl From<PayloadError> for Failure {
     fn from(error: PayloadError) -> Self {
         Self::Payload(error)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Helper(error)
     }
 }
 

@@ -1,10 +1,11 @@
-//! The files that an install to a file leaves for a person: receipt, credentials, enrollment request.
+//! The files that an install leaves for a person: receipt, credentials, enrollment request.
 
 use crate::failure::Failure;
-use forge_engine::{install::Installed, prepare::CERTIFICATE_FILE};
-use forge_model::Plan;
+use forge_engine::prepare::CERTIFICATE_FILE;
+use forge_model::{Handover, Receipt};
 use serde_json::{Map, Value, json};
 use std::{
+    borrow::Cow,
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -53,20 +54,19 @@ fn files(output: &Path) -> [(PathBuf, u32); 6] {
 }
 
 /// Writes everything. One file that can not be written does not keep the others back.
-pub fn write(output: &Path, plan: &Plan, installed: &Installed) -> Result<(), Failure> {
-    let variables = installed.request.virt_fw_vars_json();
-    let (credentials, card) = (credentials(plan, installed), card(installed));
-    let contents: [io::Result<&[u8]>; 6] = [
-        Ok(credentials.as_bytes()),
-        Ok(&installed.receipt_json),
-        Ok(&installed.receipt_signature),
-        variables.as_ref().map(|json| json.as_bytes()).map_err(|error| io::Error::other(error.to_string())),
-        Ok(&installed.certificate),
-        Ok(card.as_bytes()),
+pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) -> Result<(), Failure> {
+    let bytes = |hex: &str| hex::decode(hex).map_err(io::Error::other);
+    let contents: [io::Result<Cow<'_, [u8]>>; 6] = [
+        Ok(credentials(user, handover).into_bytes().into()),
+        Ok(handover.receipt_json.as_bytes().into()),
+        bytes(&handover.receipt_signature).map(Cow::from),
+        Ok(handover.variables_json.expose().as_bytes().into()),
+        bytes(&handover.certificate).map(Cow::from),
+        Ok(card(receipt).into_bytes().into()),
     ];
     let mut result = Ok(());
     for ((path, mode), bytes) in files(output).into_iter().zip(contents) {
-        if let Err(error) = bytes.and_then(|bytes| replace(&path, mode, bytes)) {
+        if let Err(error) = bytes.and_then(|bytes| replace(&path, mode, &bytes)) {
             result = result.and(Err(Failure::Handover(path, error)));
         }
     }
@@ -93,14 +93,13 @@ fn is_directory(path: &Path) -> bool {
 }
 
 /// The credentials as JSON, for the one time that they are handed over.
-fn credentials(plan: &Plan, installed: &Installed) -> String {
-    let made = &installed.credentials;
+fn credentials(user: &str, made: &Handover) -> String {
     let services: Map<String, Value> =
         made.services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
     let code = made.enrollment_code.expose();
     let password = made.user_password.as_ref().map(|p| p.expose());
     let all = json!({
-        "user": { "name": plan.user.name, "password": password },
+        "user": { "name": user, "password": password },
         "mok": { "code": code, "grouped": grouped(code) },
         "services": services,
     });
@@ -113,8 +112,8 @@ fn grouped(code: &str) -> String {
 }
 
 /// What a person needs to enroll the key by hand. It holds no secret.
-fn card(installed: &Installed) -> String {
-    let key = &installed.receipt.boot_key;
+fn card(receipt: &Receipt) -> String {
+    let key = &receipt.boot_key;
     let spaced = |hex: &str| {
         let pairs: Vec<&str> = (0..hex.len() / 2).map(|i| &hex[2 * i..2 * i + 2]).collect();
         pairs.join(" ").to_uppercase()

@@ -1,14 +1,15 @@
-//! `install`: does a plan, shows progress, hands over.
+//! `install` into a plain file: does a plan, shows progress, hands over.
 
 use crate::{
-    arguments::InstallArguments, failure::Failure, handover, log_file, output::tell, plan::Made, progress::Show, words,
+    arguments::InstallArguments, failure::Failure, handover, log_file, output::tell, password, plan::Made,
+    progress::Show, words,
 };
 use forge_engine::{
     credentials::UserPassword,
     install::{self, End},
     tool::Tools,
 };
-use forge_model::{Secret, answers::Password};
+use forge_model::{Secret, Stage, answers::Password};
 use std::io::IsTerminal;
 
 /// Installs.
@@ -35,12 +36,13 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     let end = install::run(&Tools::default(), &plan, &payload, &target, password, &show);
     show.finish();
     match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
-        End::Cancelled { stage } => Err(Failure::Cancelled(stage)),
+        End::Cancelled { stage } => Err(Failure::Cancelled { stage, written: stage >= Stage::Claim }),
         End::Installed(installed) => {
-            handover::write(&wanted.output, &plan, &installed)?;
+            let receipt = installed.receipt.clone();
+            handover::write(&wanted.output, &plan.user.name, &receipt, &installed.handover())?;
             log::info!("installed; receipt, credentials and enrollment request: {}", wanted.output.display());
             if json {
-                tell(serde_json::json!({ "event": "installed", "receipt": installed.receipt }));
+                tell(serde_json::json!({ "event": "installed", "receipt": receipt }));
             } else {
                 let output = wanted.output.display();
                 tell(format_args!("Installed. Receipt, credentials and enrollment request: {output}"));
@@ -54,16 +56,6 @@ fn user_password(wanted: Password) -> Result<UserPassword, Failure> {
     match wanted {
         Password::Hash { hash } => Ok(UserPassword::Hash(Secret::new(hash))),
         Password::Generate { .. } => Ok(UserPassword::Generate),
-        Password::Typed => Err(Failure::TypedPassword),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_typed_password_is_not_silently_another_one() {
-        assert!(matches!(user_password(Password::Typed), Err(Failure::TypedPassword)));
+        Password::Ask { .. } => password::ask().map(UserPassword::Typed),
     }
 }

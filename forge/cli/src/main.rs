@@ -5,7 +5,9 @@
 //! | `arguments` | the commands and their options; man pages and completions come from it |
 //! | `payload` | `payload build`, `payload verify`, `payload keys` |
 //! | `plan` | `check`, `plan`: what would be done |
-//! | `install` | `install`: does it, shows progress, hands over |
+//! | `install` | `install` into a plain file: does it, shows progress, hands over |
+//! | `device` | `disks`, and `plan`, `install`, `attach` on a disk, by the helper |
+//! | `password` | asks for a password |
 //! | `handover` | the files that an install leaves for a person |
 //! | `log_file` | `install --log`: every command line and stage |
 //! | `output` | standard output, whose reader may go away |
@@ -14,11 +16,13 @@
 //! | `words` | plans, issues and stages in sentences |
 
 mod arguments;
+mod device;
 mod failure;
 mod handover;
 mod install;
 mod log_file;
 mod output;
+mod password;
 mod payload;
 mod plan;
 mod progress;
@@ -44,8 +48,12 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), failure::Failure> {
     match command {
         Command::Check { answers } => plan::check(&answers),
+        Command::Plan(wanted) if device::is_device(&wanted.target) => device::plan(&wanted),
         Command::Plan(wanted) => plan::show(&wanted),
+        Command::Install(wanted) if device::is_device(&wanted.plan.target) => device::install(&wanted),
         Command::Install(wanted) => install::run(&wanted),
+        Command::Disks { json } => device::disks(json),
+        Command::Attach { output, json } => device::attach(&output, json),
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
         Command::Payload { command } => payload::run(command),
         Command::Schema => output::print(format_args!("{:#}", forge_model::answers::schema().as_value())),

@@ -15,11 +15,16 @@ pub fn check(path: &Path) -> Result<(), Failure> {
 /// Shows the plan.
 pub fn show(wanted: &PlanArguments) -> Result<(), Failure> {
     let made = Made::new(wanted)?;
-    if wanted.json {
-        return print(serde_json::json!({ "digest": made.plan.digest(), "plan": made.plan }));
+    print_plan(&made.plan, wanted.json)
+}
+
+/// Prints a plan and what confirms it.
+pub fn print_plan(plan: &Plan, json: bool) -> Result<(), Failure> {
+    if json {
+        return print(serde_json::json!({ "digest": plan.digest(), "plan": plan }));
     }
-    print(words::plan(&made.plan).join("\n"))?;
-    print(format_args!("Plan digest: {}", made.plan.digest()))
+    print(words::plan(plan).join("\n"))?;
+    print(format_args!("Plan digest: {}", plan.digest()))
 }
 
 /// A plan with everything that it was made from.
@@ -34,7 +39,8 @@ impl Made {
     /// Opens answers, payload and target, and makes the plan.
     pub fn new(wanted: &PlanArguments) -> Result<Self, Failure> {
         let answers = read_answers(&wanted.answers)?;
-        let payload = open_payload(&wanted.payload, &wanted.certificate)?;
+        let payload = wanted.payload.as_deref().ok_or(Failure::NoPayload)?;
+        let payload = open_payload(payload, &wanted.certificate)?;
         let target = Target::open_file(&wanted.target)?;
         let inventory = probe::file(&target)?;
         let plan = Plan::new(&inventory, target.path(), &answers, &payload.manifest, &payload.manifest_sha256)
@@ -44,8 +50,14 @@ impl Made {
 }
 
 fn read_answers(path: &Path) -> Result<Answers, Failure> {
+    read_answers_text(path).map(|(answers, _)| answers)
+}
+
+/// Reads an answer file, and gives its text, too.
+pub fn read_answers_text(path: &Path) -> Result<(Answers, String), Failure> {
     let text = fs::read_to_string(path).map_err(|e| Failure::file(path, e))?;
-    Answers::parse(&text).map_err(|e| Failure::Answers(path.to_owned(), e))
+    let answers = Answers::parse(&text).map_err(|e| Failure::Answers(path.to_owned(), e))?;
+    Ok((answers, text))
 }
 
 /// Opens a payload; its signature is checked against the certificate.

@@ -2,7 +2,7 @@
 
 use crate::{output::tell, words};
 use forge_engine::install::Events;
-use forge_model::{Progress, Stage};
+use forge_model::{Pace, Progress, Stage, pace::Measured, size};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io,
@@ -19,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Shows progress, and hears Ctrl+C.
 pub struct Show {
     cancelled: Arc<AtomicBool>,
+    start: Instant,
     state: Mutex<State>,
     bar: Option<ProgressBar>,
 }
@@ -26,6 +27,7 @@ pub struct Show {
 struct State {
     stage: Stage,
     shown: Option<Instant>,
+    pace: Pace,
 }
 
 impl Show {
@@ -36,7 +38,12 @@ impl Show {
             signal_hook::flag::register(signal, Arc::clone(&cancelled))?;
         }
         let bar = (!json).then(|| ProgressBar::new(0));
-        Ok(Self { cancelled, state: Mutex::new(State { stage: Stage::Check, shown: None }), bar })
+        Ok(Self {
+            cancelled,
+            start: Instant::now(),
+            state: Mutex::new(State { stage: Stage::Check, shown: None, pace: Pace::default() }),
+            bar,
+        })
     }
 
     /// Takes the bar off the terminal.
@@ -45,10 +52,14 @@ impl Show {
             bar.finish_and_clear();
         }
     }
-}
 
-impl Events for Show {
-    fn progress(&self, progress: Progress) {
+    /// Whether somebody asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Shows how far it is, unless that was just shown.
+    pub fn show(&self, progress: Progress, measured: Measured) {
         let Ok(mut state) = self.state.lock() else { return };
         let new_stage = state.shown.is_none() || state.stage != progress.stage;
         let last = progress.total > 0 && progress.done == progress.total;
@@ -62,7 +73,8 @@ impl Events for Show {
         state.shown = Some(Instant::now());
         match &self.bar {
             None => tell(serde_json::json!({
-                "event": "progress", "stage": progress.stage, "done": progress.done, "total": progress.total
+                "event": "progress", "stage": progress.stage, "done": progress.done, "total": progress.total,
+                "rate": measured.rate, "left": measured.left
             })),
             Some(bar) => {
                 if new_stage {
@@ -71,18 +83,39 @@ impl Events for Show {
                     bar.reset();
                     bar.set_message(words::stage(progress.stage));
                 }
+                bar.set_prefix(pace(measured));
                 bar.set_position(progress.done);
             }
         }
     }
+}
+
+impl Events for Show {
+    fn progress(&self, progress: Progress) {
+        let measured = match self.state.lock() {
+            Ok(mut state) => state.pace.see(self.start.elapsed(), progress),
+            Err(_) => return,
+        };
+        self.show(progress, measured);
+    }
 
     fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.is_cancelled()
     }
+}
+
+/// "95.3 MiB/s, 12 s left", or what of it is known.
+fn pace(measured: Measured) -> String {
+    let rate = measured.rate.map(|rate| format!("{}/s", size::words(rate)));
+    let left = measured.left.map(|left| match (left / 60, left % 60) {
+        (0, seconds) => format!("{seconds} s left"),
+        (minutes, seconds) => format!("{minutes} min {seconds:02} s left"),
+    });
+    rate.into_iter().chain(left).collect::<Vec<_>>().join(", ")
 }
 
 /// A stage whose bytes are counted has a bar; the others take a moment and show their name.
 fn style(counted: bool) -> ProgressStyle {
-    let template = if counted { "{msg:34} {bar:30} {bytes:>10} {bytes_per_sec:>12} {eta:>4} left" } else { "{msg}" };
+    let template = if counted { "{msg:34} {bar:30} {bytes:>10}  {prefix}" } else { "{msg}" };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,9 +1,10 @@
 //! Plans, issues and stages in sentences.
 
+use forge_dbus::{Error as Refused, client::ClientError};
 use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
-    Issue, Plan, Stage,
-    inventory::{Content, Holding, Obstacle},
+    Disk, Issue, Plan, Stage,
+    inventory::{Content, Found, Holding, Obstacle, Transport},
     layout::Role,
     names::NameFault,
     plan::PasswordKind,
@@ -48,6 +49,104 @@ pub fn help(error: &InstallError) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// What to do about a failure of the helper's install, where that is known.
+pub fn job_help(kind: &str) -> Option<&'static str> {
+    match kind {
+        "disk-busy" => Some("Close whatever uses the disk: unmount it, turn swap off, close encrypted volumes."),
+        "disk-gone" => Some("Check how the disk is connected."),
+        "disk-faulty" => Some("Use another disk; this one does not keep what is written to it."),
+        "disk-changed" => Some("Look at the disks again with \"forgectl disks\"."),
+        "payload" => Some("If this happens again, the installation medium is faulty."),
+        _ => None,
+    }
+}
+
+/// Why the helper did not do what was asked for.
+pub fn refusal(error: &ClientError) -> String {
+    const UNTOUCHED: &str = "Nothing was written.";
+    let ClientError::Refused(refused) = error else {
+        return match error {
+            ClientError::NoBus(_) => format!("{error}. {UNTOUCHED}"),
+            ClientError::NoHelper(_) => format!("{error}. Is Forge installed here (forge-helper.service)?"),
+            ClientError::Answers(fault) => format!(
+                "the answers, line {}, column {}: {} {}",
+                fault.line,
+                fault.column,
+                fault.reason,
+                fault.hint.as_deref().unwrap_or_default()
+            ),
+            ClientError::Issues(issues) => {
+                let lines: Vec<String> = issues.iter().map(|issue| format!("\n  {}", self::issue(issue))).collect();
+                format!("this can not be installed.{}", lines.concat())
+            }
+            error => error.to_string(),
+        };
+    };
+    match refused {
+        Refused::NotAllowed(_) => format!(
+            "this is not allowed here. An administrator decides that with polkit (org.intergenos.Forge1). {UNTOUCHED}"
+        ),
+        Refused::AuthenticationNeeded(_) => format!(
+            "somebody has to authenticate, and nobody can be asked here. On a terminal, start an agent first: \
+             pkttyagent --process $$ & {UNTOUCHED}"
+        ),
+        Refused::Dismissed(_) => format!("the question for a password was dismissed. {UNTOUCHED}"),
+        Refused::Busy(why) => format!("the helper is busy: {why}. See \"forgectl attach\". {UNTOUCHED}"),
+        Refused::OtherPlan(digest) => format!(
+            "the plan is not the one that was confirmed: its digest is {digest}. The disk changed meanwhile. \
+             Look at it again with \"forgectl plan\". {UNTOUCHED}"
+        ),
+        Refused::NoPayload(why) => format!("the payload of this medium is not used.\n  {why}\n{UNTOUCHED}"),
+        Refused::NoDisks(why) => {
+            format!("the disks can not be seen.\n  {why}\nIs udisks2.service running? {UNTOUCHED}")
+        }
+        Refused::WrongState(why) | Refused::BadArgument(why) => format!("the helper refused: {why}."),
+        other => format!("the helper failed: {other}."),
+    }
+}
+
+/// A disk: what it is, what is on it, why it can not be taken.
+pub fn disk(disk: &Disk) -> Vec<String> {
+    let kind = match (disk.transport, disk.rotational) {
+        (Transport::Nvme, _) => "NVMe",
+        (Transport::Usb, _) => "USB",
+        (Transport::Mmc, _) => "card or eMMC",
+        (Transport::Virtual, _) => "virtual",
+        (Transport::Scsi, _) => "SCSI",
+        (Transport::Ata, true) => "hard disk",
+        (Transport::Ata, false) => "SATA",
+        (Transport::Other, _) => "other",
+    };
+    let removable = if disk.removable { ", removable" } else { "" };
+    let name = disk.model.as_deref().unwrap_or("unnamed disk");
+    let mut lines = vec![format!("{}  {name}, {}, {kind}{removable}", disk.identity.path, size::words(disk.size))];
+    if let Some(serial) = &disk.identity.serial {
+        lines.push(format!("Serial number: {serial}"));
+    }
+    lines.push(match &disk.content {
+        Content::Empty => "It is empty.".into(),
+        Content::Unknown => "Something is stored there that Forge can not name.".into(),
+        Content::Unfinished { .. } => "An install that did not end is there.".into(),
+        Content::Whole { holding } => format!("It holds {}.", self::holding(holding)),
+        Content::Table { partitions, .. } if partitions.is_empty() => "It has an empty partition table.".into(),
+        Content::Table { partitions, .. } => format!("It has {}.", named(partitions)),
+    });
+    lines.extend(disk.obstacles.iter().map(|o| format!("It can not be taken: {}", obstacle(o))));
+    lines
+}
+
+/// Partitions by their names, sizes and contents.
+fn named(partitions: &[Found]) -> String {
+    let named = partitions.iter().map(|p| {
+        let holds = p.holding.as_ref().map_or(String::new(), |h| format!(", {}", holding(h)));
+        match p.label.as_str() {
+            "" => format!("partition {} ({}{holds})", p.number, size::words(p.size)),
+            label => format!("{label:?} ({}{holds})", size::words(p.size)),
+        }
+    });
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// One issue: the place, what is wrong, and the fix.
@@ -156,14 +255,7 @@ fn content(content: &Content) -> String {
             "It has an empty partition table, which will be erased.".into()
         }
         Content::Table { partitions, .. } => {
-            let named = partitions.iter().map(|p| {
-                let holds = p.holding.as_ref().map_or(String::new(), |h| format!(", {}", self::holding(h)));
-                match p.label.as_str() {
-                    "" => format!("partition {} ({}{holds})", p.number, size::words(p.size)),
-                    label => format!("{label:?} ({}{holds})", size::words(p.size)),
-                }
-            });
-            format!("Everything on it will be erased: {}.", named.collect::<Vec<_>>().join(", "))
+            format!("Everything on it will be erased: {}.", named(partitions))
         }
     }
 }

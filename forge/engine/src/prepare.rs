@@ -12,6 +12,7 @@ use crate::{
     system::{self, Certificates, Secrets, SystemError},
     tool::Tools,
     uki::{self, Parts, UkiError},
+    watch::Watch,
 };
 use forge_model::{
     Plan, Secret,
@@ -64,6 +65,9 @@ pub enum PrepareError {
     /// The EFI system partition can not be made.
     #[error(transparent)]
     Esp(#[from] EspError),
+    /// It was asked to stop.
+    #[error("the preparation was stopped")]
+    Stopped,
     /// Memory or a descriptor failed.
     #[error("memory for the boot files: {0}")]
     Io(#[from] io::Error),
@@ -106,7 +110,9 @@ pub fn prepare<'a>(
     let (manifest, partitions) = (&payload.manifest, gpt::with_ids(&plan.layout));
     let host = &plan.system.hostname;
     let boot_pair = Pair::generate(Kind::Boot, &common_name("boot", host), now)?;
+    unless_stopped(tools)?;
     let module_pair = Pair::generate(Kind::Module, &common_name("module", host), now)?;
+    unless_stopped(tools)?;
     let (certificate, boot_pem) = (boot_pair.certificate_der()?, boot_pair.certificate_pem()?);
 
     let (hash, user_password) = match password {
@@ -151,6 +157,14 @@ pub fn prepare<'a>(
     })
 }
 
+/// For between two steps that no tool does: a tool asks for itself.
+fn unless_stopped(tools: &Tools) -> Result<(), PrepareError> {
+    match tools.stop.cancelled() {
+        true => Err(PrepareError::Stopped),
+        false => Ok(()),
+    }
+}
+
 /// Puts every boot file in its place: the removable path and the vendor's directory hold the same chain.
 fn boot_files<'a>(
     tools: &'a Tools,
@@ -160,17 +174,18 @@ fn boot_files<'a>(
     pair: &Pair,
 ) -> Result<Esp<'a>, PrepareError> {
     let boot = &payload.manifest.boot;
+    let copy = |entry| payload.copy(entry, &tools.stop);
     let parts = Parts {
-        kernel: &payload.copy(&boot.kernel)?,
-        initrd: &payload.copy(&boot.initrd)?,
-        os_release: &payload.copy(&boot.os_release)?,
+        kernel: &copy(&boot.kernel)?,
+        initrd: &copy(&boot.initrd)?,
+        os_release: &copy(&boot.os_release)?,
         command_line,
     };
     let uki = sign(tools, pair, "the boot image", &uki::build(tools, boot, &parts)?)?;
-    let grub = sign(tools, pair, "the boot loader", &payload.copy(&boot.grub)?)?;
-    let shim = payload.copy(&boot.shim)?;
-    let mok_manager = payload.copy(&boot.mok_manager)?;
-    let fallback = payload.copy(&boot.fallback)?;
+    let grub = sign(tools, pair, "the boot loader", &copy(&boot.grub)?)?;
+    let shim = copy(&boot.shim)?;
+    let mok_manager = copy(&boot.mok_manager)?;
+    let fallback = copy(&boot.fallback)?;
     let certificate = memory::file(c"forge-certificate", &pair.certificate_der()?)?;
     let id = &payload.manifest.id;
     let csv = memory::file(c"forge-csv", &boot_csv(&payload.manifest.name))?;

@@ -27,8 +27,12 @@ pub fn image(tools: &Tools, size: u64, tree: &Tree) -> Result<File, StateError> 
     let image = memory::sparse(c"forge-state", size)?;
     Run::new(tools, &tools.mke2fs)
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-L", "state", "-m", "1", "-U", &Uuid::new_v4().to_string()])
-        // nodiscard: what the disk held before is never trusted as zeros.
-        .args(["-E", "nodiscard,lazy_itable_init=1,root_owner=0:0", "-d", "-"])
+        // Only the extents of the image reach a disk, and the rest of it may hold anything. So no discard is trusted
+        // to have made zeros, and those that a reader relies on are written, not punched as holes. What is left
+        // out is not relied on: unused inode tables, and the journal, which has checksums with this file system's UUID.
+        .env("UNIX_IO_NOZEROOUT", "1")
+        .args(["-O", "metadata_csum"])
+        .args(["-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0", "-d", "-"])
         .fd_arg("", &image)?
         .run_with(|stdin| write_tar(tree, stdin))?;
     Ok(image)

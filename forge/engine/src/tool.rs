@@ -1,5 +1,6 @@
 //! Standard tools: run by absolute path, without a shell, with a time-out, and never longer than we live.
 
+use crate::watch::{Stop, Watch};
 use command_fds::CommandFdExt;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
@@ -8,12 +9,12 @@ use std::{
     os::fd::{AsFd, AsRawFd, OwnedFd},
     os::unix::process::CommandExt,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-/// Where the standard tools lie; a test or another distribution may put them elsewhere.
+/// Where the standard tools lie, which a test or another distribution may change, and what ends them early.
 #[derive(Debug, Clone)]
 pub struct Tools {
     /// setpriv(1): ends a tool when Forge ends.
@@ -40,6 +41,8 @@ pub struct Tools {
     pub localedef: PathBuf,
     /// sbverify(1), for `forgectl verify`.
     pub sbverify: PathBuf,
+    /// Ends the tool that runs, and lets none begin.
+    pub stop: Stop,
 }
 
 impl Default for Tools {
@@ -57,6 +60,7 @@ impl Default for Tools {
             mkfs_erofs: "/usr/bin/mkfs.erofs".into(),
             localedef: "/usr/bin/localedef".into(),
             sbverify: "/usr/bin/sbverify".into(),
+            stop: Stop::default(),
         }
     }
 }
@@ -115,11 +119,17 @@ pub enum ToolError {
         /// The limit.
         seconds: u64,
     },
+    /// It was asked to stop, and was ended or never begun.
+    #[error("{tool} was stopped")]
+    Stopped {
+        /// Its path.
+        tool: String,
+    },
 }
 
 /// One run of a tool.
 pub struct Run<'a> {
-    setpriv: &'a PathBuf,
+    tools: &'a Tools,
     tool: &'a PathBuf,
     args: Vec<OsString>,
     env: Vec<(&'static str, &'static str)>,
@@ -131,7 +141,7 @@ impl<'a> Run<'a> {
     /// Prepares a run with an empty environment and a limit of two minutes.
     pub fn new(tools: &'a Tools, tool: &'a PathBuf) -> Self {
         let limit = Duration::from_secs(120);
-        Self { setpriv: &tools.setpriv, tool, args: Vec::new(), env: Vec::new(), fds: Vec::new(), limit }
+        Self { tools, tool, args: Vec::new(), env: Vec::new(), fds: Vec::new(), limit }
     }
 
     /// Adds an argument.
@@ -184,8 +194,11 @@ impl<'a> Run<'a> {
         if !self.tool.is_file() {
             return Err(start(io::ErrorKind::NotFound.into()));
         }
+        if self.tools.stop.cancelled() {
+            return Err(ToolError::Stopped { tool });
+        }
         log::debug!("run {tool} {:?}", self.args);
-        let mut command = Command::new(self.setpriv);
+        let mut command = Command::new(&self.tools.setpriv);
         command.args(["--pdeathsig", "KILL", "--"]).arg(self.tool).args(&self.args);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").envs(self.env);
         command.process_group(0);
@@ -204,7 +217,7 @@ impl<'a> Run<'a> {
                     let _ = feed(&mut stdin);
                 }
             });
-            let status = wait(&mut child, self.limit);
+            let status = wait(&mut child, self.limit, &self.tools.stop);
             (status, output.join().unwrap_or_default(), errors.join().unwrap_or_default())
         });
         let errors = String::from_utf8_lossy(&errors).trim().to_owned();
@@ -212,26 +225,39 @@ impl<'a> Run<'a> {
             log::debug!("{tool} said: {errors}");
         }
         match status.map_err(|source| ToolError::Start { tool: tool.clone(), source })? {
-            Some(status) if status.success() => Ok(output),
-            Some(status) => Err(ToolError::Failed { tool, status: status.to_string(), stderr: tail(&errors) }),
-            None => Err(ToolError::TimedOut { tool, seconds: self.limit.as_secs() }),
+            Ended::Itself(status) if status.success() => Ok(output),
+            Ended::Itself(status) => Err(ToolError::Failed { tool, status: status.to_string(), stderr: tail(&errors) }),
+            Ended::AtLimit => Err(ToolError::TimedOut { tool, seconds: self.limit.as_secs() }),
+            Ended::Stopped => Err(ToolError::Stopped { tool }),
         }
     }
 }
 
-/// Waits for the child; ends it at the limit.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<std::process::ExitStatus>> {
+/// How a tool came to its end.
+enum Ended {
+    Itself(ExitStatus),
+    AtLimit,
+    Stopped,
+}
+
+/// Waits for the child; ends it at the limit, or when it is to stop.
+fn wait(child: &mut Child, limit: Duration, stop: &Stop) -> io::Result<Ended> {
     let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+            return Ok(Ended::Itself(status));
         }
-        if Instant::now() >= end {
+        let ended = match Instant::now() >= end {
+            _ if stop.cancelled() => Some(Ended::Stopped),
+            true => Some(Ended::AtLimit),
+            false => None,
+        };
+        if let Some(ended) = ended {
             // With the programs that the tool started itself: they would hold the pipes open.
             kill_process_group(Pid::from_child(child), Signal::KILL)?;
             child.wait()?;
-            return Ok(None);
+            return Ok(ended);
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
@@ -280,6 +306,44 @@ mod tests {
         let (tools, sh, args) = sh("sleep 600 & wait");
         let error = Run::new(&tools, &sh).args(args).limit(Duration::from_millis(50)).run().unwrap_err();
         assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_stop_ends_a_running_tool_with_the_programs_that_it_started() {
+        let (tools, sh, args) = sh("sleep 60 & wait");
+        let stop = tools.stop.clone();
+        let asks = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            stop.request();
+        });
+        let begun = Instant::now();
+        let error = Run::new(&tools, &sh).args(args).run().unwrap_err();
+        asks.join().unwrap();
+        assert!(matches!(error, ToolError::Stopped { .. }), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_stop_ends_a_tool_that_does_not_read_its_input() {
+        let (tools, sleep) = (Tools::default(), PathBuf::from("/bin/sleep"));
+        let (stop, begun) = (tools.stop.clone(), Instant::now());
+        let feed = |stdin: &mut dyn Write| {
+            stop.request();
+            stdin.write_all(&vec![0; 1 << 20])
+        };
+        let error = Run::new(&tools, &sleep).arg("60").run_with(feed).unwrap_err();
+        assert!(matches!(error, ToolError::Stopped { .. }), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn after_a_stop_no_tool_begins() {
+        let (tools, sh, _) = sh("");
+        let scratch = tempfile::tempdir().unwrap();
+        let mark = scratch.path().join("mark");
+        tools.stop.request();
+        let error = Run::new(&tools, &sh).args(["-c", &format!("> {}", mark.display())]).run().unwrap_err();
+        assert!(matches!(error, ToolError::Stopped { .. }) && !mark.exists(), "{error}");
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! How long work tells how far it is, and learns that it should stop.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 /// Watches one piece of work; called from several threads at once, about once for each MiB.
 pub trait Watch: Sync {
     /// `bytes` more were done.
     fn advance(&self, bytes: u64);
-    /// Whether the work should stop at the next safe place.
+    /// Whether the work should stop at the next safe place. Once it says yes, it always does.
     fn cancelled(&self) -> bool;
 }
 
@@ -17,6 +22,25 @@ impl Watch for Unwatched {
 
     fn cancelled(&self) -> bool {
         false
+    }
+}
+
+/// A request to stop that can be made anywhere: all copies of it are one. Nobody makes it by default.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks everything that looks at this value to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Watch for Stop {
+    fn advance(&self, _bytes: u64) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -19,14 +19,18 @@
 //! | [`Plan`]: exactly what will be done, and its digest | [`plan`] |
 //! | [`Issue`]: why it can not be done, with the place and the numbers | [`issue`] |
 //! | [`Stage`], [`Progress`]: how far it is | [`progress`] |
+//! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
 //! | [`Receipt`]: what was done | [`receipt`] |
+//! | [`Handover`]: what a person gets, once | [`handover`] |
 //! | [`Secret`]: a value that does not print | [`secret`] |
 
 pub mod answers;
+pub mod handover;
 pub mod inventory;
 pub mod issue;
 pub mod layout;
 pub mod names;
+pub mod pace;
 pub mod payload;
 pub mod plan;
 pub mod progress;
@@ -36,9 +40,11 @@ pub mod size;
 pub mod verity;
 
 pub use answers::Answers;
+pub use handover::Handover;
 pub use inventory::{Disk, Inventory};
 pub use issue::Issue;
 pub use layout::Layout;
+pub use pace::Pace;
 pub use payload::Manifest;
 pub use plan::Plan;
 pub use progress::{Progress, Stage};

@@ -88,7 +88,7 @@ pub enum PasswordKind {
     Generated,
     /// The answers hold its hash.
     Hashed,
-    /// It was typed.
+    /// A person types it when the install begins.
     Typed,
 }
 
@@ -151,11 +151,11 @@ impl Plan {
                 password: match answers.user.password {
                     Password::Generate { .. } => PasswordKind::Generated,
                     Password::Hash { .. } => PasswordKind::Hashed,
-                    Password::Typed => PasswordKind::Typed,
+                    Password::Ask { .. } => PasswordKind::Typed,
                 },
                 password_sha256: match &answers.user.password {
                     Password::Hash { hash } => Some(hex::encode(Sha256::digest(hash))),
-                    Password::Generate { .. } | Password::Typed => None,
+                    Password::Generate { .. } | Password::Ask { .. } => None,
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),

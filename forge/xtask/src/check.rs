@@ -1,5 +1,5 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, generated, layers, licences, paths, vm, workbench};
+use crate::{command, demo, generated, layers, licences, paths, validate, vm, workbench};
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
@@ -14,12 +14,13 @@ pub fn check() -> Result<()> {
     command::run(cargo().args(["fmt", "--all", "--check"]))?;
     layers::check()?;
     licences::check()?;
+    validate::run(false)?;
     advisories()?;
     command::run(
         cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]).args(["--", "-D", "warnings"]),
     )?;
     generated::run(false)?;
-    eprintln!("check: formatting, layers, licences, lints and generated files are in order");
+    eprintln!("check: formatting, layers, licences, data files, lints and generated files are in order");
     Ok(())
 }
 

@@ -6,12 +6,22 @@ use std::{fs, path::Path, process::Command};
 /// Compares, or with `write` brings the files up to date.
 pub fn run(write: bool) -> Result<()> {
     workbench::enter()?;
-    command::run(cargo().args(["build", "--quiet", "--locked", "--package", "forge-cli"]))?;
+    command::run(cargo().args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        "forge-cli",
+        "--package",
+        "forge-helper",
+    ]))?;
     let forgectl = paths::target()?.join("debug/forgectl");
+    let interfaces = command::output(Command::new(paths::target()?.join("debug/forge-helper")).arg("--introspect"))?;
     let data = paths::repository()?.join("data");
     let printed = |words: &[&str]| command::output(Command::new(&forgectl).args(words)).map(|text| text + "\n");
     let mut wanted = vec![
         ("answers/answers.schema.json".to_owned(), printed(&["schema"])?),
+        ("dbus-1/interfaces/org.intergenos.Forge1.xml".into(), interfaces + "\n"),
         ("completions/forgectl.bash".into(), printed(&["completions", "bash"])?),
         ("completions/_forgectl".into(), printed(&["completions", "zsh"])?),
         ("completions/forgectl.fish".into(), printed(&["completions", "fish"])?),
@@ -40,6 +50,6 @@ pub fn run(write: bool) -> Result<()> {
     if !write && !stale.is_empty() {
         bail!("out of date in data/: {}; run: cargo xtask generated --write", stale.join(", "));
     }
-    eprintln!("generated: schema, man pages and completions are up to date");
+    eprintln!("generated: schema, D-Bus interfaces, man pages and completions are up to date");
     Ok(())
 }

@@ -9,6 +9,8 @@ mod layers;
 mod licences;
 mod metadata;
 mod paths;
+mod uml;
+mod validate;
 mod vm;
 mod workbench;
 
@@ -30,7 +32,7 @@ enum Command {
     Demo(demo::Args),
     /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,
-    /// Checks that generated files (schema, man pages, completions) are up to date.
+    /// Checks that generated files (schema, D-Bus interfaces, man pages, completions) are up to date.
     Generated {
         /// Brings them up to date.
         #[arg(long)]
@@ -45,6 +47,14 @@ enum Command {
         /// Leaves out the virtual machines.
         #[arg(long)]
         no_vm: bool,
+    },
+    /// Runs scenarios in user-mode Linux, with systemd, AppArmor and disks that can be pulled out.
+    Uml(uml::Args),
+    /// Checks what meson installs: units, policies, profiles.
+    Validate {
+        /// Brings the list of installed files up to date.
+        #[arg(long)]
+        write: bool,
     },
     /// Makes the workbench if this host needs one, and runs a command in it.
     Workbench {
@@ -67,6 +77,8 @@ fn main() -> anyhow::Result<()> {
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
         Command::Test { no_vm } => check::test(!no_vm),
+        Command::Uml(args) => uml::run(&args),
+        Command::Validate { write } => validate::run(write),
         Command::Workbench { command } => workbench::run(&command),
         Command::Vm(args) => vm::run(&args),
         Command::Bench(options) => bench::run(&options),

@@ -6,7 +6,7 @@ use super::buffer::Buffer;
 use super::target::Target;
 use super::{ImageError, PIECE, PIECE_LEAVES, Place, threads};
 use crate::verity::{self, BLOCK, HASH, Hasher, LEAF_SPAN, Parameters, RootHash, Shape, workers};
-use crate::watch::{Outcome, Watch};
+use crate::watch::{Outcome, Unwatched, Watch};
 
 /// Computes the root hash from the image on the target, and compares the tree on the target with it.
 ///
@@ -30,7 +30,9 @@ pub fn read_back(
         return Ok(Outcome::Cancelled);
     }
     let (head, root) = verity::head(parameters, &proof.hasher, &leaf_hashes);
-    proof.compare_head(&head)?;
+    if proof.compare_head(&head, watch)? == Outcome::Cancelled {
+        return Ok(Outcome::Cancelled);
+    }
     watch.advance(head.len() as u64);
     Ok(Outcome::Done(root))
 }
@@ -52,7 +54,10 @@ impl Proof<'_> {
         let piece = |(data, leaf): &mut (Buffer, Vec<u8>), number: u64| -> Result<(), ImageError> {
             let start = number * PIECE as u64;
             let data = &mut data[..PIECE.min((bytes - start) as usize)];
-            self.target.read(data, self.place.data + start)?;
+            if self.target.read(data, self.place.data + start, watch)? == Outcome::Cancelled {
+                // The worker asks for itself before the next piece.
+                return Ok(());
+            }
             let mut hashes = [[0; HASH]; PIECE_LEAVES];
             let spans = data.chunks(LEAF_SPAN).zip(&mut hashes);
             for (span, hash) in spans {
@@ -85,7 +90,9 @@ impl Proof<'_> {
         let piece = |buffer: &mut Buffer, number: u64| -> Result<(), ImageError> {
             let first = number * batch;
             let blocks = &mut buffer[..batch.min(level.blocks - first) as usize * BLOCK];
-            self.target.read(blocks, self.place.tree + level.offset(first))?;
+            if self.target.read(blocks, self.place.tree + level.offset(first), watch)? == Outcome::Cancelled {
+                return Ok(());
+            }
             if let Some(index) = self.hasher.first_mismatch(blocks, &hashes[first as usize * HASH..]) {
                 let leaf = &blocks[index * BLOCK..][..BLOCK];
                 return Err(self.blame(first + index as u64, leaf)?);
@@ -104,7 +111,7 @@ impl Proof<'_> {
         if let Some(above) = self.shape.levels().get(1) {
             let at = index as usize * HASH;
             let mut block = Buffer::new(BLOCK);
-            self.target.read(&mut block, self.place.tree + above.offset((at / BLOCK) as u64))?;
+            let _ = self.target.read(&mut block, self.place.tree + above.offset((at / BLOCK) as u64), &Unwatched)?;
             if self.hasher.block(leaf) != block[at % BLOCK..][..HASH] {
                 return Ok(wrong_leaf);
             }
@@ -112,7 +119,7 @@ impl Proof<'_> {
         let start = index * LEAF_SPAN as u64;
         let length = LEAF_SPAN.min((self.parameters.data_bytes() - start) as usize);
         let mut data = Buffer::new(length);
-        self.target.read(&mut data, self.place.data + start)?;
+        let _ = self.target.read(&mut data, self.place.data + start, &Unwatched)?;
         Ok(match self.hasher.first_mismatch(&data, leaf) {
             None => wrong_leaf,
             Some(bad) => {
@@ -123,18 +130,20 @@ impl Proof<'_> {
     }
 
     /// Compares the superblock and the upper levels on the target with what they must be.
-    fn compare_head(&self, head: &[u8]) -> Result<(), ImageError> {
+    fn compare_head(&self, head: &[u8], watch: &dyn Watch) -> Result<Outcome<()>, ImageError> {
         let mut buffer = Buffer::new(PIECE);
         for (number, wanted) in head.chunks(PIECE).enumerate() {
             let start = (number * PIECE) as u64;
             let found = &mut buffer[..wanted.len()];
-            self.target.read(found, self.place.tree + start)?;
+            if self.target.read(found, self.place.tree + start, watch)? == Outcome::Cancelled {
+                return Ok(Outcome::Cancelled);
+            }
             let mut pairs = found.chunks_exact(BLOCK).zip(wanted.chunks_exact(BLOCK));
             if let Some(index) = pairs.position(|(found, wanted)| found != wanted) {
                 return Err(self.wrong_head_block(start / BLOCK as u64 + index as u64));
             }
         }
-        Ok(())
+        Ok(Outcome::Done(()))
     }
 
     fn wrong_head_block(&self, block: u64) -> ImageError {

@@ -8,9 +8,13 @@ use rustix::fs::{Advice, FallocateFlags, OFlags, fadvise, fallocate, fcntl_getfl
 use rustix::io::Errno;
 
 use super::ImageError;
+use crate::watch::{Outcome, Watch};
 
 /// `f_type` of a tmpfs (`linux/magic.h`).
 const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+/// Bytes of one call: what a slow disk is still busy with when a run is cancelled is this much for each thread.
+const CALL: usize = 1 << 20;
 
 /// A descriptor in direct mode; dropping it restores the mode that it had.
 ///
@@ -47,11 +51,19 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Writes all of `bytes`, whole blocks from an aligned buffer, at a multiple of 4096.
-    pub(super) fn write(&self, mut bytes: &[u8], mut offset: u64) -> Result<(), ImageError> {
+    /// Writes all of `bytes`, whole blocks from an aligned buffer, at a multiple of 4096; asks between calls.
+    pub(super) fn write(
+        &self,
+        mut bytes: &[u8],
+        mut offset: u64,
+        watch: &dyn Watch,
+    ) -> Result<Outcome<()>, ImageError> {
         while !bytes.is_empty() {
+            if watch.cancelled() {
+                return Ok(Outcome::Cancelled);
+            }
             let direct = self.direct.load(Ordering::Relaxed);
-            match self.file.write_at(bytes, offset) {
+            match self.file.write_at(&bytes[..bytes.len().min(CALL)], offset) {
                 Ok(0) => return Err(ImageError::NoSpace { offset }),
                 Ok(done) => {
                     bytes = &bytes[done..];
@@ -61,14 +73,23 @@ impl<'a> Target<'a> {
                 Err(error) => return Err(write_error(offset, error)),
             }
         }
-        Ok(())
+        Ok(Outcome::Done(()))
     }
 
-    /// Fills `bytes`, whole blocks in an aligned buffer, from a multiple of 4096.
-    pub(super) fn read(&self, mut bytes: &mut [u8], mut offset: u64) -> Result<(), ImageError> {
+    /// Fills `bytes`, whole blocks in an aligned buffer, from a multiple of 4096; asks between calls.
+    pub(super) fn read(
+        &self,
+        mut bytes: &mut [u8],
+        mut offset: u64,
+        watch: &dyn Watch,
+    ) -> Result<Outcome<()>, ImageError> {
         while !bytes.is_empty() {
+            if watch.cancelled() {
+                return Ok(Outcome::Cancelled);
+            }
             let direct = self.direct.load(Ordering::Relaxed);
-            match self.file.read_at(bytes, offset) {
+            let call = bytes.len().min(CALL);
+            match self.file.read_at(&mut bytes[..call], offset) {
                 Ok(0) => return Err(ImageError::ShortTarget { offset }),
                 Ok(done) => {
                     bytes = &mut bytes[done..];
@@ -78,7 +99,7 @@ impl<'a> Target<'a> {
                 Err(source) => return Err(ImageError::ReadTarget { offset, source }),
             }
         }
-        Ok(())
+        Ok(Outcome::Done(()))
     }
 
     /// Waits until the device confirms all that was written.

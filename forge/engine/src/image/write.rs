@@ -26,15 +26,17 @@ pub fn write(
     let payload = Payload::new(source, tree, trusted)?;
     reserve(target, trusted.parameters(), place)?;
     let target = Target::new(target);
-    let data = |bytes: &[u8], offset| target.write(bytes, place.data + offset);
+    let data = |bytes: &[u8], offset| target.write(bytes, place.data + offset, watch);
     if payload.data(watch, data)? == Outcome::Cancelled {
         return Ok(Outcome::Cancelled);
     }
-    let tree = |bytes: &[u8], offset| target.write(bytes, place.tree + offset);
+    let tree = |bytes: &[u8], offset| target.write(bytes, place.tree + offset, watch);
     if payload.leaves(watch, tree)? == Outcome::Cancelled {
         return Ok(Outcome::Cancelled);
     }
-    payload.head(watch, tree)?;
+    if payload.head(watch, tree)? == Outcome::Cancelled {
+        return Ok(Outcome::Cancelled);
+    }
     target.sync()?;
     Ok(Outcome::Done(()))
 }
@@ -50,7 +52,7 @@ pub fn reserve(target: &File, parameters: &Parameters, place: Place) -> Result<(
 ///
 /// Advances by the bytes of the image.
 pub fn check(source: &File, tree: &File, trusted: &Trusted, watch: &dyn Watch) -> Result<Outcome<()>, ImageError> {
-    Payload::new(source, tree, trusted)?.data(watch, |_, _| Ok(()))
+    Payload::new(source, tree, trusted)?.data(watch, |_, _| Ok(Outcome::Done(())))
 }
 
 /// What is written: takes each block out of its file, checks it, and only then hands it on.
@@ -75,10 +77,11 @@ impl<'a> Payload<'a> {
     fn data(
         &self,
         watch: &dyn Watch,
-        hand_on: impl Fn(&[u8], u64) -> Result<(), ImageError> + Sync,
+        hand_on: impl Fn(&[u8], u64) -> Result<Outcome<()>, ImageError> + Sync,
     ) -> Result<Outcome<()>, ImageError> {
         let bytes = self.trusted.parameters().data_bytes();
         let scratch = || (Buffer::new(PIECE), Buffer::new(PIECE_LEAVES * BLOCK));
+        // A piece that is left unfinished was cancelled; the worker asks for itself before the next one.
         let piece = |(data, leaves): &mut (Buffer, Buffer), number: u64| -> Result<(), ImageError> {
             let start = number * PIECE as u64;
             let data = &mut data[..PIECE.min((bytes - start) as usize)];
@@ -87,10 +90,15 @@ impl<'a> Payload<'a> {
             self.trusted.read_leaf_blocks(self.tree, &self.hasher, first_leaf, leaves)?;
             let spans = data.chunks_mut(LEAF_SPAN).zip(leaves.chunks_exact(BLOCK));
             for (index, (span, leaf)) in spans.enumerate() {
+                // A stick may give 20 MB/s, for all threads together.
+                if watch.cancelled() {
+                    return Ok(());
+                }
                 self.read_span(span, leaf, start + (index * LEAF_SPAN) as u64)?;
             }
-            hand_on(data, start)?;
-            watch.advance(data.len() as u64);
+            if hand_on(data, start)? == Outcome::Done(()) {
+                watch.advance(data.len() as u64);
+            }
             Ok(())
         };
         workers::work(threads(), bytes.div_ceil(PIECE as u64), watch, scratch, piece)
@@ -119,7 +127,7 @@ impl<'a> Payload<'a> {
     fn leaves(
         &self,
         watch: &dyn Watch,
-        hand_on: impl Fn(&[u8], u64) -> Result<(), ImageError> + Sync,
+        hand_on: impl Fn(&[u8], u64) -> Result<Outcome<()>, ImageError> + Sync,
     ) -> Result<Outcome<()>, ImageError> {
         let Some(level) = self.trusted.shape().leaf() else {
             return Ok(Outcome::Done(()));
@@ -129,8 +137,9 @@ impl<'a> Payload<'a> {
             let first = number * batch;
             let blocks = &mut buffer[..batch.min(level.blocks - first) as usize * BLOCK];
             self.trusted.read_leaf_blocks(self.tree, &self.hasher, first, blocks)?;
-            hand_on(blocks, level.offset(first))?;
-            watch.advance(blocks.len() as u64);
+            if hand_on(blocks, level.offset(first))? == Outcome::Done(()) {
+                watch.advance(blocks.len() as u64);
+            }
             Ok(())
         };
         let batches = level.blocks.div_ceil(batch);
@@ -141,19 +150,21 @@ impl<'a> Payload<'a> {
     fn head(
         &self,
         watch: &dyn Watch,
-        hand_on: impl Fn(&[u8], u64) -> Result<(), ImageError>,
-    ) -> Result<(), ImageError> {
+        hand_on: impl Fn(&[u8], u64) -> Result<Outcome<()>, ImageError>,
+    ) -> Result<Outcome<()>, ImageError> {
         let mut buffer = Buffer::new(PIECE);
         let (superblock, levels) = self.trusted.head().split_at(BLOCK);
         let mut offset = BLOCK as u64;
         for piece in levels.chunks(PIECE) {
             buffer[..piece.len()].copy_from_slice(piece);
-            hand_on(&buffer[..piece.len()], offset)?;
+            if hand_on(&buffer[..piece.len()], offset)? == Outcome::Cancelled {
+                return Ok(Outcome::Cancelled);
+            }
             offset += piece.len() as u64;
         }
         buffer[..BLOCK].copy_from_slice(superblock);
-        hand_on(&buffer[..BLOCK], 0)?;
+        let outcome = hand_on(&buffer[..BLOCK], 0)?;
         watch.advance(self.trusted.head().len() as u64);
-        Ok(())
+        Ok(outcome)
     }
 }

@@ -14,7 +14,7 @@ mod error;
 mod events;
 mod writing;
 
-pub use error::{Failed, InstallError};
+pub use error::{Failed, FailureKind, InstallError};
 pub use events::Events;
 
 use crate::{
@@ -24,11 +24,16 @@ use crate::{
     prepare,
     target::Target,
     tool::Tools,
-    watch::Outcome,
+    watch::{Outcome, Stop},
 };
 use events::Meter;
-use forge_model::{Plan, Receipt, Stage};
-use std::{cell::Cell, time::SystemTime};
+use forge_model::{Handover, Plan, Receipt, Secret, Stage};
+use std::{
+    cell::Cell,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::{Duration, SystemTime},
+};
 use writing::Writing;
 
 /// Where the receipt lies on the ESP.
@@ -52,6 +57,22 @@ pub struct Installed {
     pub certificate: Vec<u8>,
 }
 
+impl Installed {
+    /// Everything that a person gets.
+    pub fn handover(self) -> Handover {
+        let variables = self.request.virt_fw_vars_json().expect("plain data");
+        Handover {
+            receipt_json: String::from_utf8_lossy(&self.receipt_json).into_owned(),
+            receipt_signature: hex::encode(&self.receipt_signature),
+            certificate: hex::encode(&self.certificate),
+            variables_json: Secret::new(variables.to_string()),
+            user_password: self.credentials.user_password,
+            enrollment_code: self.credentials.enrollment_code,
+            services: self.credentials.services,
+        }
+    }
+}
+
 /// How a run ended that did not fail.
 pub enum End {
     /// It is done.
@@ -63,7 +84,13 @@ pub enum End {
     },
 }
 
+/// How often it is asked whether to stop while a standard tool runs.
+const ASK: Duration = Duration::from_millis(20);
+
 /// Does the plan.
+///
+/// When `events` say so it stops within an instant, whatever it is about, and ends the tool that runs. Only what
+/// fails then is no failure: it is cancelled. From the commit on it goes to its end.
 pub fn run(
     tools: &Tools,
     plan: &Plan,
@@ -73,10 +100,28 @@ pub fn run(
     events: &dyn Events,
 ) -> Result<End, Failed> {
     let reached = Reached { stage: Cell::new(Stage::Check), written: Cell::new(false) };
-    run_stages(tools, plan, payload, target, password, events, &reached).map_err(|error| Failed {
-        stage: reached.stage.get(),
-        written: reached.written.get(),
-        error,
+    let stop = Stop::default();
+    let tools = &Tools { stop: stop.clone(), ..tools.clone() };
+    let ended = thread::scope(|scope| {
+        // Ends with this closure, however that ends: its other half is dropped then.
+        let (_running, until_ended) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while until_ended.recv_timeout(ASK) == Err(RecvTimeoutError::Timeout) {
+                if events.cancelled() {
+                    return stop.request();
+                }
+            }
+        });
+        run_stages(tools, plan, payload, target, password, events, &reached)
+    });
+    let (stage, written) = (reached.stage.get(), reached.written.get());
+    ended.or_else(|error| match stage < Stage::Commit && events.cancelled() {
+        true => {
+            log::info!("cancelled, and then: {error}");
+            // A claim that wrote nothing has not begun.
+            Ok(End::Cancelled { stage: if written { stage } else { stage.min(Stage::Prepare) } })
+        }
+        false => Err(Failed { stage, written, error: error.or_gone(target) }),
     })
 }
 
@@ -121,8 +166,8 @@ fn run_stages(
     let run = Writing { plan, payload, target, prepared, reached };
     run.reserve()?;
 
-    meter(Stage::Claim, 0);
-    let proved = unless_cancelled!(Stage::Claim, Outcome::Done(run.claim()?));
+    let claim = meter(Stage::Claim, 0);
+    let proved = unless_cancelled!(Stage::Claim, run.claim(&claim)?);
 
     let bytes = trusted.parameters().data_bytes() + trusted.parameters().tree_bytes();
     let already = match proved.then(|| run.prove(&meter(Stage::Prove, bytes))) {
@@ -142,9 +187,9 @@ fn run_stages(
     run.journal(Stage::Prove).write(target)?;
     unless_cancelled!(Stage::Prove, Outcome::Done(()));
 
-    meter(Stage::Fill, 0);
+    let fill = meter(Stage::Fill, 0);
     target.check_size()?;
-    run.finish(now, events, |stage| {
+    run.finish(now, &fill, |stage| {
         meter(stage, 0);
     })
 }

@@ -1,6 +1,6 @@
 //! Everything that a run writes, stage by stage.
 
-use super::{End, Events, InstallError, Installed, RECEIPT_FILE, RECEIPT_SIGNATURE_FILE, Reached};
+use super::{End, InstallError, Installed, RECEIPT_FILE, RECEIPT_SIGNATURE_FILE, Reached};
 use crate::{
     gpt,
     image::{self, Place},
@@ -8,11 +8,14 @@ use crate::{
     memory,
     payload::Payload,
     prepare::Prepared,
-    target::Target,
+    target::{Target, TargetError},
     verity::Trusted,
     watch::{Outcome, Watch},
 };
-use forge_model::{Plan, Receipt, RootHash, Stage, layout::Role};
+use forge_model::{
+    Plan, Receipt, RootHash, Stage,
+    layout::{Partition, Role},
+};
 use std::{
     fs::File,
     os::unix::fs::{FileExt, MetadataExt},
@@ -59,7 +62,7 @@ impl Writing<'_> {
     }
 
     /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.
-    pub(super) fn claim(&self) -> Result<bool, InstallError> {
+    pub(super) fn claim(&self, watch: &dyn Watch) -> Result<Outcome<bool>, InstallError> {
         let (target, plan) = (self.target, self.plan);
         target.check_identity(&plan.target)?;
         let earlier = Journal::read(target)?;
@@ -72,10 +75,13 @@ impl Writing<'_> {
                 continue;
             }
             let edge = partition.size.min(EDGE);
-            target.zero(partition.offset, edge)?;
-            target.zero(partition.offset + partition.size - edge, edge)?;
+            for offset in [partition.offset, partition.offset + partition.size - edge] {
+                if target.zero(offset, edge, watch)? == Outcome::Cancelled {
+                    return Ok(Outcome::Cancelled);
+                }
+            }
         }
-        Ok(resumed)
+        Ok(Outcome::Done(resumed))
     }
 
     pub(super) fn write(&self, tree: &File, trusted: &Trusted, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
@@ -89,18 +95,15 @@ impl Writing<'_> {
     }
 
     /// State and boot files, then the table, then the sector that was held back.
-    pub(super) fn finish(
-        self,
-        now: SystemTime,
-        events: &dyn Events,
-        begin: impl Fn(Stage),
-    ) -> Result<End, InstallError> {
+    pub(super) fn finish(self, now: SystemTime, watch: &dyn Watch, begin: impl Fn(Stage)) -> Result<End, InstallError> {
+        let cancelled = Ok(End::Cancelled { stage: Stage::Fill });
         let Self { plan, payload, target, prepared, .. } = self;
         let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
             prepared;
         let state_partition = plan.layout.must(Role::State);
-        target.write_sparse(&state, state_partition.offset, state_partition.size)?;
-        target.prove_sparse(&state, state_partition.offset, state_partition.size)?;
+        if copy(target, &state, state_partition, watch)? == Outcome::Cancelled {
+            return cancelled;
+        }
         drop(state);
 
         let [boot_key, module_key] = keys;
@@ -135,12 +138,10 @@ impl Writing<'_> {
         let mut held_back = vec![0; HELD_BACK_SECTORS * sector];
         esp.read_exact_at(&mut held_back, 0)?;
         esp.write_all_at(&vec![0; held_back.len()], 0)?;
-        target.write_sparse(&esp, esp_partition.offset, esp_partition.size)?;
-        target.prove_sparse(&esp, esp_partition.offset, esp_partition.size)?;
-
+        let copied = copy(target, &esp, esp_partition, watch)?;
         // From the commit on a run goes to its end: it takes an instant, and half of it would help nobody.
-        if events.cancelled() {
-            return Ok(End::Cancelled { stage: Stage::Fill });
+        if copied == Outcome::Cancelled || watch.cancelled() {
+            return cancelled;
         }
         begin(Stage::Commit);
         target.check_size()?;
@@ -160,5 +161,13 @@ impl Writing<'_> {
             request,
             certificate,
         })))
+    }
+}
+
+/// Writes a file system to its partition and reads it back.
+fn copy(target: &Target, image: &File, to: &Partition, watch: &dyn Watch) -> Result<Outcome<()>, TargetError> {
+    match target.write_sparse(image, to.offset, to.size, watch)? {
+        Outcome::Done(()) => target.prove_sparse(image, to.offset, to.size, watch),
+        Outcome::Cancelled => Ok(Outcome::Cancelled),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     image::{self, ImageError},
     memory,
     verity::{self, SuperblockError, Trusted, VerityError},
-    watch::{Outcome, Watch},
+    watch::{Outcome, Unwatched, Watch},
 };
 use forge_model::{
     Manifest,
@@ -88,6 +88,12 @@ pub enum PayloadError {
         /// What does not fit.
         source: SuperblockError,
     },
+    /// A copy was asked to stop.
+    #[error("reading {path} was stopped")]
+    Stopped {
+        /// Its path in the payload.
+        path: String,
+    },
     /// A block of the image does not match the hash tree.
     #[error("{path}: {source}")]
     Image {
@@ -150,7 +156,9 @@ impl Payload {
     }
 
     /// A small file's contents, in memory that no other process can change, checked against the index.
-    pub fn copy(&self, entry: &Entry) -> Result<File, PayloadError> {
+    ///
+    /// An initrd on a slow stick takes seconds, so it asks between pieces whether to stop.
+    pub fn copy(&self, entry: &Entry, watch: &dyn Watch) -> Result<File, PayloadError> {
         let read = |source| PayloadError::Read { path: entry.path.clone(), source };
         let mut from = self.open_entry(entry)?;
         let mut copy = memory::file(c"forge-payload", b"").map_err(read)?;
@@ -158,6 +166,9 @@ impl Payload {
         let mut buffer = vec![0; 256 << 10];
         let mut size = 0;
         loop {
+            if watch.cancelled() {
+                return Err(PayloadError::Stopped { path: entry.path.clone() });
+            }
             let n = from.read(&mut buffer).map_err(read)?;
             if n == 0 {
                 break;
@@ -183,14 +194,17 @@ impl Payload {
     pub fn text(&self, entry: &Entry) -> Result<String, PayloadError> {
         let mut text = String::new();
         let read = |source| PayloadError::Read { path: entry.path.clone(), source };
-        self.copy(entry)?.read_to_string(&mut text).map_err(read)?;
+        self.copy(entry, &Unwatched)?.read_to_string(&mut text).map_err(read)?;
         Ok(text)
     }
 
     /// Checks every byte of every file: what `forgectl payload verify` does.
     pub fn check_everything(&self, watch: &dyn Watch) -> Result<Outcome<()>, PayloadError> {
         for entry in self.manifest.small_entries() {
-            self.copy(entry)?;
+            match self.copy(entry, watch) {
+                Err(PayloadError::Stopped { .. }) => return Ok(Outcome::Cancelled),
+                copy => drop(copy?),
+            }
         }
         let image = &self.manifest.image;
         let Outcome::Done((tree, trusted)) = self.tree(watch)? else {

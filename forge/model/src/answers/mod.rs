@@ -116,10 +116,12 @@ pub enum Password {
         /// The hash.
         hash: String,
     },
-    /// The program that asked for it hands it over by descriptor; not possible in a file.
-    #[schemars(skip)]
-    #[serde(skip)]
-    Typed,
+    /// Whoever starts the install is asked for it.
+    Ask {
+        /// Always true.
+        #[schemars(extend("const" = true))]
+        ask: bool,
+    },
 }
 
 /// Never the hash: whoever has it can try passwords at leisure.
@@ -128,7 +130,7 @@ impl fmt::Debug for Password {
         f.write_str(match self {
             Self::Generate { .. } => "Generate",
             Self::Hash { .. } => "Hash(not shown)",
-            Self::Typed => "Typed",
+            Self::Ask { .. } => "Ask",
         })
     }
 }

@@ -74,12 +74,12 @@ fn explain(message: &str) -> (String, Option<String>) {
 }
 
 impl<'de> Deserialize<'de> for Password {
-    /// Reads `{ generate = "passphrase" }` or `{ hash = "…" }`. Whatever else stands there may be a password that
+    /// Reads `{ generate = "passphrase" }`, `{ ask = true }` or `{ hash = "…" }`. Whatever else stands there may be a password that
     /// somebody wrote down, so no refusal repeats it; serde's own would.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let refuse = |reason: &str| {
             Err(de::Error::custom(format!(
-                "{reason}; write {{ generate = 'passphrase' }}, \
+                "{reason}; write {{ generate = 'passphrase' }}, {{ ask = true }}, \
                  or {{ hash = '$6$…' }} with the output of 'openssl passwd -6'"
             )))
         };
@@ -87,14 +87,16 @@ impl<'de> Deserialize<'de> for Password {
             return refuse("a password is never written in an answer file");
         };
         match table.iter().next() {
-            _ if table.len() > 1 => refuse("a password says one of 'generate' and 'hash', and nothing else"),
+            _ if table.len() > 1 => refuse("a password says one of 'generate', 'ask' and 'hash', and nothing else"),
             Some((key, Value::String(how))) if key == "generate" && how == "passphrase" => {
                 Ok(Self::Generate { generate: Generator::Passphrase })
             }
             Some((key, _)) if key == "generate" => refuse("the only password that can be generated is a passphrase"),
+            Some((key, Value::Boolean(true))) if key == "ask" => Ok(Self::Ask { ask: true }),
+            Some((key, _)) if key == "ask" => refuse("a password is asked for, or the word does not stand there"),
             Some((key, Value::String(hash))) if key == "hash" => Ok(Self::Hash { hash: hash.clone() }),
             Some((key, _)) if key == "hash" => refuse("the hash of a password is text in quotes"),
-            _ => refuse("a password says 'generate' or 'hash'"),
+            _ => refuse("a password says 'generate', 'ask' or 'hash'"),
         }
     }
 }
@@ -171,7 +173,7 @@ password = { generate = "passphrase" }
             ("-31415926", "31415926"),
             ("0x31415926", "1415926"),
             ("314159263141592631415926", "314159"),
-            ("true", "true"),
+            ("false", "false"),
             ("1979-05-27", "1979"),
             ("[\"canary\"]", "canary"),
             ("canary", "canary"),
@@ -183,7 +185,7 @@ password = { generate = "passphrase" }
             ("{ generate = { canary = 1 } }", "canary"),
             ("{ hash = 31415926 }", "31415926"),
             ("{ hash = 314159263141592631415926 }", "314159"),
-            ("{ hash = true }", "true"),
+            ("{ hash = false }", "false"),
             ("{ hash = [\"canary\"] }", "canary"),
             ("{ plain = \"canary\" }", "canary"),
             ("{ canary = 1 }", "canary"),

@@ -1,0 +1,178 @@
+//! `disks`, and `plan`, `install` and `attach` on a disk: the helper does it, over the system bus.
+
+use crate::{
+    arguments::{InstallArguments, PlanArguments},
+    failure::Failure,
+    handover, log_file,
+    output::{print, tell},
+    password,
+    plan::{print_plan, read_answers_text},
+    progress::Show,
+    words,
+};
+use forge_dbus::{
+    backend::Verdict,
+    client::{Forge, Job, Update},
+    status::{Outcome, Progress, State},
+};
+use forge_model::{answers::Password, pace::Measured};
+use futures_util::{Stream, StreamExt};
+use std::{fs, io::IsTerminal, os::unix::fs::FileTypeExt, path::Path, time::Duration};
+use tokio::{runtime::Runtime, time::interval};
+
+/// How often Ctrl+C is looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Whether a target is a device, by whatever name.
+pub fn is_device(target: &Path) -> bool {
+    fs::metadata(target).is_ok_and(|about| about.file_type().is_block_device())
+}
+
+/// Lists the disks.
+pub fn disks(json: bool) -> Result<(), Failure> {
+    let inventory = runtime()?.block_on(async { Forge::connect().await?.inventory().await })?;
+    if json {
+        return print(serde_json::json!(inventory));
+    }
+    if inventory.disks.is_empty() {
+        return print("There is no disk.");
+    }
+    print(inventory.disks.iter().map(|disk| words::disk(disk).join("\n  ")).collect::<Vec<_>>().join("\n"))
+}
+
+/// Shows the plan.
+pub fn plan(wanted: &PlanArguments) -> Result<(), Failure> {
+    let disk = device(wanted)?;
+    let (_, text) = read_answers_text(&wanted.answers)?;
+    match runtime()?.block_on(async { Forge::connect().await?.check(&disk, &text).await })? {
+        Verdict::Plan { plan, .. } => print_plan(&plan, wanted.json),
+        Verdict::Issues { issues } => Err(Failure::Issues(wanted.answers.clone(), issues)),
+    }
+}
+
+/// Installs. It goes on when this program ends; only Ctrl+C stops it.
+pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
+    if let Some(path) = &wanted.log {
+        log_file::start(path)?;
+    }
+    let disk = device(&wanted.plan)?;
+    let (answers, text) = read_answers_text(&wanted.plan.answers)?;
+    let typed = matches!(answers.user.password, Password::Ask { .. }).then(password::ask).transpose()?;
+    // Everything that can be refused about the handover is refused now.
+    handover::prepare(&wanted.output)?;
+    let json = is_json(wanted.plan.json);
+    runtime()?.block_on(async {
+        let forge = Forge::connect().await?;
+        let job = forge.prepare(&disk, &text, true).await.map_err(|error| match error {
+            forge_dbus::client::ClientError::Issues(issues) => Failure::Issues(wanted.plan.answers.clone(), issues),
+            error => error.into(),
+        })?;
+        let (plan, digest) = (job.plan().await?, job.digest().await?);
+        if wanted.digest.as_ref().is_some_and(|confirmed| *confirmed != digest) {
+            return Err(Failure::OtherPlan(digest));
+        }
+        if json {
+            tell(serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
+        } else {
+            words::plan(&plan).iter().for_each(tell);
+        }
+        log::info!("plan {digest} for {}", plan.target.identity.path);
+        let updates = job.updates().await?;
+        let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
+        job.run(&digest, typed.as_ref()).await?;
+        let outcome = follow(&job, updates, &show).await?;
+        finish(&job, outcome, &wanted.output, json).await
+    })
+}
+
+/// Comes back to an install.
+pub fn attach(output: &Path, json: bool) -> Result<(), Failure> {
+    handover::prepare(output)?;
+    let json = is_json(json);
+    runtime()?.block_on(async {
+        let job = Forge::connect().await?.job().await?.ok_or(Failure::NoJob)?;
+        let updates = job.updates().await?;
+        let outcome = match job.state().await? {
+            State::Prepared => return Err(Failure::NoJob),
+            // Asked after listening began, so that its end is not missed.
+            State::Finished => job.outcome().await?.ok_or(Failure::NoJob)?,
+            State::Running | State::Cancelling => {
+                let show = Show::new(json).map_err(|e| Failure::file(output, e))?;
+                follow(&job, updates, &show).await?
+            }
+        };
+        finish(&job, outcome, output, json).await
+    })
+}
+
+/// Shows progress until the end, and passes Ctrl+C on.
+async fn follow(job: &Job, mut updates: impl Stream<Item = Update> + Unpin, show: &Show) -> Result<Outcome, Failure> {
+    let (mut look, mut asked) = (interval(LOOK), false);
+    let outcome = loop {
+        tokio::select! {
+            update = updates.next() => match update {
+                Some(Update::Progress(progress)) => show_progress(show, &progress),
+                Some(Update::Finished(outcome)) => break Ok(*outcome),
+                Some(Update::Lost) | None => break Err(Failure::HelperLost),
+            },
+            _ = look.tick(), if !asked => {
+                if show.is_cancelled() {
+                    asked = true;
+                    job.cancel().await?;
+                }
+            }
+        }
+    };
+    show.finish();
+    outcome
+}
+
+fn show_progress(show: &Show, progress: &Progress) {
+    if let Some(stage) = progress.stage() {
+        let measured =
+            Measured { rate: (progress.rate > 0).then_some(progress.rate), left: progress.left.try_into().ok() };
+        show.show(forge_model::Progress { stage, done: progress.done, total: progress.total }, measured);
+    }
+}
+
+/// Takes what is handed over, and says how it ended.
+async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Result<(), Failure> {
+    match outcome {
+        Outcome::Cancelled { stage, written } => Err(Failure::Cancelled { stage, written }),
+        Outcome::Failed(failure) => Err(Failure::Job(failure)),
+        Outcome::Installed { receipt, partitions_seen } => {
+            let user = job.plan().await?.user.name;
+            handover::write(output, &user, &receipt, &job.handover().await?)?;
+            // Only now: until here the helper would have given it once more.
+            job.close().await?;
+            log::info!("installed; receipt, credentials and enrollment request: {}", output.display());
+            let shown = output.display();
+            if json {
+                tell(serde_json::json!({
+                    "event": "installed", "receipt": receipt, "partitions_seen": partitions_seen
+                }));
+            } else {
+                tell(format_args!("Installed. Receipt, credentials and enrollment request: {shown}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The kernel's path of the target. The payload is the medium's: whoever runs this can not choose another one.
+fn device(wanted: &PlanArguments) -> Result<String, Failure> {
+    if wanted.payload.is_some() {
+        return Err(Failure::PayloadForDisk);
+    }
+    let path = fs::canonicalize(&wanted.target).map_err(|e| Failure::file(&wanted.target, e))?;
+    Ok(path.display().to_string())
+}
+
+fn is_json(asked: bool) -> bool {
+    asked || !std::io::stdout().is_terminal()
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|e| Failure::file("a runtime".as_ref(), e))
+}

@@ -1,0 +1,108 @@
+//! What the helper puts behind the interfaces.
+
+use crate::{
+    Error,
+    status::{Outcome, Progress, State},
+};
+use async_trait::async_trait;
+use forge_model::{Inventory, Issue, Manifest, Plan, Secret};
+use serde::{Deserialize, Serialize};
+use std::{os::fd::OwnedFd, sync::Arc};
+use zbus::{OwnedObjectPath, message::Header, names::OwnedUniqueName};
+use zeroize::Zeroizing;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Its unique name on the bus: the subject that polkit is asked about.
+    pub name: OwnedUniqueName,
+    /// Whether a person may be asked for a password.
+    pub interactive: bool,
+}
+
+impl Caller {
+    pub(crate) fn of(header: &Header<'_>) -> Result<Self, Error> {
+        let Some(sender) = header.sender() else {
+            return Err(Error::NotAllowed("a call without a sender".into()));
+        };
+        let interactive = header.primary().flags().contains(zbus::message::Flags::ALLOW_INTERACTIVE_AUTH);
+        Ok(Self { name: sender.to_owned().into(), interactive })
+    }
+}
+
+/// What would be done, or why nothing can be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It can be done.
+    Plan {
+        /// What a person confirms.
+        digest: String,
+        /// Exactly what will be done.
+        plan: Box<Plan>,
+    },
+    /// It can not be done.
+    Issues {
+        /// Everything that is in the way.
+        issues: Vec<Issue>,
+    },
+}
+
+/// What an install is made of, besides the disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Offer {
+    /// The signed index: the system, what it offers, what it needs.
+    pub manifest: Manifest,
+    /// Fingerprint of the certificate that signed it.
+    pub certificate: String,
+}
+
+/// The helper, as the manager's interface sees it.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// The disks of this machine.
+    async fn inventory(&self, caller: Caller) -> Result<Inventory, Error>;
+    /// The payload of this medium.
+    async fn offer(&self, caller: Caller) -> Result<Offer, Error>;
+    /// What these answers would do.
+    async fn check(&self, caller: Caller, disk: &str, answers: Zeroizing<String>) -> Result<Verdict, Error>;
+    /// Makes a job that waits.
+    async fn prepare(
+        &self,
+        caller: Caller,
+        disk: &str,
+        answers: Zeroizing<String>,
+        unattended: bool,
+    ) -> Result<OwnedObjectPath, Error>;
+    /// Keeps the helper awake and its signals coming while this caller is on the bus.
+    async fn subscribe(&self, caller: Caller) -> Result<(), Error>;
+    /// Ends that.
+    async fn unsubscribe(&self, caller: Caller) -> Result<(), Error>;
+    /// The jobs that exist; never more than one.
+    fn jobs(&self) -> Vec<OwnedObjectPath>;
+}
+
+/// A job, as its interface sees it.
+#[async_trait]
+pub trait JobBackend: Send + Sync + 'static {
+    /// Begins, if the plan still has this digest.
+    async fn run(self: Arc<Self>, caller: Caller, digest: &str, password: Option<Secret>) -> Result<(), Error>;
+    /// Asks it to stop.
+    async fn cancel(&self, caller: Caller) -> Result<(), Error>;
+    /// Gives receipt and credentials.
+    async fn handover(&self, caller: Caller) -> Result<OwnedFd, Error>;
+    /// Forgets a job that does not run.
+    async fn close(&self, caller: Caller) -> Result<(), Error>;
+    /// The plan, as JSON.
+    fn plan(&self) -> String;
+    /// The plan's digest.
+    fn digest(&self) -> String;
+    /// Whether it goes on without its client.
+    fn unattended(&self) -> bool;
+    /// Where it is in its life.
+    fn state(&self) -> State;
+    /// How far it is.
+    fn progress(&self) -> Progress;
+    /// How it ended, when it did.
+    fn outcome(&self) -> Option<Outcome>;
+}

@@ -1,0 +1,242 @@
+//! The other end: what `forgectl` and `forge` call.
+
+use crate::{
+    Error, NAME,
+    backend::{Offer, Verdict},
+    error::AnswersFault,
+    job::{JobProxy, USER_PASSWORD},
+    manager::ManagerProxy,
+    sealed,
+    status::{Outcome, Progress, State},
+};
+use forge_model::{Handover, Inventory, Issue, Plan, Secret};
+use futures_util::{Stream, StreamExt, stream};
+use serde::de::DeserializeOwned;
+use std::{collections::HashMap, io};
+use zbus::{Connection, OwnedObjectPath};
+
+/// Why a call did not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The system's bus can not be reached.
+    #[error("the system bus can not be reached: {0}")]
+    NoBus(zbus::Error),
+    /// The helper is not installed, can not be started, or went away.
+    #[error("the helper can not be reached: {0}")]
+    NoHelper(zbus::Error),
+    /// The answers can not be read.
+    #[error("the answers can not be read")]
+    Answers(AnswersFault),
+    /// The answers do not fit.
+    #[error("this can not be installed")]
+    Issues(Vec<Issue>),
+    /// The helper refused.
+    #[error("{0}")]
+    Refused(Error),
+    /// Helper and client are not of one version.
+    #[error("the helper answered something that can not be read: {0}")]
+    Unreadable(String),
+    /// The handover was refused by this end.
+    #[error("the handover can not be read: {0}")]
+    Handover(sealed::Refused),
+    /// A file in memory could not be made.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Error> for ClientError {
+    fn from(error: Error) -> Self {
+        let unreadable = |e: serde_json::Error| Self::Unreadable(e.to_string());
+        match error {
+            Error::BadAnswers(text) => serde_json::from_str(&text).map_or_else(unreadable, Self::Answers),
+            Error::Issues(text) => serde_json::from_str(&text).map_or_else(unreadable, Self::Issues),
+            Error::Bus(error) => Self::NoHelper(error),
+            refused => Self::Refused(refused),
+        }
+    }
+}
+
+impl From<zbus::Error> for ClientError {
+    fn from(error: zbus::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, ClientError> {
+    serde_json::from_str(text).map_err(|e| ClientError::Unreadable(e.to_string()))
+}
+
+/// The most bytes of a handover.
+const HANDOVER: usize = 4 << 20;
+
+/// The helper.
+#[derive(Clone)]
+pub struct Forge {
+    manager: ManagerProxy<'static>,
+}
+
+impl Forge {
+    /// Connects to the system bus; the helper is started by the first call.
+    pub async fn connect() -> Result<Self, ClientError> {
+        let connection = Connection::system().await.map_err(ClientError::NoBus)?;
+        Self::on(&connection).await
+    }
+
+    /// Uses a connection that is there.
+    pub async fn on(connection: &Connection) -> Result<Self, ClientError> {
+        Ok(Self { manager: ManagerProxy::new(connection).await.map_err(ClientError::NoBus)? })
+    }
+
+    /// The disks of this machine.
+    pub async fn inventory(&self) -> Result<Inventory, ClientError> {
+        read(&self.manager.inventory().await?)
+    }
+
+    /// The payload of this medium.
+    pub async fn offer(&self) -> Result<Offer, ClientError> {
+        read(&self.manager.offer().await?)
+    }
+
+    /// What these answers would do.
+    pub async fn check(&self, disk: &str, answers: &str) -> Result<Verdict, ClientError> {
+        let answers = sealed::seal(answers.as_bytes())?;
+        read(&self.manager.check(disk, answers.into()).await?)
+    }
+
+    /// Makes a job that waits.
+    pub async fn prepare(&self, disk: &str, answers: &str, unattended: bool) -> Result<Job, ClientError> {
+        let path = again(async || {
+            let answers = sealed::seal(answers.as_bytes()).map_err(|e| Error::Failed(e.to_string()))?;
+            self.manager.prepare(disk, answers.into(), unattended).await
+        });
+        Job::at(self.manager.inner().connection(), path.await?).await
+    }
+
+    /// The job that exists, for a client that comes back.
+    pub async fn job(&self) -> Result<Option<Job>, ClientError> {
+        match self.manager.jobs().await?.into_iter().next() {
+            Some(path) => Job::at(self.manager.inner().connection(), path).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Tells whenever the disks may have changed. Keeps the helper awake until the connection ends.
+    pub async fn changes(&self) -> Result<impl Stream<Item = ()> + use<>, ClientError> {
+        let signals = self.manager.receive_inventory_changed().await?;
+        again(async || self.manager.subscribe().await).await?;
+        Ok(signals.map(|_| ()))
+    }
+}
+
+/// Makes a call once more when it came to a helper that was about to leave.
+async fn again<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..5 {
+        match call().await {
+            Err(Error::TryAgain(_)) => {}
+            result => return result,
+        }
+    }
+    call().await
+}
+
+/// One job.
+#[derive(Clone)]
+pub struct Job {
+    proxy: JobProxy<'static>,
+}
+
+/// What a job tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// How far it is.
+    Progress(Progress),
+    /// It ended.
+    Finished(Box<Outcome>),
+    /// The helper went away before the job ended.
+    Lost,
+}
+
+impl Job {
+    async fn at(connection: &Connection, path: OwnedObjectPath) -> Result<Self, ClientError> {
+        // Cached properties would hide what a lost helper no longer knows.
+        let proxy =
+            JobProxy::builder(connection).path(path).cache_properties(zbus::proxy::CacheProperties::No).build().await?;
+        Ok(Self { proxy })
+    }
+
+    /// The plan.
+    pub async fn plan(&self) -> Result<Plan, ClientError> {
+        read(&self.proxy.plan().await?)
+    }
+
+    /// What a person confirms.
+    pub async fn digest(&self) -> Result<String, ClientError> {
+        Ok(self.proxy.digest().await?)
+    }
+
+    /// Where it is in its life.
+    pub async fn state(&self) -> Result<State, ClientError> {
+        let id = self.proxy.state().await?;
+        State::from_id(&id).ok_or(ClientError::Unreadable(id))
+    }
+
+    /// How far it is now.
+    pub async fn progress(&self) -> Result<Progress, ClientError> {
+        Ok(self.proxy.progress().await?)
+    }
+
+    /// How it ended, when it did.
+    pub async fn outcome(&self) -> Result<Option<Outcome>, ClientError> {
+        match self.proxy.outcome().await? {
+            text if text.is_empty() => Ok(None),
+            text => read(&text).map(Some),
+        }
+    }
+
+    /// Everything that it tells, until its end or the helper's. Call this before [`Job::run`].
+    pub async fn updates(&self) -> Result<impl Stream<Item = Update> + Unpin + use<>, ClientError> {
+        let bus = zbus::fdo::DBusProxy::new(self.proxy.inner().connection()).await?;
+        let lost = bus.receive_name_owner_changed_with_args(&[(0, NAME), (2, "")]).await?;
+        let finished = self.proxy.receive_finished().await?;
+        let progress = self.proxy.receive_progress_changed().await;
+        let finished = finished.filter_map(async |signal| {
+            let outcome = signal.args().ok().and_then(|args| serde_json::from_str(args.outcome).ok())?;
+            Some(Update::Finished(Box::new(outcome)))
+        });
+        let progress = progress.filter_map(async |change| change.get().await.ok().map(Update::Progress));
+        let lost = lost.map(|_| Update::Lost);
+        let all = stream::select(stream::select(progress.boxed(), finished.boxed()), lost.boxed());
+        let all = all.scan(false, |ended, update| {
+            let go_on = !*ended;
+            *ended = !matches!(update, Update::Progress(_));
+            async move { go_on.then_some(update) }
+        });
+        Ok(all.boxed())
+    }
+
+    /// Begins.
+    pub async fn run(&self, digest: &str, password: Option<&Secret>) -> Result<(), ClientError> {
+        let mut secrets = HashMap::new();
+        if let Some(password) = password {
+            secrets.insert(USER_PASSWORD.to_owned(), sealed::seal(password.expose().as_bytes())?.into());
+        }
+        Ok(self.proxy.run(digest, secrets).await?)
+    }
+
+    /// Asks it to stop.
+    pub async fn cancel(&self) -> Result<(), ClientError> {
+        Ok(self.proxy.cancel().await?)
+    }
+
+    /// Takes receipt and credentials. They stay at the helper until [`Job::close`]: call that when they are in a safe place.
+    pub async fn handover(&self) -> Result<Handover, ClientError> {
+        let fd = self.proxy.handover().await?;
+        let bytes = sealed::open(&fd, HANDOVER).map_err(ClientError::Handover)?;
+        Handover::from_bytes(&bytes).map_err(|e| ClientError::Unreadable(e.to_string()))
+    }
+
+    /// Lets the helper forget it, with everything that it holds.
+    pub async fn close(&self) -> Result<(), ClientError> {
+        Ok(self.proxy.close().await?)
+    }
+}

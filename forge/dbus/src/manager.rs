@@ -1,0 +1,133 @@
+//! `org.intergenos.Forge1.Manager`.
+
+use crate::{
+    Error,
+    backend::{Backend, Caller},
+    error::json,
+    sealed,
+};
+use std::sync::{Arc, Weak};
+use zbus::{OwnedFd, OwnedObjectPath, message::Header, object_server::SignalEmitter};
+
+/// The most bytes of an answer file.
+const ANSWERS: usize = 1 << 20;
+/// The most bytes of a device's path.
+const PATH: usize = 255;
+
+/// The manager's end at the helper.
+pub struct Manager {
+    backend: Weak<dyn Backend>,
+}
+
+impl Manager {
+    /// Puts a backend behind the interface, which does not keep it.
+    pub fn new(backend: Weak<dyn Backend>) -> Self {
+        Self { backend }
+    }
+
+    fn backend(&self) -> Result<Arc<dyn Backend>, Error> {
+        self.backend.upgrade().ok_or_else(|| Error::TryAgain("the helper is about to leave".into()))
+    }
+}
+
+/// Looks at disks and payload, and makes jobs. Every call is decided by polkit.
+#[zbus::interface(
+    name = "org.intergenos.Forge1.Manager",
+    proxy(default_service = "org.intergenos.Forge1", default_path = "/org/intergenos/Forge1", visibility = "pub")
+)]
+impl Manager {
+    /// The disks of this machine, as JSON.
+    #[zbus(out_args("inventory"), proxy(allow_interactive_auth))]
+    async fn inventory(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
+        Ok(json(&self.backend()?.inventory(Caller::of(&header)?).await?))
+    }
+
+    /// The payload of this medium: its signed index and who signed it, as JSON.
+    #[zbus(out_args("offer"), proxy(allow_interactive_auth))]
+    async fn offer(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
+        Ok(json(&self.backend()?.offer(Caller::of(&header)?).await?))
+    }
+
+    /// What these answers would do to this disk, as JSON: a plan with its digest, or issues. The answers are the text of
+    /// an answer file in a sealed memfd.
+    #[zbus(out_args("verdict"), proxy(allow_interactive_auth))]
+    async fn check(&self, #[zbus(header)] header: Header<'_>, disk: &str, answers: OwnedFd) -> Result<String, Error> {
+        let caller = Caller::of(&header)?;
+        let (disk, answers) = (device_path(disk)?, answers_text(&answers)?);
+        Ok(json(&self.backend()?.check(caller, disk, answers).await?))
+    }
+
+    /// Makes a job that waits to be run, and nothing else. An unattended job goes on when its client leaves the bus;
+    /// another one is then cancelled, as long as it can be.
+    #[zbus(out_args("job"), proxy(allow_interactive_auth))]
+    async fn prepare(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        disk: &str,
+        answers: OwnedFd,
+        unattended: bool,
+    ) -> Result<OwnedObjectPath, Error> {
+        let caller = Caller::of(&header)?;
+        let (disk, answers) = (device_path(disk)?, answers_text(&answers)?);
+        self.backend()?.prepare(caller, disk, answers, unattended).await
+    }
+
+    /// Keeps the helper awake, and its signals coming, while the caller is on the bus.
+    #[zbus(proxy(allow_interactive_auth))]
+    async fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
+        self.backend()?.subscribe(Caller::of(&header)?).await
+    }
+
+    /// Ends what Subscribe began.
+    async fn unsubscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
+        self.backend()?.unsubscribe(Caller::of(&header)?).await
+    }
+
+    /// A disk came, went or changed.
+    #[zbus(signal)]
+    pub async fn inventory_changed(emitter: &SignalEmitter<'_>) -> zbus::Result<()>;
+
+    /// The jobs that exist; never more than one.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn jobs(&self) -> Vec<OwnedObjectPath> {
+        self.backend.upgrade().map_or_else(Vec::new, |backend| backend.jobs())
+    }
+
+    /// Version of the helper.
+    #[zbus(property(emits_changed_signal = "const"))]
+    async fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").into()
+    }
+}
+
+/// A path below /dev that the kernel could have given.
+fn device_path(path: &str) -> Result<&str, Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let below = path.strip_prefix("/dev/").filter(|name| !name.is_empty() && name.chars().all(plain) && *name != "..");
+    match below {
+        Some(_) if path.len() <= PATH => Ok(path),
+        _ => Err(Error::BadArgument("disk: a device is named by its kernel path, such as /dev/sda".into())),
+    }
+}
+
+fn answers_text(fd: &OwnedFd) -> Result<zeroize::Zeroizing<String>, Error> {
+    sealed::text(fd, ANSWERS).map_err(|refused| Error::BadArgument(format!("answers: {refused}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_kernel_path_names_a_disk() {
+        for good in ["/dev/sda", "/dev/nvme0n1", "/dev/mmcblk0", "/dev/dm-0", "/dev/loop7"] {
+            assert!(device_path(good).is_ok(), "{good}");
+        }
+        let long = format!("/dev/{}", "a".repeat(300));
+        for bad in
+            ["", "/dev/", "sda", "/dev/..", "/dev/../etc/passwd", "/dev/disk/by-id/x", "/dev/s\nda", "/dev/ü", &long]
+        {
+            assert!(matches!(device_path(bad), Err(Error::BadArgument(_))), "{bad}");
+        }
+    }
+}

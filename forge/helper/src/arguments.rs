@@ -1,0 +1,37 @@
+//! Where the payload is, and how long to stay. The unit file sets these; nobody on the bus can.
+
+use clap::Parser;
+use std::{path::PathBuf, time::Duration};
+
+/// Forge's privileged helper; the system bus starts it.
+#[derive(Parser)]
+#[command(name = "forge-helper", version)]
+pub struct Arguments {
+    /// The payload's directory
+    #[arg(long, default_value = "/usr/share/forge/payload")]
+    pub payload: PathBuf,
+    /// The OpenPGP certificate that signs payloads
+    #[arg(long, default_value = "/usr/share/forge/payload-certificate.pgp")]
+    pub certificate: PathBuf,
+    /// Milliseconds to stay when nobody needs it
+    #[arg(long, default_value_t = 30_000)]
+    pub idle_ms: u64,
+    /// Milliseconds to wait until the system sees the new partitions
+    #[arg(long, default_value_t = 10_000)]
+    pub settle_ms: u64,
+    /// Prints the introspection XML of its interfaces, and ends
+    #[arg(long)]
+    pub introspect: bool,
+}
+
+impl Arguments {
+    /// How long to stay when nobody needs it.
+    pub fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms)
+    }
+
+    /// How long to wait until the system sees the new partitions.
+    pub fn settle(&self) -> Duration {
+        Duration::from_millis(self.settle_ms)
+    }
+}

@@ -1,0 +1,357 @@
+//! One install: its life, its owner, its end.
+//!
+//! ```text
+//! prepared --Run--> running --Cancel--> cancelling --> finished --Close, or its client leaves--> forgotten
+//! ```
+//!
+//! It belongs to a user: whoever comes back with the same uid finds it. When its client leaves the bus, an unattended
+//! job goes on; another one is cancelled, as long as it can be. Credentials are kept until the job is closed.
+
+use crate::{
+    inhibitor,
+    life::Reason,
+    runner::{self, Ended},
+    service::Service,
+};
+use async_trait::async_trait;
+use forge_dbus::{
+    Error,
+    action::{CANCEL_OTHER, INSTALL},
+    backend::{Caller, JobBackend, Verdict},
+    job::Job,
+    sealed,
+    status::{Outcome, Progress, State},
+};
+use forge_engine::{credentials::UserPassword, watch::Stop};
+use forge_model::{Answers, Handover, Pace, Plan, Secret, answers::Password, size};
+use std::{
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use zbus::{OwnedObjectPath, names::OwnedUniqueName, object_server::InterfaceRef};
+
+/// Eight times a second is often enough for an eye.
+const TELL: Duration = Duration::from_millis(125);
+
+/// What is confirmed, and the answers that it was made from.
+pub struct Confirmed {
+    /// Exactly what will be done.
+    pub plan: Plan,
+    /// What a person confirmed.
+    pub digest: String,
+    /// To plan again from.
+    pub answers: Answers,
+}
+
+/// A job.
+pub struct Work {
+    service: Arc<Service>,
+    /// Its object on the bus.
+    pub path: OwnedObjectPath,
+    uid: u32,
+    confirmed: Confirmed,
+    unattended: bool,
+    stop: Stop,
+    now: Mutex<Now>,
+    /// The helper stays as long as the job is there.
+    _reason: Reason,
+}
+
+/// What changes.
+struct Now {
+    owner: Option<OwnedUniqueName>,
+    state: State,
+    progress: Progress,
+    outcome: Option<Outcome>,
+    handover: Option<Handover>,
+}
+
+impl Work {
+    /// A job that waits.
+    pub fn new(
+        service: Arc<Service>,
+        path: OwnedObjectPath,
+        caller: &Caller,
+        uid: u32,
+        confirmed: Confirmed,
+        unattended: bool,
+        reason: Reason,
+    ) -> Arc<Self> {
+        let now = Now {
+            owner: Some(caller.name.clone()),
+            state: State::Prepared,
+            progress: Progress { left: -1, ..Progress::default() },
+            outcome: None,
+            handover: None,
+        };
+        let (stop, now) = (Stop::default(), Mutex::new(now));
+        Arc::new(Self { service, path, uid, confirmed, unattended, stop, now, _reason: reason })
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this caller made it, or came back to it.
+    pub fn is_owned_by(&self, caller: &Caller) -> bool {
+        self.now().owner.as_ref() == Some(&caller.name)
+    }
+
+    /// Whether there are credentials that would be lost with it.
+    pub fn holds_credentials(&self) -> bool {
+        self.now().handover.is_some()
+    }
+
+    /// Lets go of everything that it holds.
+    pub fn release(&self) {
+        let mut now = self.now();
+        now.owner = None;
+        now.handover = None;
+    }
+
+    /// Watches the client until it leaves the bus.
+    pub fn follow(self: &Arc<Self>, client: OwnedUniqueName) {
+        let work = Arc::clone(self);
+        tokio::spawn(async move {
+            work.service.clients.gone(&client).await;
+            work.left(&client).await;
+        });
+    }
+
+    async fn left(&self, client: &OwnedUniqueName) {
+        let state = {
+            let mut now = self.now();
+            if now.owner.as_ref() != Some(client) {
+                return;
+            }
+            now.owner = None;
+            now.state
+        };
+        match state {
+            State::Prepared => self.service.forget(&self.path).await,
+            State::Running if !self.unattended => {
+                log::info!("the client left: the install is cancelled");
+                self.ask_to_stop().await;
+            }
+            State::Running | State::Cancelling => log::info!("the client left: the install goes on without it"),
+            State::Finished if self.holds_credentials() => log::info!("the client left without the credentials"),
+            State::Finished => self.service.forget(&self.path).await,
+        }
+    }
+
+    /// Whoever acts for the user who made it owns it from now on.
+    async fn own(self: &Arc<Self>, caller: &Caller) -> Result<(), Error> {
+        if self.service.clients.uid(caller).await? != self.uid {
+            return Err(Error::NotAllowed("the job belongs to another user".into()));
+        }
+        let before = self.now().owner.replace(caller.name.clone());
+        if before.as_ref() != Some(&caller.name) {
+            self.follow(caller.name.clone());
+        }
+        Ok(())
+    }
+
+    /// Lets its user pass, and others whom polkit lets.
+    async fn own_or_other(&self, caller: &Caller) -> Result<(), Error> {
+        if self.service.clients.uid(caller).await? == self.uid {
+            return Ok(());
+        }
+        self.service.authority.allow(caller, CANCEL_OTHER, &[]).await
+    }
+
+    async fn ask_to_stop(&self) {
+        self.stop.request();
+        let changed = {
+            let mut now = self.now();
+            let running = now.state == State::Running;
+            if running {
+                now.state = State::Cancelling;
+            }
+            running
+        };
+        if changed && let Some(object) = self.object().await {
+            let _ = object.get().await.state_changed(object.signal_emitter()).await;
+        }
+    }
+
+    async fn object(&self) -> Option<InterfaceRef<Job>> {
+        self.service.connection.object_server().interface(&self.path).await.ok()
+    }
+
+    /// The install itself, from the descriptor to the end.
+    async fn work(self: Arc<Self>, plan: Plan, password: UserPassword) {
+        let disk = plan.target.identity.path.clone();
+        log::info!("install {} on {disk} for uid {}", self.confirmed.digest, self.uid);
+        let lock = inhibitor::take(&self.service.connection, &disk).await;
+        let (tell, told) = watch::channel(None);
+        let teller = tokio::spawn(Arc::clone(&self).tell(told));
+        let ended = runner::run(&self.service, plan, password, self.stop.clone(), tell).await;
+        let _ = teller.await;
+        drop(lock);
+        self.end(ended).await;
+    }
+
+    /// Turns what the engine tells into properties, a few times a second.
+    async fn tell(self: Arc<Self>, mut told: watch::Receiver<Option<forge_model::Progress>>) {
+        let Some(object) = self.object().await else { return };
+        let (start, mut pace) = (Instant::now(), Pace::default());
+        while told.changed().await.is_ok() {
+            let Some(progress) = *told.borrow_and_update() else { continue };
+            let measured = pace.see(start.elapsed(), progress);
+            self.now().progress = Progress {
+                stage: progress.stage.id().into(),
+                done: progress.done,
+                total: progress.total,
+                rate: measured.rate.unwrap_or(0),
+                left: measured.left.and_then(|left| left.try_into().ok()).unwrap_or(-1),
+            };
+            let _ = object.get().await.progress_changed(object.signal_emitter()).await;
+            tokio::time::sleep(TELL).await;
+        }
+    }
+
+    async fn end(&self, ended: Ended) {
+        let Ended { outcome, handover } = ended;
+        log::info!("the install ended: {}", summary(&outcome));
+        let ownerless = {
+            let mut now = self.now();
+            now.state = State::Finished;
+            now.outcome = Some(outcome.clone());
+            now.handover = handover;
+            now.owner.is_none() && now.handover.is_none()
+        };
+        if let Some(object) = self.object().await {
+            let (job, emitter) = (object.get().await, object.signal_emitter());
+            let _ = job.state_changed(emitter).await;
+            let _ = job.outcome_changed(emitter).await;
+            let json = serde_json::to_string(&outcome).unwrap_or_default();
+            let _ = Job::finished(emitter, &json).await;
+        }
+        if ownerless {
+            self.service.forget(&self.path).await;
+        }
+    }
+}
+
+/// One line for the journal.
+fn summary(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Installed { .. } => "installed".into(),
+        Outcome::Cancelled { stage, written } => format!("cancelled in {}, written: {written}", stage.id()),
+        Outcome::Failed(f) => format!("failed in {} ({}), written: {}: {}", f.stage.id(), f.kind, f.written, f.details),
+    }
+}
+
+#[async_trait]
+impl JobBackend for Work {
+    async fn run(self: Arc<Self>, caller: Caller, digest: &str, password: Option<Secret>) -> Result<(), Error> {
+        self.own(&caller).await?;
+        let wrong_state = |state: State| Error::WrongState(format!("the job is {}", state.id()));
+        let state = self.state();
+        if state != State::Prepared {
+            return Err(wrong_state(state));
+        }
+        if digest != self.confirmed.digest {
+            return Err(Error::OtherPlan(self.confirmed.digest.clone()));
+        }
+        let password = user_password(&self.confirmed.answers, password)?;
+        let target = &self.confirmed.plan.target;
+        let name = target.model.as_deref().unwrap_or("the disk");
+        let disk = format!("{name} ({}, {})", size::words(target.size), target.identity.path);
+        let system = format!("{} {}", self.confirmed.plan.payload.name, self.confirmed.plan.payload.release);
+        self.service.authority.allow(&caller, INSTALL, &[("disk", &disk), ("system", &system)]).await?;
+        // The machine may have changed while a person thought about it.
+        let plan = match self.service.plan(&target.identity.path, &self.confirmed.answers).await? {
+            Verdict::Plan { plan, digest } if digest == self.confirmed.digest => *plan,
+            Verdict::Plan { digest, .. } => return Err(Error::OtherPlan(digest)),
+            Verdict::Issues { issues } => return Err(Error::issues(&issues)),
+        };
+        {
+            let mut now = self.now();
+            if now.state != State::Prepared {
+                return Err(wrong_state(now.state));
+            }
+            now.state = State::Running;
+        }
+        if let Some(object) = self.object().await {
+            let _ = object.get().await.state_changed(object.signal_emitter()).await;
+        }
+        tokio::spawn(self.work(plan, password));
+        Ok(())
+    }
+
+    async fn cancel(&self, caller: Caller) -> Result<(), Error> {
+        self.own_or_other(&caller).await?;
+        match self.state() {
+            State::Prepared => {
+                self.service.forget(&self.path).await;
+                Ok(())
+            }
+            State::Running | State::Cancelling => {
+                self.ask_to_stop().await;
+                Ok(())
+            }
+            State::Finished => Err(Error::WrongState("the job has ended".into())),
+        }
+    }
+
+    async fn handover(&self, caller: Caller) -> Result<OwnedFd, Error> {
+        if self.service.clients.uid(&caller).await? != self.uid {
+            return Err(Error::NotAllowed("the credentials belong to another user".into()));
+        }
+        let none = || Error::WrongState("there is nothing to hand over".into());
+        let failed = |e: &dyn std::fmt::Display| Error::Failed(format!("the handover: {e}"));
+        let now = self.now();
+        let handover = now.handover.as_ref().ok_or_else(none)?;
+        let bytes = handover.to_bytes().map_err(|e| failed(&e))?;
+        sealed::seal(&bytes).map_err(|e| failed(&e))
+    }
+
+    async fn close(&self, caller: Caller) -> Result<(), Error> {
+        self.own_or_other(&caller).await?;
+        match self.state() {
+            State::Running | State::Cancelling => Err(Error::WrongState("the job runs; cancel it first".into())),
+            State::Prepared | State::Finished => {
+                self.service.forget(&self.path).await;
+                Ok(())
+            }
+        }
+    }
+
+    fn plan(&self) -> String {
+        serde_json::to_string(&self.confirmed.plan).unwrap_or_default()
+    }
+
+    fn digest(&self) -> String {
+        self.confirmed.digest.clone()
+    }
+
+    fn unattended(&self) -> bool {
+        self.unattended
+    }
+
+    fn state(&self) -> State {
+        self.now().state
+    }
+
+    fn progress(&self) -> Progress {
+        self.now().progress.clone()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.now().outcome.clone()
+    }
+}
+
+fn user_password(answers: &Answers, typed: Option<Secret>) -> Result<UserPassword, Error> {
+    let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
+    match (&answers.user.password, typed) {
+        (Password::Generate { .. }, None) => Ok(UserPassword::Generate),
+        (Password::Hash { hash }, None) => Ok(UserPassword::Hash(Secret::new(hash.clone()))),
+        (Password::Ask { .. }, Some(typed)) => Ok(UserPassword::Typed(typed)),
+        (Password::Ask { .. }, None) => bad("the answers say that the password is asked for, and none is there"),
+        (_, Some(_)) => bad("a password is there, and the answers do not ask for one"),
+    }
+}

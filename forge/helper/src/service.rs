@@ -1,0 +1,269 @@
+//! The manager: inventory, plans, jobs.
+
+use crate::{
+    arguments::Arguments,
+    authority::Authority,
+    clients::Clients,
+    job::{Confirmed, Work},
+    life::{Life, Reason},
+    udisks::{Udisks, UdisksError},
+};
+use async_trait::async_trait;
+use forge_dbus::{
+    Error,
+    action::INSPECT,
+    backend::{Backend, Caller, JobBackend, Offer, Verdict},
+    error::AnswersFault,
+    job::Job,
+    manager::Manager,
+    status::State,
+};
+use forge_engine::{journal::Journal, payload::Payload};
+use forge_model::{Answers, Inventory, Plan, inventory::Content};
+use futures_util::StreamExt;
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+use zbus::{
+    Connection, OwnedObjectPath, names::OwnedUniqueName, object_server::Interface, object_server::SignalEmitter,
+};
+use zeroize::Zeroizing;
+
+/// Everything that the helper is.
+pub struct Service {
+    this: Weak<Self>,
+    /// The system bus.
+    pub connection: Connection,
+    /// polkit.
+    pub authority: Authority,
+    /// Who is on the bus.
+    pub clients: Clients,
+    /// The disks.
+    pub udisks: Udisks,
+    /// How long it stays.
+    pub life: Arc<Life>,
+    /// How long the new partitions may take to be seen.
+    pub settle: Duration,
+    payload: PathBuf,
+    certificate: PathBuf,
+    job: Mutex<Option<Arc<Work>>>,
+    next: AtomicU64,
+    subscribers: Mutex<HashMap<OwnedUniqueName, Reason>>,
+}
+
+/// Puts the manager on the bus; its name is still to be asked for.
+pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Result<Arc<Service>> {
+    let clients = Clients::new(connection).await?;
+    let udisks = Udisks::new(connection).needing([arguments.payload.clone(), arguments.certificate.clone()]);
+    let service = Arc::new_cyclic(|this| Service {
+        this: this.clone(),
+        connection: connection.clone(),
+        authority: Authority::new(connection),
+        clients,
+        udisks,
+        life: Life::new(),
+        settle: arguments.settle(),
+        payload: arguments.payload.clone(),
+        certificate: arguments.certificate.clone(),
+        job: Mutex::default(),
+        next: AtomicU64::new(1),
+        subscribers: Mutex::default(),
+    });
+    connection.object_server().at(forge_dbus::PATH, Manager::new(service.this.clone())).await?;
+    Ok(service)
+}
+
+/// The introspection XML of both interfaces, as it is checked in below `data/dbus-1/interfaces`.
+pub fn introspection() -> String {
+    let mut xml = String::from("<node>\n");
+    Manager::new(Weak::<Service>::new()).introspect_to_writer(&mut xml, 2);
+    Job::new(Weak::<Work>::new()).introspect_to_writer(&mut xml, 2);
+    xml.push_str("</node>\n");
+    xml
+}
+
+impl Service {
+    /// The disks, freshly looked at.
+    pub async fn look(&self) -> Result<Inventory, Error> {
+        let mut inventory = self.udisks.inventory().await.map_err(no_disks)?;
+        for disk in &mut inventory.disks {
+            // An install that did not end leaves nothing that UDisks2 could name.
+            if disk.obstacles.is_empty() && matches!(disk.content, Content::Empty | Content::Unknown) {
+                let found = match self.udisks.read_only(disk).await {
+                    Ok(file) => tokio::task::spawn_blocking(move || Journal::find(&file)).await.ok(),
+                    Err(_) => None,
+                };
+                if let Some(Ok(Some(journal))) = found {
+                    disk.content = Content::Unfinished { stage: journal.stage };
+                }
+            }
+        }
+        Ok(inventory)
+    }
+
+    /// The payload of this medium, its signature checked.
+    pub async fn open_payload(&self) -> Result<Payload, Error> {
+        let (directory, certificate) = (self.payload.clone(), self.certificate.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let trusted = std::fs::read(&certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
+            Payload::open(&directory, &trusted, SystemTime::now()).map_err(|e| e.to_string())
+        });
+        opened.await.map_err(|e| Error::Failed(e.to_string()))?.map_err(Error::NoPayload)
+    }
+
+    /// Plans from what is there now.
+    pub async fn plan(&self, disk: &str, answers: &Answers) -> Result<Verdict, Error> {
+        let payload = self.open_payload().await?;
+        let inventory = self.look().await?;
+        Ok(match Plan::new(&inventory, disk, answers, &payload.manifest, &payload.manifest_sha256) {
+            Ok(plan) => Verdict::Plan { digest: plan.digest(), plan: Box::new(plan) },
+            Err(issues) => Verdict::Issues { issues },
+        })
+    }
+
+    /// Takes a job off the bus.
+    pub async fn forget(&self, path: &OwnedObjectPath) {
+        let removed = { self.job().take_if(|job| job.path == *path) };
+        if let Some(job) = removed {
+            job.release();
+            let _ = self.connection.object_server().remove::<Job, _>(path).await;
+        }
+    }
+
+    fn job(&self) -> MutexGuard<'_, Option<Arc<Work>>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn subscribers(&self) -> MutexGuard<'_, HashMap<OwnedUniqueName, Reason>> {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for a new job, if the one that is there may go.
+    async fn make_room(&self, caller: &Caller) -> Result<(), Error> {
+        let Some(there) = self.job().clone() else { return Ok(()) };
+        match there.state() {
+            State::Prepared if there.is_owned_by(caller) => {}
+            State::Finished if !there.holds_credentials() => {}
+            State::Finished => {
+                return Err(Error::Busy("an install ended, and its credentials are not in a safe place yet".into()));
+            }
+            _ => return Err(Error::Busy("another install has begun".into())),
+        }
+        self.forget(&there.path).await;
+        Ok(())
+    }
+
+    /// Tells every subscriber when the disks change, as long as there is one.
+    async fn tell_changes(self: Arc<Self>) {
+        let Ok(changes) = self.udisks.changes().await else { return };
+        let mut changes = Box::pin(changes);
+        let Ok(emitter) = SignalEmitter::new(&self.connection, forge_dbus::PATH) else { return };
+        while changes.next().await.is_some() && !self.subscribers().is_empty() {
+            let _ = Manager::inventory_changed(&emitter).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Service {
+    async fn inventory(&self, caller: Caller) -> Result<Inventory, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        self.look().await
+    }
+
+    async fn offer(&self, caller: Caller) -> Result<Offer, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let payload = self.open_payload().await?;
+        Ok(Offer { certificate: payload.signer.certificate.to_hex(), manifest: payload.manifest })
+    }
+
+    async fn check(&self, caller: Caller, disk: &str, answers: Zeroizing<String>) -> Result<Verdict, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        self.plan(disk, &parse(&answers)?).await
+    }
+
+    async fn prepare(
+        &self,
+        caller: Caller,
+        disk: &str,
+        answers: Zeroizing<String>,
+        unattended: bool,
+    ) -> Result<OwnedObjectPath, Error> {
+        let Some(reason) = self.life.stay() else { return Err(leaving()) };
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let answers = parse(&answers)?;
+        let (plan, digest) = match self.plan(disk, &answers).await? {
+            Verdict::Plan { plan, digest } => (*plan, digest),
+            Verdict::Issues { issues } => return Err(Error::issues(&issues)),
+        };
+        let uid = self.clients.uid(&caller).await?;
+        self.make_room(&caller).await?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = OwnedObjectPath::try_from(format!("{}/job/{number}", forge_dbus::PATH))
+            .map_err(|e| Error::Failed(e.to_string()))?;
+        let service = self.this.upgrade().ok_or_else(leaving)?;
+        let confirmed = Confirmed { plan, digest, answers };
+        let work = Work::new(service, path.clone(), &caller, uid, confirmed, unattended, reason);
+        {
+            let mut job = self.job();
+            if job.is_some() {
+                return Err(Error::Busy("another install has begun".into()));
+            }
+            *job = Some(Arc::clone(&work));
+        }
+        self.connection.object_server().at(&path, Job::new(Arc::downgrade(&work) as Weak<dyn JobBackend>)).await?;
+        work.follow(caller.name);
+        Ok(path)
+    }
+
+    async fn subscribe(&self, caller: Caller) -> Result<(), Error> {
+        let Some(reason) = self.life.stay() else { return Err(leaving()) };
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let service = self.this.upgrade().ok_or_else(leaving)?;
+        let (first, new) = {
+            let mut subscribers = self.subscribers();
+            (subscribers.is_empty(), subscribers.insert(caller.name.clone(), reason).is_none())
+        };
+        if first {
+            tokio::spawn(Arc::clone(&service).tell_changes());
+        }
+        if new {
+            tokio::spawn(async move {
+                service.clients.gone(&caller.name).await;
+                service.subscribers().remove(&caller.name);
+            });
+        }
+        Ok(())
+    }
+
+    async fn unsubscribe(&self, caller: Caller) -> Result<(), Error> {
+        self.subscribers().remove(&caller.name);
+        Ok(())
+    }
+
+    fn jobs(&self) -> Vec<OwnedObjectPath> {
+        self.job().iter().map(|job| job.path.clone()).collect()
+    }
+}
+
+fn parse(answers: &str) -> Result<Answers, Error> {
+    Answers::parse(answers)
+        .map_err(|e| Error::answers(&AnswersFault { line: e.line, column: e.column, reason: e.reason, hint: e.hint }))
+}
+
+fn no_disks(error: UdisksError) -> Error {
+    Error::NoDisks(error.to_string())
+}
+
+fn leaving() -> Error {
+    Error::TryAgain("the helper is about to leave".into())
+}

@@ -1,0 +1,107 @@
+//! What an install hands over, once: receipt, credentials and the enrollment request.
+//!
+//! The one document that holds secrets plainly. It exists in sealed memory and, where a person asked for files, in those.
+
+use crate::Secret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// Everything that an install hands over.
+#[derive(Serialize, Deserialize)]
+pub struct Handover {
+    /// The receipt as it lies on the ESP.
+    pub receipt_json: String,
+    /// Its signature, in hexadecimal digits.
+    pub receipt_signature: String,
+    /// The certificate of the boot key (DER), in hexadecimal digits.
+    pub certificate: String,
+    /// The user's password, if it was generated.
+    #[serde(with = "plain_option")]
+    pub user_password: Option<Secret>,
+    /// What MokManager asks for.
+    #[serde(with = "plain")]
+    pub enrollment_code: Secret,
+    /// The service credentials by name.
+    #[serde(with = "plain_map")]
+    pub services: BTreeMap<String, Secret>,
+    /// MokNew, MokAuth and MokTimeout, in the form that `virt-fw-vars --set-json` takes.
+    #[serde(with = "plain")]
+    pub variables_json: Secret,
+}
+
+impl Handover {
+    /// The bytes that go into the sealed file.
+    pub fn to_bytes(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+        serde_json::to_vec(self).map(Zeroizing::new)
+    }
+
+    /// Reads the bytes of the sealed file.
+    pub fn from_bytes(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+/// [`Secret`] itself can not be serialised, so that no other document holds one.
+mod plain {
+    use super::Secret;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        String::deserialize(from).map(Secret::new)
+    }
+}
+
+mod plain_option {
+    use super::Secret;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+        secret.as_ref().map(Secret::expose).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+        Ok(Option::<String>::deserialize(from)?.map(Secret::new))
+    }
+}
+
+mod plain_map {
+    use super::{BTreeMap, Secret};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(secrets: &BTreeMap<String, Secret>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(secrets.iter().map(|(name, secret)| (name, secret.expose())))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Secret>, D::Error> {
+        let plain = BTreeMap::<String, String>::deserialize(from)?;
+        Ok(plain.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_over_arrives() {
+        let sent = Handover {
+            receipt_json: "{}".into(),
+            receipt_signature: "00".into(),
+            certificate: "30".into(),
+            user_password: Some(Secret::new("six words".into())),
+            enrollment_code: Secret::new("CODE".into()),
+            services: BTreeMap::from([("a.token".into(), Secret::new("beef".into()))]),
+            variables_json: Secret::new("{\"variables\":[]}".into()),
+        };
+        let got = Handover::from_bytes(&sent.to_bytes().unwrap()).unwrap();
+        assert_eq!(got.user_password.unwrap().expose(), "six words");
+        assert_eq!(got.enrollment_code.expose(), "CODE");
+        assert_eq!(got.services["a.token"].expose(), "beef");
+        assert_eq!(got.variables_json.expose(), "{\"variables\":[]}");
+    }
+}
