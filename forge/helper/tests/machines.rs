@@ -2,6 +2,7 @@
 //!
 //! `tests/machines/NAME.umockdev` describes a machine, `NAME.json` is what Forge makes of it. With `FORGE_GOLDEN=write` in
 //! the environment the second is written anew. Needs root, for namespaces; nothing real is touched.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use forge_helper::udisks::{BootMedium, Objects, Roots, Sysfs, Udisks, boot_medium, inventory::inventory};
 use forge_model::{Answers, Manifest, Plan, inventory::Obstacle};

@@ -51,7 +51,7 @@ impl Default for Roots {
 /// Traces `/` and the paths in `also` (the payload, the certificate) to disks. A path that does not exist is passed over.
 pub fn find(roots: &Roots, also: &[PathBuf], objects: &Objects) -> BootMedium {
     let mountinfo = fs::read_to_string(roots.proc.join("self/mountinfo")).unwrap_or_default();
-    let mut tracer = Tracer { roots, mounts: mounts::parse(&mountinfo), seen: BTreeSet::new() };
+    let mut tracer = Tracer { roots, mounts: mounts::parse(&mountinfo), under_way: BTreeSet::new() };
     let mut all = tracer.path(Path::new("/"));
     let mut certain = !all.disks.is_empty() && !all.lost;
     // A loader that was copied names a partition that two disks have: then it says nothing.
@@ -60,12 +60,10 @@ pub fn find(roots: &Roots, also: &[PathBuf], objects: &Objects) -> BootMedium {
         certain = true;
     }
     for path in also {
-        match fs::symlink_metadata(within(&roots.root, path)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            _ => {}
+        let about = fs::symlink_metadata(within(&roots.root, path));
+        if about.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            continue;
         }
-        // Each path is traced on its own: what an earlier one came through must not look like a loop.
-        tracer.seen.clear();
         let trace = tracer.path(path);
         certain &= !trace.lost;
         all.add(trace);
@@ -102,8 +100,8 @@ impl Trace {
 struct Tracer<'a> {
     roots: &'a Roots,
     mounts: Vec<Mount>,
-    /// Mounts and devices that are followed already, so that a loop ends.
-    seen: BTreeSet<String>,
+    /// Mounts and devices that are being followed, so that a circle ends.
+    under_way: BTreeSet<String>,
 }
 
 impl Tracer<'_> {
@@ -119,12 +117,18 @@ impl Tracer<'_> {
             return Trace::lost();
         };
         let mount = mount.clone();
-        match self.seen.insert(format!("mount {place}")) {
-            true => self.mount(&mount),
-            // A layer that seems to lie on its own overlay is hidden by it: nobody can tell where it came from. Two
-            // layers of one medium are met here too; the first one found it.
-            false => Trace::lost(),
+        self.once(format!("mount {place}"), |tracer| tracer.mount(&mount))
+    }
+
+    /// Follows what is named unless that is being done already: a layer that seems to lie on its own overlay is hidden by
+    /// it, and nobody can tell where it came from.
+    fn once(&mut self, name: String, follow: impl FnOnce(&mut Self) -> Trace) -> Trace {
+        if !self.under_way.insert(name.clone()) {
+            return Trace::lost();
         }
+        let trace = follow(self);
+        self.under_way.remove(&name);
+        trace
     }
 
     fn mount(&mut self, mount: &Mount) -> Trace {
@@ -188,10 +192,12 @@ impl Tracer<'_> {
         let Some(name) = place.file_name().map(|name| name.to_string_lossy().into_owned()) else {
             return Trace::lost();
         };
+        self.once(format!("device {name}"), |tracer| tracer.whole_device(&place, name))
+    }
+
+    /// Follows a device that is no partition, by its own place in sysfs.
+    fn whole_device(&mut self, place: &Path, name: String) -> Trace {
         let mut trace = Trace::default();
-        if !self.seen.insert(format!("device {name}")) {
-            return trace;
-        }
         let below: Vec<_> = fs::read_dir(place.join("slaves")).into_iter().flatten().flatten().collect();
         if !below.is_empty() {
             for slave in below {

@@ -55,7 +55,7 @@ impl View<'_> {
             model: model(drive),
             kind: DiskKind::Disk,
             transport: transport(block, drive, &facts),
-            rotational: is_rotational(drive, &facts),
+            rotational: is_rotational(block, drive, &facts),
             removable: is_removable(drive, &facts),
             size: block.size,
             sector_size: facts.sector_size.unwrap_or(512),
@@ -98,8 +98,8 @@ impl View<'_> {
         } else if self.block.read_only || facts.read_only {
             found.push(Obstacle::ReadOnly);
         }
-        if let Some(holding @ (Holding::FirmwareRaidMember { .. } | Holding::MultipathMember)) = holding::of(self.block)
-        {
+        let whole = holding::of(self.block);
+        if let Some(holding @ (Holding::FirmwareRaidMember { .. } | Holding::MultipathMember)) = whole {
             found.push(Obstacle::PartOf { holding });
         }
         found.extend(self.in_use(self.block));
@@ -155,7 +155,7 @@ fn found(block: &Block, partition: &Partition) -> Found {
 
 /// Vendor and model as one name. Many models say their vendor already, and ATA gives a bus for a vendor.
 fn model(drive: &Drive) -> Option<String> {
-    let (vendor, model) = (drive.vendor.as_str(), drive.model.as_str());
+    let (vendor, model) = (drive.vendor.trim_end_matches(['-', '_', ' ']), drive.model.as_str());
     let said = model.to_lowercase().starts_with(&vendor.to_lowercase());
     match (vendor, model) {
         ("", "") => None,
@@ -188,20 +188,24 @@ fn transport(block: &Block, drive: &Drive, facts: &Facts) -> Transport {
     }
 }
 
-/// Sticks and cards often tell the kernel that they turn.
-fn is_rotational(drive: &Drive, facts: &Facts) -> bool {
+/// Sticks, cards and virtual disks often tell the kernel that they turn.
+fn is_rotational(block: &Block, drive: &Drive, facts: &Facts) -> bool {
     let flash = drive.media.starts_with("flash") || drive.media == "thumb";
     match drive.rotation_rate {
-        _ if flash => false,
+        _ if flash || transport(block, drive, facts) == Transport::Virtual => false,
         0 => false,
         1.. => true,
         _ => facts.rotational,
     }
 }
 
-/// UDisks counts every card as removable; eMMC is one that is soldered.
+/// A card that calls itself MMC is soldered; of the others the kernel does not say that they come out.
 fn is_removable(drive: &Drive, facts: &Facts) -> bool {
-    (drive.removable || drive.media_removable) && facts.card.as_deref() != Some("MMC")
+    match facts.card.as_deref() {
+        Some("MMC") => false,
+        Some("SD") => true,
+        _ => drive.removable || drive.media_removable,
+    }
 }
 
 #[cfg(test)]
