@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
+use udisks2::block::BlockProxy;
 use uuid::Uuid;
 use zbus::{
     Connection, MatchRule, MessageStream, OwnedFd, Variant,
@@ -25,13 +26,6 @@ const PATH: &str = "/org/freedesktop/UDisks2";
 const QUIET: Duration = Duration::from_millis(200);
 /// How long a change waits at most while it is not quiet.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The two calls whose error text matters; the proxy of the udisks2 crate drops it.
-#[zbus::proxy(interface = "org.freedesktop.UDisks2.Block", default_service = "org.freedesktop.UDisks2")]
-trait Block {
-    fn open_device(&self, mode: &str, options: HashMap<&str, Variant<'_>>) -> zbus::Result<OwnedFd>;
-    fn rescan(&self, options: HashMap<&str, Variant<'_>>) -> zbus::Result<()>;
-}
 
 /// The disks of this machine, through UDisks.
 #[derive(Debug, Clone)]
@@ -119,7 +113,8 @@ impl Udisks {
         let (object, block) = objects.by_device(path).ok_or_else(no_such_disk)?;
         let proxy = self.block(object).await?;
         let options = HashMap::from([("flags", Variant::from(flags.bits().cast_signed()))]);
-        let file = File::from(std::os::fd::OwnedFd::from(proxy.open_device(mode, options).await?));
+        let file =
+            File::from(std::os::fd::OwnedFd::from(proxy.call::<_, _, OwnedFd>("OpenDevice", &(mode, options)).await?));
         let about = file.metadata().map_err(|source| UdisksError::Descriptor { path: path.clone(), source })?;
         if !about.file_type().is_block_device() || about.rdev() != block.number {
             return Err(changed("its device number"));
@@ -138,7 +133,8 @@ impl Udisks {
     pub async fn rescan(&self, path: &str) -> Result<(), UdisksError> {
         let objects = self.objects().await?;
         let (object, _) = objects.by_device(path).ok_or_else(|| UdisksError::NoSuchDisk { path: path.into() })?;
-        Ok(self.block(object).await?.rescan(HashMap::new()).await?)
+        let options = HashMap::<&str, Variant<'_>>::new();
+        Ok(self.block(object).await?.call("Rescan", &options).await?)
     }
 
     /// Waits until every one of these PARTUUIDs is seen on the disk; false when the time is up.
@@ -179,9 +175,11 @@ impl Udisks {
         }))
     }
 
-    async fn block(&self, object: &str) -> Result<BlockProxy<'static>, UdisksError> {
+    /// The block device's own proxy. The methods of the udisks2 crate drop the text of an error; calls through this one
+    /// keep it.
+    async fn block(&self, object: &str) -> Result<zbus::Proxy<'static>, UdisksError> {
         let proxy = BlockProxy::builder(&self.connection).path(object.to_owned());
-        Ok(proxy.cache_properties(zbus::proxy::CacheProperties::No).build().await?)
+        Ok(proxy.cache_properties(zbus::proxy::CacheProperties::No).build().await?.into_inner())
     }
 }
 
