@@ -1,8 +1,8 @@
 #!/bin/sh
 # The first program in user-mode Linux: lays a writable layer over the workbench, then becomes systemd.
 #
-# The kernel's command line carries, as environment: FORGE_STAGE, a directory with what meson installed and the files
-# of these tests; FORGE_UML, this directory; FORGE_SCENARIO, the script to run.
+# The first disk, ubda, has what meson installed and the files of these tests. It is this system's boot medium: Forge has
+# to find that out before it offers any other disk. The kernel's command line carries, as environment: FORGE_UML, this directory; FORGE_SCENARIO, the script to run.
 set -e
 export PATH=/usr/sbin:/usr/bin
 mount -t proc proc /proc
@@ -11,9 +11,12 @@ insmod "/usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko"
 
 # Nothing is written to the host: what changes is in memory.
 mount -t tmpfs -o size=75% tmpfs /mnt
-mkdir /mnt/stage /mnt/upper /mnt/work /mnt/root
-mount -t hostfs -o "ro,hostfs=$FORGE_STAGE" stage /mnt/stage
-mount -t overlay -o lowerdir=/mnt/stage:/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t tmpfs tmpfs /run
+mkdir /run/medium
+mount -t devtmpfs dev /dev 2>/dev/null || true
+mount -t ext4 -o ro /dev/ubda /run/medium
+mount -t overlay -o lowerdir=/run/medium:/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
 
 cd /mnt/root
 rm -rf usr/lib/modules
@@ -26,6 +29,7 @@ echo forge-uml >etc/hostname
 printf 'FORGE_UML=%s\nFORGE_SCENARIO=%s\n' "$FORGE_UML" "$FORGE_SCENARIO" >etc/forge-uml.env
 
 mkdir -p run
+mount --move /run run
 mount --bind /dev dev
 umount /sys /proc
 mount --move . /

@@ -13,7 +13,7 @@ use forge_model::{Handover, Inventory, Issue, Plan, Secret};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
-use zbus::{Connection, OwnedObjectPath};
+use zbus::{Connection, OwnedObjectPath, fdo::PropertiesProxy};
 
 /// Why a call did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -198,12 +198,22 @@ impl Job {
         let bus = zbus::fdo::DBusProxy::new(self.proxy.inner().connection()).await?;
         let lost = bus.receive_name_owner_changed_with_args(&[(0, NAME), (2, "")]).await?;
         let finished = self.proxy.receive_finished().await?;
-        let progress = self.proxy.receive_progress_changed().await;
+        // The proxy keeps no property, and without that zbus tells of no change: the signal itself is listened to.
+        let properties = PropertiesProxy::builder(self.proxy.inner().connection())
+            .destination(NAME)
+            .path(self.proxy.inner().path().to_owned())
+            .build()
+            .await?;
+        let progress = properties.receive_properties_changed().await?;
         let finished = finished.filter_map(async |signal| {
             let outcome = signal.args().ok().and_then(|args| serde_json::from_str(args.outcome).ok())?;
             Some(Update::Finished(Box::new(outcome)))
         });
-        let progress = progress.filter_map(async |change| change.get().await.ok().map(Update::Progress));
+        let progress = progress.filter_map(async |signal| {
+            let arguments = signal.args().ok()?;
+            let value = arguments.changed_properties.get("Progress")?.try_to_owned().ok()?;
+            Progress::try_from(value).ok().map(Update::Progress)
+        });
         let lost = lost.map(|_| Update::Lost);
         let all = stream::select(stream::select(progress.boxed(), finished.boxed()), lost.boxed());
         let all = all.scan(false, |ended, update| {

@@ -176,6 +176,14 @@ impl Work {
         }
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop_and_wait(&self) {
+        self.ask_to_stop().await;
+        while matches!(self.state(), State::Running | State::Cancelling) {
+            tokio::time::sleep(TELL).await;
+        }
+    }
+
     async fn object(&self) -> Option<InterfaceRef<Job>> {
         self.service.connection.object_server().interface(&self.path).await.ok()
     }

@@ -136,6 +136,15 @@ impl Service {
         }
     }
 
+    /// Ends before its time, because the system says so: an install that runs is cancelled if it has not committed.
+    pub async fn stop(&self) {
+        let running = { self.job().clone() };
+        if let Some(job) = running {
+            log::warn!("the system ends the helper in the middle of an install");
+            job.stop_and_wait().await;
+        }
+    }
+
     fn job(&self) -> MutexGuard<'_, Option<Arc<Work>>> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,8 +21,15 @@ struct Scenario {
 
 const SCENARIOS: &[Scenario] = &[
     Scenario { name: "sandbox", sentence: "the helper's unit, profile and policy hold, and every tool works in them" },
+    Scenario {
+        name: "install",
+        sentence: "an ordinary user installs onto a disk, through systemd, polkit, sandbox and profile",
+    },
     Scenario { name: "devices", sentence: "a busy disk is refused, and one that is pulled out is an error" },
 ];
+
+/// Size of the disk with everything that the guest has beside the workbench.
+const MEDIUM: &str = "1G";
 
 /// After so many seconds a guest is ended, and the scenario has failed.
 const LIMIT: u32 = 300;
@@ -57,7 +64,7 @@ pub fn run(args: &Args) -> Result<()> {
     );
     let place = paths::target()?.join("uml");
     fs::create_dir_all(&place)?;
-    let stage = stage(&place)?;
+    let medium = medium(&place)?;
     let mut failed = Vec::new();
     for scenario in SCENARIOS {
         if !args.names.is_empty() && !args.names.iter().any(|name| name == scenario.name) {
@@ -65,7 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         println!("{}: {}", scenario.name, scenario.sentence);
         let start = Instant::now();
-        let result = boot(scenario.name, &place, &stage);
+        let result = boot(scenario.name, &place, &medium);
         let seconds = start.elapsed().as_secs_f32();
         match result {
             Ok(()) => println!("{}: passed in {seconds:.1} s\n", scenario.name),
@@ -79,9 +86,9 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds the programs, and lays out what the guest has beside the workbench.
-fn stage(place: &Path) -> Result<PathBuf> {
-    let bins = validate::PROGRAMS.iter().flat_map(|name| ["--bin", name]);
+/// Builds the programs, and makes the disk with what the guest has beside the workbench.
+fn medium(place: &Path) -> Result<PathBuf> {
+    let bins = validate::PROGRAMS.iter().chain(&["forge-tests-payload"]).flat_map(|name| ["--bin", name]);
     command::run(check::cargo().args(["build", "--locked", "--quiet"]).args(bins))?;
     let build = place.join("meson");
     validate::set_up(&build, &paths::target()?.join("debug"))?;
@@ -89,11 +96,22 @@ fn stage(place: &Path) -> Result<PathBuf> {
     validate::install(&build, &stage)?;
     let files = paths::repository()?.join("tests/uml/files/.");
     command::run(Command::new("/usr/bin/cp").args(["--recursive", "--no-target-directory"]).arg(files).arg(&stage))?;
-    Ok(stage)
+    // The payload lies where a live medium has it.
+    let payload = stage.join("usr/share/forge");
+    fs::create_dir_all(&payload)?;
+    command::run(Command::new(paths::target()?.join("debug/forge-tests-payload")).arg(&payload))?;
+    fs::rename(payload.join("certificate.pgp"), payload.join("payload-certificate.pgp"))?;
+    // The guest's boot medium.
+    let medium = place.join("medium.img");
+    let _ = fs::remove_file(&medium);
+    let mut command = Command::new("/usr/sbin/mke2fs");
+    command.args(["-q", "-t", "ext4", "-E", "root_owner=0:0", "-d"]).arg(&stage).arg(&medium).arg(MEDIUM);
+    command::run(&mut command)?;
+    Ok(medium)
 }
 
 /// Boots a guest that runs one scenario, and follows it to its end.
-fn boot(name: &str, place: &Path, stage: &Path) -> Result<()> {
+fn boot(name: &str, place: &Path, medium: &Path) -> Result<()> {
     let scripts = paths::repository()?.join("tests/uml");
     let log = place.join(format!("{name}.log"));
     let sockets = place.join("sockets");
@@ -106,7 +124,8 @@ fn boot(name: &str, place: &Path, stage: &Path) -> Result<()> {
     command.args(["lsm=apparmor", "apparmor=1", "random.trust_cpu=on", "systemd.show_status=1", "TERM=dumb"]);
     command.arg(format!("init={}/init.sh", scripts.display()));
     command.arg(format!("umid=forge-{name}-{}", std::process::id())).arg(format!("uml_dir={}", sockets.display()));
-    command.arg(format!("FORGE_UML={}", scripts.display())).arg(format!("FORGE_STAGE={}", stage.display()));
+    command.arg(format!("FORGE_UML={}", scripts.display()));
+    command.arg(format!("ubd0r={}", medium.display()));
     command.arg(format!("FORGE_SCENARIO={name}"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start {}", command::line(&command)))?;
