@@ -47,6 +47,13 @@ pub struct Args {
     list: bool,
 }
 
+impl Args {
+    /// All of them.
+    pub fn all() -> Self {
+        Self { names: Vec::new(), list: false }
+    }
+}
+
 /// Runs the scenarios, each in a guest of its own.
 pub fn run(args: &Args) -> Result<()> {
     if args.list {
