@@ -2,8 +2,12 @@
 //!
 //! - [`harness`]: the private system itself: drives, who may open them, what keeps them from being taken, what is left behind
 //! - [`agent`]: polkit's questions and their answers
+//! - [`cancel`]: a job that is asked to stop, and who may ask; one job at a time
+//! - [`refused`]: disks that are not taken, and disks that fail
 
 mod agent;
 mod bench;
+mod cancel;
 mod harness;
 mod install;
+mod refused;
