@@ -292,7 +292,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// A helper that gets a tenth of the time, so that no stage is too short to be met.
+/// A helper that gets a part of the time, so that no stage is too short to be met.
 pub struct Slow {
     helper: Pid,
     end: Option<mpsc::Sender<()>>,
@@ -302,14 +302,19 @@ pub struct Slow {
 impl Slow {
     /// From now on.
     pub fn down(helper: Pid) -> Self {
+        Self::by(helper, 3, 27)
+    }
+
+    /// One that runs and stands still for so many milliseconds in turn.
+    pub fn by(helper: Pid, runs: u64, stands: u64) -> Self {
         let (end, ended) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
             let wait = |milliseconds| {
                 ended.recv_timeout(Duration::from_millis(milliseconds)) == Err(mpsc::RecvTimeoutError::Timeout)
             };
-            while wait(3) {
+            while wait(runs) {
                 let _ = kill_process(helper, Signal::STOP);
-                let go_on = wait(27);
+                let go_on = wait(stands);
                 let _ = kill_process(helper, Signal::CONT);
                 if !go_on {
                     return;
