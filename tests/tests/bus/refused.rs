@@ -10,9 +10,13 @@ use forge_model::{Issue, Stage, inventory::Obstacle};
 use forge_tests::{
     disk::{assert_starts_nothing, digest},
     look::run,
-    private::{LoopDisk, Make, Person, System, busy, system},
+    private::{LoopDisk, Make, Person, busy, system, until},
 };
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Length and hash of what the file below a disk holds now.
 fn bytes(disk: &LoopDisk) -> (u64, String) {
@@ -20,7 +24,7 @@ fn bytes(disk: &LoopDisk) -> (u64, String) {
     digest(disk.file())
 }
 
-/// Runs a command that is to be refused with this exit code and with these words.
+/// Runs a command that is to end with this exit code and with these words.
 fn refused(command: &mut Command, code: i32, words: &[&str]) {
     let output = command.output().unwrap();
     let text = said(&output);
@@ -181,7 +185,7 @@ fn a_disk_that_vanished_after_it_was_confirmed_is_refused() {
         let disk = LoopDisk::new(system, "GONE", USUAL, 512);
         let node = disk.node();
         let mut install = bench.install(Person::Allowed, &disk);
-        install.args(["--digest", &plan_digest(&bench, &disk)]);
+        install.args(["--digest", &plan_digest(&bench, &disk.node())]);
         let job = bench.prepare(&disk, true).unwrap();
         drop(disk);
         assert_eq!(issues(job.try_run(None)), [Issue::NoSuchDisk { path: node.clone() }]);
@@ -191,60 +195,88 @@ fn a_disk_that_vanished_after_it_was_confirmed_is_refused() {
 }
 
 /// What a person confirms.
-fn plan_digest(bench: &Bench, disk: &LoopDisk) -> String {
-    let output = bench.on(Person::Allowed, "plan", disk).output().unwrap();
+fn plan_digest(bench: &Bench, node: &str) -> String {
+    let mut command = bench.forgectl(Person::Allowed, &["plan", "--target", node, "--answers"]);
+    let output = command.arg(bench.path("answers.toml")).output().unwrap();
     let text = said(&output);
     let digest = text.lines().find_map(|line| line.strip_prefix("Plan digest: "));
     digest.unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
-/// Another file under the same name of the kernel, with the same serial number.
-fn exchange<'a>(system: &'a System, disk: LoopDisk<'a>, serial: &str) -> LoopDisk<'a> {
-    let (name, file) = (disk.name().to_owned(), disk.file().to_owned());
-    let content = file.with_file_name("other");
-    fs::rename(&file, file.with_file_name("before")).unwrap();
-    drop(disk);
-    for _ in 0..50 {
-        let _ = fs::remove_file(&file);
-        let make = Make { serial, size: USUAL, content: Some(&content), ..Make::default() };
-        let disk = LoopDisk::make(system, make);
-        // Loop devices belong to the whole kernel: another system may have been quicker.
-        if disk.name() == name {
-            return disk;
+/// A drive at a place of the kernel's that others do not come to: they take the first one that is free.
+struct Placed {
+    node: String,
+    file: PathBuf,
+    device: Option<fs::File>,
+}
+
+impl Placed {
+    /// A new file at a place, or nothing where somebody has that. Its name is the serial number.
+    fn at(node: &str, file: PathBuf) -> Option<Self> {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::File::create(&file).unwrap().set_len(USUAL).unwrap();
+        if !run("losetup", &[node, text(&file)]).well {
+            return None;
         }
-        drop(disk);
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        // Detached while it is open, it goes with the last descriptor, also when this process is killed.
+        let device = Some(fs::File::open(node).unwrap());
+        assert!(run("losetup", &["--detach", node]).well);
+        assert!(run("udevadm", &["trigger", "--settle", "--action=add", node]).well);
+        Some(Self { node: node.into(), file, device })
     }
-    panic!("{name} can not be had again");
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        drop(self.device.take());
+        let _ = run("udevadm", &["trigger", "--settle", "--action=remove", &self.node]);
+    }
 }
 
 #[test]
 fn another_disk_at_the_same_path_with_the_same_serial_number_is_refused_and_not_written() {
     system(|system| {
         let bench = Bench::new(system);
-        let disk = LoopDisk::new(system, "SAME", USUAL, 512);
-        let confirmed = plan_digest(&bench, &disk);
-        let job = bench.prepare(&disk, true).unwrap();
-        fs::write(disk.file().with_file_name("other"), vec![0; 1 << 20]).unwrap();
-        let disk = exchange(system, disk, "SAME");
-        let before = bytes(&disk);
-        let now = plan_digest(&bench, &disk);
-        assert_ne!(confirmed, now);
-        match job.try_run(None) {
+        let (one, other) = (system.disks().join("SAME.img"), system.disks().join("other/SAME.img"));
+        let disk = (40..60).find_map(|n| Placed::at(&format!("/dev/loop{n}"), one.clone())).unwrap();
+        let node = disk.node.clone();
+        let forge = bench.forge();
+        let see = || {
+            until("the disk is seen", || {
+                let inventory = system.block_on(forge.inventory()).unwrap();
+                inventory.disk(&node).map(|disk| disk.identity.clone())
+            })
+        };
+        let before = see();
+        let confirmed = plan_digest(&bench, &node);
+        let job = system.block_on(forge.prepare(&node, &bench.answers(), true)).unwrap();
+        let digest_of_job = system.block_on(job.digest()).unwrap();
+        assert_eq!(digest_of_job, confirmed);
+        drop(disk);
+        until("it is unplugged", || system.block_on(forge.inventory()).unwrap().disk(&node).is_none().then_some(()));
+        let disk = until("its place is free", || Placed::at(&node, other.clone()));
+        let after = see();
+        assert_eq!((&before.serial, &before.wwn, &before.path), (&after.serial, &after.wwn, &after.path));
+        assert_ne!(before.sequence, after.sequence);
+
+        let (held, now) = (digest(&disk.file), plan_digest(&bench, &node));
+        match system.block_on(job.run(&confirmed, None)) {
             Err(ClientError::Refused(Error::OtherPlan(digest))) => assert_eq!(digest, now),
             other => panic!("{other:?}"),
         }
-        job.close();
-        let mut install = bench.install(Person::Allowed, &disk);
-        refused(
-            install.args(["--digest", &confirmed]),
-            3,
-            &["not the one that was confirmed", &now, "Nothing was written"],
-        );
-        assert!(before == bytes(&disk), "the disk was written");
+        system.block_on(job.close()).unwrap();
+        let install = |confirmed: &str| {
+            let words = ["install", "--target", &node, "--digest", confirmed, "--answers"];
+            let mut command = bench.forgectl(Person::Allowed, &words);
+            command.arg(bench.path("answers.toml"));
+            command.arg("--output").arg(bench.directory_of(Person::Allowed, "handover"));
+            command
+        };
+        refused(&mut install(&confirmed), 3, &["not the one that was confirmed", &now, "Nothing was written"]);
+        assert!(held == digest(&disk.file), "the disk was written");
         // The control: it is the disk that was refused, not the install.
-        let output = bench.install(Person::Allowed, &disk).args(["--digest", &now]).output().unwrap();
-        assert!(output.status.success(), "{}", said(&output));
+        refused(&mut install(&now), 0, &["installed"]);
+        assert!(held != digest(&disk.file));
     });
 }
 
