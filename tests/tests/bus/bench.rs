@@ -1,17 +1,30 @@
 //! What the tests of the helper share: the real helper behind the real bus, the small payload, `forgectl` as a person runs it.
 
+use forge_dbus::{
+    client::{ClientError, Forge, Job, Update},
+    manager::ManagerProxy,
+    status::{Outcome, Progress},
+};
+use forge_model::{Secret, Stage};
 use forge_tests::{
+    disk::{self, could_start, digest},
+    installed,
     job::ANSWERS,
     payload::{TestPayload, shared},
-    private::{LoopDisk, Person, System},
+    private::{LoopDisk, Make, Person, System, until},
 };
+use futures_util::{StreamExt, stream::BoxStream};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::Arc,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
+use zbus::{Connection, fdo::PropertiesProxy};
 
 /// The host's kernel may know no GPT: nothing waits for partitions here. Milliseconds that the helper stays when nobody needs it: long enough for a test's pauses.
 const IDLE: &str = "2000";
@@ -95,6 +108,258 @@ impl<'a> Bench<'a> {
         let mut command = Command::new(self.path("forgectl"));
         let output = command.arg("verify").arg(disk.file()).arg("--receipt").arg(receipt).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+/// Jobs that a test begins itself, as root.
+impl<'a> Bench<'a> {
+    /// The helper, over a connection of its own.
+    pub fn forge(&self) -> Forge {
+        self.system.block_on(Forge::on(&self.system.connect())).unwrap()
+    }
+
+    /// The usual answers as they are now.
+    pub fn answers(&self) -> String {
+        fs::read_to_string(self.path("answers.toml")).unwrap()
+    }
+
+    /// A disk on which a system lies that could start.
+    pub fn used_disk(&self, serial: &str) -> LoopDisk<'a> {
+        let installed = installed::shared();
+        let content = Some(installed.disk.path.as_path());
+        let disk = LoopDisk::make(self.system, Make { serial, size: disk::USUAL, content, ..Make::default() });
+        assert!(could_start(disk.file()), "the control");
+        disk
+    }
+
+    /// A job that waits.
+    pub fn prepare(&self, disk: &LoopDisk, unattended: bool) -> Result<Watched<'a>, ClientError> {
+        let connection = self.system.connect();
+        self.system.block_on(async {
+            let forge = Forge::on(&connection).await?;
+            let job = forge.prepare(&disk.node(), &self.answers(), unattended).await?;
+            Ok(Watched::of(self.system, connection, job).await)
+        })
+    }
+
+    /// A job that runs.
+    pub fn begin(&self, disk: &LoopDisk) -> Watched<'a> {
+        let watched = self.prepare(disk, true).unwrap_or_else(|e| panic!("{e:?}"));
+        watched.run();
+        watched
+    }
+
+    /// The job that exists, which somebody else began.
+    pub fn watch(&self) -> Watched<'a> {
+        let connection = self.system.connect();
+        self.system.block_on(async {
+            let job = Forge::on(&connection).await.unwrap().job().await.unwrap().expect("a job");
+            Watched::of(self.system, connection, job).await
+        })
+    }
+
+    /// Waits until the helper knows no job.
+    pub fn until_no_job(&self) {
+        let forge = self.forge();
+        until("the job is forgotten", || self.system.block_on(forge.job()).unwrap().is_none().then_some(()));
+    }
+
+    /// The process that is the helper now.
+    pub fn helper(&self) -> Pid {
+        let bus = self.system.bus();
+        let id = self.system.block_on(async {
+            let name = forge_dbus::NAME.try_into().unwrap();
+            zbus::fdo::DBusProxy::new(bus).await?.get_connection_unix_process_id(name).await
+        });
+        Pid::from_raw(id.unwrap().try_into().unwrap()).unwrap()
+    }
+
+    /// Runs jobs on a disk until one is met at the beginning of this stage.
+    pub fn meet(&self, disk: &LoopDisk, stage: Stage) -> Met<'a> {
+        for _ in 0..8 {
+            let before = digest(disk.file());
+            let mut job = self.prepare(disk, true).unwrap_or_else(|e| panic!("{e:?}"));
+            if let Some(stopped) = job.run_until(self.helper(), stage) {
+                return Met { job, stopped, before };
+            }
+            job.finished();
+            job.close();
+        }
+        panic!("{stage:?} was never met");
+    }
+}
+
+/// A job that stands still at the beginning of a stage.
+pub struct Met<'a> {
+    pub job: Watched<'a>,
+    pub stopped: Stopped,
+    /// What the disk held before it ran.
+    pub before: (u64, String),
+}
+
+/// A job, its client and what it tells.
+pub struct Watched<'a> {
+    system: &'a System,
+    pub job: Job,
+    updates: BoxStream<'static, Update>,
+    progress: BoxStream<'static, Progress>,
+    /// Every progress with its time.
+    pub seen: Vec<(Instant, Progress)>,
+    ended: Option<Outcome>,
+}
+
+/// How long a test waits for a job to tell something.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl<'a> Watched<'a> {
+    async fn of(system: &'a System, connection: Connection, job: Job) -> Self {
+        let updates = job.updates().await.unwrap().boxed();
+        // Each signal with what it carries, as it comes.
+        let path = ManagerProxy::new(&connection).await.unwrap().jobs().await.unwrap().remove(0);
+        let properties = PropertiesProxy::builder(&connection).destination(forge_dbus::NAME).path(path);
+        let changes = properties.build().await.unwrap().receive_properties_changed().await.unwrap();
+        let progress = changes.filter_map(async |change| {
+            let progress = change.args().unwrap().changed_properties.get("Progress")?.try_to_owned().unwrap();
+            Some(Progress::try_from(progress).unwrap())
+        });
+        Self { system, job, updates, progress: progress.boxed(), seen: Vec::new(), ended: None }
+    }
+
+    /// Begins.
+    pub fn run(&self) {
+        self.try_run(None).unwrap_or_else(|e| panic!("{e:?}"));
+    }
+
+    /// Begins, with a password that was typed.
+    pub fn try_run(&self, password: Option<&Secret>) -> Result<(), ClientError> {
+        self.system.block_on(async { self.job.run(&self.job.digest().await?, password).await })
+    }
+
+    /// The next thing that it tells.
+    pub fn next(&mut self) -> Update {
+        let next = async {
+            tokio::select! {
+                biased;
+                Some(progress) = self.progress.next() => Update::Progress(progress),
+                Some(update) = self.updates.next() => update,
+            }
+        };
+        let next = self.system.block_on(async { tokio::time::timeout(PATIENCE, next).await });
+        let next = next.unwrap_or_else(|_| panic!("nothing more is told after {:?}", self.seen.last()));
+        match &next {
+            Update::Progress(progress) => self.seen.push((Instant::now(), progress.clone())),
+            Update::Finished(outcome) => self.ended = Some(*outcome.clone()),
+            Update::Lost => {}
+        }
+        next
+    }
+
+    /// Waits for its end, also when the helper went away.
+    pub fn end(&mut self) -> Option<Outcome> {
+        while self.ended.is_none() {
+            if self.next() == Update::Lost {
+                return None;
+            }
+        }
+        self.ended.clone()
+    }
+
+    /// Waits for its end.
+    pub fn finished(&mut self) -> Outcome {
+        self.end().expect("the helper went away")
+    }
+
+    /// Begins, and slows the helper down until a stage begins; then it stands still. Nothing if the stage was over
+    /// before it was told.
+    pub fn run_until(&mut self, helper: Pid, stage: Stage) -> Option<Stopped> {
+        let slow = Slow::down(helper);
+        self.run();
+        loop {
+            match self.next() {
+                Update::Progress(progress) => match progress.stage() {
+                    Some(now) if now == stage => return Some(slow.stop()),
+                    Some(now) if now > stage => return None,
+                    _ => {}
+                },
+                Update::Finished(_) | Update::Lost => return None,
+            }
+        }
+    }
+
+    /// Lets the helper forget it.
+    pub fn close(&self) {
+        self.system.block_on(self.job.close()).unwrap();
+    }
+}
+
+/// A helper that gets a part of the time, so that no stage is too short to be met.
+pub struct Slow {
+    helper: Pid,
+    end: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Slow {
+    /// From now on.
+    pub fn down(helper: Pid) -> Self {
+        Self::by(helper, 3, 27)
+    }
+
+    /// One that runs and stands still for so many milliseconds in turn.
+    pub fn by(helper: Pid, runs: u64, stands: u64) -> Self {
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let wait = |milliseconds| {
+                ended.recv_timeout(Duration::from_millis(milliseconds)) == Err(mpsc::RecvTimeoutError::Timeout)
+            };
+            while wait(runs) {
+                let _ = kill_process(helper, Signal::STOP);
+                let go_on = wait(stands);
+                let _ = kill_process(helper, Signal::CONT);
+                if !go_on {
+                    return;
+                }
+            }
+        });
+        Self { helper, end: Some(end), thread: Some(thread) }
+    }
+
+    /// Stops it altogether.
+    pub fn stop(self) -> Stopped {
+        let helper = self.helper;
+        drop(self);
+        Stopped::now(helper)
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A helper that stands still until this is dropped.
+pub struct Stopped {
+    helper: Pid,
+}
+
+impl Stopped {
+    /// From now on.
+    pub fn now(helper: Pid) -> Self {
+        kill_process(helper, Signal::STOP).unwrap();
+        Self { helper }
+    }
+
+    /// Ends it as a fault would: it gets no word in.
+    pub fn kill(self) {
+        kill_process(self.helper, Signal::KILL).unwrap();
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill_process(self.helper, Signal::CONT);
     }
 }
 
