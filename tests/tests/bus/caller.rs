@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use zbus::{
-    Connection, DynamicType, OwnedFd, OwnedObjectPath, Proxy,
+    Connection, DBusError, DynamicType, OwnedFd, OwnedObjectPath, Proxy,
     connection::Builder,
     fdo::DBusProxy,
     proxy::{CacheProperties, MethodFlags},
@@ -157,6 +157,10 @@ where
         Ok(Ok(answer)) => Ok(answer.unwrap()),
         Ok(Err(zbus::Error::MethodError(name, text, _))) => {
             Err(Refusal { name: name.to_string(), text: text.unwrap_or_default() })
+        }
+        Ok(Err(zbus::Error::FDO(error))) => {
+            let text = error.description().unwrap_or_default().to_owned();
+            Err(Refusal { name: error.name().to_string(), text })
         }
         Ok(Err(error)) => Err(Refusal { name: "here".into(), text: error.to_string() }),
         Err(_) => Err(Refusal { name: "here".into(), text: format!("{method}: no answer within a minute") }),

@@ -310,7 +310,10 @@ fn hundreds_of_calls_at_once_are_all_answered() {
                 }
                 let mut told = HashMap::<String, usize>::new();
                 for call in calls {
-                    let kind = call.await.unwrap().map_or_else(|refusal| refusal.name, |()| "answered".into());
+                    let kind = call
+                        .await
+                        .unwrap()
+                        .map_or_else(|refusal| format!("{}: {}", refusal.name, refusal.text), |()| "answered".into());
                     *told.entry(kind).or_default() += 1;
                 }
                 told
@@ -384,7 +387,7 @@ fn thousands_of_subscribers_come_and_go_and_leave_nothing_behind() {
         let (_bench, caller) = (Bench::new(system), Caller::new(system, Person::Allowed));
         let disk = LoopDisk::new(system, "CROWD", USUAL, 512);
         let alive = Alive::now(&caller);
-        let told = system.block_on(async {
+        let bus = system.block_on(async {
             let mut crowds = Vec::new();
             for _ in 0..8 {
                 crowds.push(tokio::spawn(async {
@@ -407,12 +410,16 @@ fn thousands_of_subscribers_come_and_go_and_leave_nothing_behind() {
                 ask::<()>(&bus, true, PATH, MANAGER, "Unsubscribe", &()).await.unwrap();
             }
             ask::<()>(&bus, true, PATH, MANAGER, "Subscribe", &()).await.unwrap();
-            // One change is told a few times at most, however many have listened before.
+            bus
+        });
+        // One change is told a few times at most, however many have listened before.
+        let mut changes = system.block_on(async {
             let proxy = forge_dbus::manager::ManagerProxy::new(&bus).await.unwrap();
-            let mut changes = proxy.receive_inventory_changed().await.unwrap();
-            disk.settle();
-            let mut told = 0;
-            let pause = Duration::from_secs(3);
+            proxy.receive_inventory_changed().await.unwrap()
+        });
+        let another = LoopDisk::new(system, "ANOTHER", 64 << 20, 512);
+        let told = system.block_on(async {
+            let (mut told, pause) = (0, Duration::from_secs(3));
             while let Ok(Some(_)) = tokio::time::timeout(pause, futures_util::StreamExt::next(&mut changes)).await {
                 told += 1;
             }
@@ -420,7 +427,7 @@ fn thousands_of_subscribers_come_and_go_and_leave_nothing_behind() {
         });
         assert!((1..=4).contains(&told), "one change was told {told} times");
         alive.assert_still(&caller, &disk);
-        drop(caller);
+        drop((caller, bus, changes, another));
         until("it leaves when nobody listens", || helper(system).is_none().then_some(()));
     });
 }
