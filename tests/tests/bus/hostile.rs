@@ -232,7 +232,8 @@ fn wrong_types_and_places_are_refused_by_the_names_that_d_bus_has_for_them() {
         kinds(caller.call(&job, JOB, "Run", &(&digest, HashMap::from([("user-password", "plain")]))), "InvalidArgs");
         kinds(caller.call(&job, JOB, "Run", &(&digest, HashMap::from([(7_u32, fd())]))), "InvalidArgs");
         let properties = "org.freedesktop.DBus.Properties";
-        kinds(caller.call(&job, properties, "Set", &(JOB, "State", Variant::from("finished"))), "PropertyReadOnly");
+        // Nothing can be set, and so nothing is known that could be.
+        kinds(caller.call(&job, properties, "Set", &(JOB, "State", Variant::from("finished"))), "UnknownProperty");
         kinds(
             caller.call::<zbus::OwnedVariant>(&job, properties, "Get", &(JOB, "Password")).map(drop),
             "UnknownProperty",
@@ -321,9 +322,8 @@ fn hundreds_of_calls_at_once_are_all_answered() {
             println!("round {round}: {told:?}");
             // One in four of nine calls names no disk; Nobody's other calls are refused by polkit.
             assert_eq!(told.values().sum::<usize>(), 500);
-            assert_eq!(told["org.intergenos.Forge1.Error.BadArgument"], 120, "{told:?}");
-            assert_eq!(told["org.intergenos.Forge1.Error.NotAllowed"], 38, "{told:?}");
-            assert_eq!(told["answered"], 342, "{told:?}");
+            let of = |name: &str| told.iter().filter(|(told, _)| told.contains(name)).map(|(_, n)| n).sum::<usize>();
+            assert_eq!((of("BadArgument"), of("NotAllowed"), of("answered")), (120, 38, 342), "{told:?}");
         }
         alive.assert_still(&caller, &disk);
     });
