@@ -1,7 +1,9 @@
 //! Who is on the bus: which user a caller is, and when a caller leaves.
 
+use crate::life::Task;
 use forge_dbus::{Error, backend::Caller};
 use futures_util::StreamExt;
+use std::sync::Arc;
 use tokio::sync::broadcast::{self, error::RecvError};
 use zbus::{
     Connection,
@@ -17,6 +19,7 @@ const AT_ONCE: usize = 256;
 pub struct Clients {
     bus: DBusProxy<'static>,
     left: broadcast::Sender<OwnedUniqueName>,
+    _listens: Arc<Task>,
 }
 
 impl Clients {
@@ -26,7 +29,7 @@ impl Clients {
         // One rule for all of them: the bus has a limit, and whoever is not watched would seem to have left.
         let mut changes = bus.receive_name_owner_changed_with_args(&[(2, "")]).await?;
         let tell = left.clone();
-        tokio::spawn(async move {
+        let listens = tokio::spawn(async move {
             while let Some(change) = changes.next().await {
                 if let Ok(args) = change.args()
                     && let BusName::Unique(name) = args.name()
@@ -35,7 +38,7 @@ impl Clients {
                 }
             }
         });
-        Ok(Self { bus, left })
+        Ok(Self { bus, left, _listens: Arc::new(Task::new(&listens)) })
     }
 
     /// The user of a caller, as the kernel told the bus.

@@ -5,7 +5,7 @@ use crate::{
     authority::Authority,
     clients::Clients,
     job::{Confirmed, Work},
-    life::Life,
+    life::{Life, Task},
     subscribers::Subscribers,
     udisks::{Udisks, UdisksError},
 };
@@ -58,7 +58,7 @@ pub struct Service {
     job: Mutex<Option<Arc<Work>>>,
     next: AtomicU64,
     subscribers: Mutex<Subscribers>,
-    telling: OnceCell<()>,
+    telling: OnceCell<Task>,
     looks: Semaphore,
 }
 
@@ -169,18 +169,20 @@ impl Service {
     }
 
     /// Tells subscribers when the disks change, from the first one on.
-    async fn tell_changes(self: Arc<Self>) -> Result<(), Error> {
+    async fn tell_changes(&self) -> Result<Task, Error> {
         let emitter = SignalEmitter::new(&self.connection, forge_dbus::PATH);
         let emitter = emitter.map_err(|e| Error::Failed(e.to_string()))?.into_owned();
         let mut changes = Box::pin(self.udisks.changes().await.map_err(no_disks)?);
-        tokio::spawn(async move {
+        let service = self.this.clone();
+        let tells = tokio::spawn(async move {
             while changes.next().await.is_some() {
-                if !self.subscribers().is_empty() {
+                let listened = service.upgrade().is_some_and(|service| !service.subscribers().is_empty());
+                if listened {
                     let _ = Manager::inventory_changed(&emitter).await;
                 }
             }
         });
-        Ok(())
+        Ok(Task::new(&tells))
     }
 }
 
@@ -242,16 +244,17 @@ impl Backend for Service {
     async fn subscribe(&self, caller: Caller) -> Result<(), Error> {
         let Some(reason) = self.life.stay() else { return Err(leaving()) };
         self.authority.allow(&caller, INSPECT, &[]).await?;
-        let service = self.this.upgrade().ok_or_else(leaving)?;
         // UDisks2 is listened to before this call returns, or a disk that comes right after it could be missed.
-        self.telling.get_or_try_init(|| Arc::clone(&service).tell_changes()).await?;
+        self.telling.get_or_try_init(|| self.tell_changes()).await?;
         self.subscribers().add(&caller.name, reason, || {
-            let (service, name) = (Arc::clone(&service), caller.name.clone());
+            let (service, clients, name) = (self.this.clone(), self.clients.clone(), caller.name.clone());
             let watch = async move {
-                service.clients.gone(&name).await;
-                service.subscribers().remove(&name);
+                clients.gone(&name).await;
+                if let Some(service) = service.upgrade() {
+                    service.subscribers().remove(&name);
+                }
             };
-            tokio::spawn(watch).abort_handle()
+            Task::new(&tokio::spawn(watch))
         })
     }
 

@@ -1,9 +1,8 @@
 //! Who wants to hear of disks that come and go.
 
-use crate::life::Reason;
+use crate::life::{Reason, Task};
 use forge_dbus::Error;
 use std::collections::HashMap;
-use tokio::task::AbortHandle;
 use zbus::names::OwnedUniqueName;
 
 /// No machine has so many windows.
@@ -17,7 +16,7 @@ pub struct Subscribers {
 
 /// One of them. The helper stays as long as it is there.
 struct Subscriber {
-    watcher: AbortHandle,
+    _watcher: Task,
     _reason: Reason,
 }
 
@@ -28,30 +27,19 @@ impl Subscribers {
     }
 
     /// Takes one more, whom a task watches that removes them when they have left the bus.
-    pub fn add(
-        &mut self,
-        name: &OwnedUniqueName,
-        reason: Reason,
-        watch: impl FnOnce() -> AbortHandle,
-    ) -> Result<(), Error> {
+    pub fn add(&mut self, name: &OwnedUniqueName, reason: Reason, watch: impl FnOnce() -> Task) -> Result<(), Error> {
         if self.clients.contains_key(name) {
             return Ok(());
         }
         if self.clients.len() >= MOST {
             return Err(Error::Busy("too many programs listen already".into()));
         }
-        self.clients.insert(name.clone(), Subscriber { watcher: watch(), _reason: reason });
+        self.clients.insert(name.clone(), Subscriber { _watcher: watch(), _reason: reason });
         Ok(())
     }
 
     /// Lets one go.
     pub fn remove(&mut self, name: &OwnedUniqueName) {
         self.clients.remove(name);
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        self.watcher.abort();
     }
 }
