@@ -9,7 +9,7 @@
 
 use crate::{
     inhibitor,
-    life::Reason,
+    life::{Reason, Task},
     runner::{self, Ended},
     service::Service,
 };
@@ -66,6 +66,8 @@ struct Now {
     progress: Progress,
     outcome: Option<Outcome>,
     handover: Option<Handover>,
+    /// They wait until a client has left.
+    watchers: Vec<Task>,
 }
 
 impl Work {
@@ -85,6 +87,7 @@ impl Work {
             progress: Progress { left: -1, ..Progress::default() },
             outcome: None,
             handover: None,
+            watchers: Vec::new(),
         };
         let (stop, now) = (Stop::default(), Mutex::new(now));
         Arc::new(Self { service, path, uid, confirmed, unattended, stop, now, _reason: reason })
@@ -113,11 +116,17 @@ impl Work {
 
     /// Watches the client until it leaves the bus.
     pub fn follow(self: &Arc<Self>, client: OwnedUniqueName) {
-        let work = Arc::clone(self);
-        tokio::spawn(async move {
-            work.service.clients.gone(&client).await;
-            work.left(&client).await;
+        // The job does not live longer because somebody is watched: a closed one keeps neither memory nor the helper.
+        let (work, clients) = (Arc::downgrade(self), self.service.clients.clone());
+        let watcher = tokio::spawn(async move {
+            clients.gone(&client).await;
+            if let Some(work) = work.upgrade() {
+                work.left(&client).await;
+            }
         });
+        let mut now = self.now();
+        now.watchers.retain(|watcher| !watcher.is_finished());
+        now.watchers.push(Task::new(&watcher));
     }
 
     async fn left(&self, client: &OwnedUniqueName) {

@@ -11,6 +11,7 @@
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
 //! | `authority`, `clients`, `inhibitor` | polkit; who is on the bus; no sleep while it works |
+//! | `subscribers` | who hears of disks that come and go |
 //! | `life` | stays while it is needed, and leaves without losing a call |
 //! | `log_lines` | the journal |
 
@@ -23,4 +24,5 @@ pub mod life;
 pub mod log_lines;
 pub mod runner;
 pub mod service;
+pub mod subscribers;
 pub mod udisks;

@@ -7,7 +7,32 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
+
+/// Something that goes on beside the calls, until this is dropped.
+pub struct Task(AbortHandle);
+
+impl Task {
+    /// The task of this handle.
+    pub fn new<T>(task: &JoinHandle<T>) -> Self {
+        Self(task.abort_handle())
+    }
+
+    /// Whether it has come to its end.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// How many reasons there are to stay.
 pub struct Life {

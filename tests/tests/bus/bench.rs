@@ -62,6 +62,17 @@ impl<'a> Bench<'a> {
         bench
     }
 
+    /// From now on the bus starts the helper under another program, such as `strace` with its options.
+    pub fn helper_under(&self, program_and_options: &[&str], options: &[&str]) {
+        let (payload, certificate) = (self.payload.directory(), self.path("certificate.pgp"));
+        let helper = program("forge-helper");
+        let mut words = program_and_options[1..].to_vec();
+        words.extend([helper.to_str().unwrap(), "--payload", payload.to_str().unwrap()]);
+        words.extend(["--certificate", certificate.to_str().unwrap()]);
+        words.extend(options);
+        self.system.helper(program_and_options[0].as_ref(), &words);
+    }
+
     /// A file of it, readable by everybody.
     pub fn path(&self, name: &str) -> PathBuf {
         self.place.join(name)
