@@ -372,7 +372,6 @@ fn an_ordinary_person_sees_disks_and_plans_and_installs_only_what_was_confirmed(
 }
 
 #[test]
-#[ignore = "fails until the client's updates() hears progress: its proxy has no cache, and then zbus tells of no property"]
 fn forgectl_shows_how_far_an_install_is() {
     system(|system| {
         let bench = Bench::new(system);

@@ -114,7 +114,7 @@ fn a_disk_that_is_mounted_or_swap_is_refused_with_the_place_and_what_to_do() {
         let before = bytes(&disk);
         let mut command = bench.forgectl(Person::Allowed, &["install", "--target", &part, "--answers"]);
         command.arg(bench.path("answers.toml")).arg("--output").arg(bench.directory_of(Person::Allowed, "handover"));
-        refused(&mut command, 3, &[&format!("{part} is not there.")]);
+        refused(&mut command, 3, &[&format!("{part} is not a disk that is there.")]);
         assert!(before == bytes(&disk));
     });
 }
@@ -190,7 +190,7 @@ fn a_disk_that_vanished_after_it_was_confirmed_is_refused() {
         drop(disk);
         assert_eq!(issues(job.try_run(None)), [Issue::NoSuchDisk { path: node.clone() }]);
         job.close();
-        refused(&mut install, 3, &[&format!("{node} is not there.")]);
+        refused(&mut install, 3, &[&format!("{node} is not a disk that is there.")]);
     });
 }
 
