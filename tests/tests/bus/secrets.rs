@@ -157,8 +157,12 @@ fn a_helper_that_is_shot_leaves_no_core() {
         };
         let shot = |mut child: std::process::Child, signal| {
             let process = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-            rustix::process::kill_process(process, signal).unwrap();
-            child.wait().unwrap()
+            // Rust's handler takes the first SIGSEGV, and expects that a fault that was one comes again.
+            until("it is dead", || {
+                rustix::process::kill_process(process, signal).unwrap();
+                std::thread::sleep(Duration::from_millis(50));
+                child.try_wait().unwrap()
+            })
         };
         use rustix::process::Signal;
         let sleep = with_cores(Path::new("/usr/bin/sleep")).arg("60").spawn().unwrap();
