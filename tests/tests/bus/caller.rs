@@ -147,7 +147,7 @@ pub async fn ask<R>(
 where
     R: for<'d> zbus::wire::DynamicDeserialize<'d>,
 {
-    let flags = if interactive { MethodFlags::ALLOW_INTERACTIVE_AUTH.into() } else { MethodFlags::empty() };
+    let flags = if interactive { MethodFlags::ALLOW_INTERACTIVE_AUTH } else { MethodFlags::empty() };
     let call = async {
         let proxy = zbus::proxy::Builder::<Proxy<'_>>::new(bus).destination(NAME).path(path).interface(interface);
         let proxy = proxy.cache_properties(CacheProperties::No).build().await?;
