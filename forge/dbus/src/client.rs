@@ -89,18 +89,21 @@ impl Forge {
 
     /// The disks of this machine.
     pub async fn inventory(&self) -> Result<Inventory, ClientError> {
-        read(&self.manager.inventory().await?)
+        read(&again(async || self.manager.inventory().await).await?)
     }
 
     /// The payload of this medium.
     pub async fn offer(&self) -> Result<Offer, ClientError> {
-        read(&self.manager.offer().await?)
+        read(&again(async || self.manager.offer().await).await?)
     }
 
     /// What these answers would do.
     pub async fn check(&self, disk: &str, answers: &str) -> Result<Verdict, ClientError> {
-        let answers = sealed::seal(answers.as_bytes())?;
-        read(&self.manager.check(disk, answers.into()).await?)
+        let verdict = again(async || {
+            let answers = sealed::seal(answers.as_bytes()).map_err(|e| Error::Failed(e.to_string()))?;
+            self.manager.check(disk, answers.into()).await
+        });
+        read(&verdict.await?)
     }
 
     /// Makes a job that waits.

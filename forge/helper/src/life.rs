@@ -81,8 +81,8 @@ impl Life {
 
     /// Waits until everything that came in is answered.
     pub async fn until_answered(&self) {
-        // A call that was just read from the bus gets a moment to reach its method.
-        const MOMENT: Duration = Duration::from_millis(20);
+        // A call that was just read from the bus gets a moment to reach its method, on a busy machine, too.
+        const MOMENT: Duration = Duration::from_millis(100);
         let mut reasons = self.reasons.subscribe();
         loop {
             let _ = reasons.wait_for(|n| *n == 0).await;

@@ -62,7 +62,14 @@ pub struct Service {
     looks: Semaphore,
 }
 
-/// Puts the manager on the bus; its name is still to be asked for.
+/// Connects to the system bus. Only a connection that is built with an object listens for calls when it is ready; the task
+/// that listens is otherwise only begun, and a call that comes before it is lost.
+pub async fn connect() -> zbus::Result<Connection> {
+    let nobody = Manager::new(Weak::<Service>::new());
+    zbus::connection::Builder::system().serve_at(forge_dbus::PATH, nobody).build().await
+}
+
+/// Puts the manager on the bus, on a connection that [`connect`] made; its name is still to be asked for.
 pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Result<Arc<Service>> {
     let clients = Clients::new(connection).await?;
     let udisks = Udisks::new(connection).needing([arguments.payload.clone(), arguments.certificate.clone()]);
@@ -82,7 +89,9 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         telling: OnceCell::new(),
         looks: Semaphore::new(LOOKS),
     });
-    connection.object_server().at(forge_dbus::PATH, Manager::new(service.this.clone())).await?;
+    let objects = connection.object_server();
+    objects.remove::<Manager, _>(forge_dbus::PATH).await?;
+    objects.at(forge_dbus::PATH, Manager::new(service.this.clone())).await?;
     Ok(service)
 }
 

@@ -6,8 +6,9 @@ use std::{fs, path::Path, process::Command};
 
 /// What is traced. `io_uring` could make sockets without a call of its own, so it is traced, too.
 const CALLS: &str = "trace=socket,socketpair,connect,bind,listen,io_uring_setup,execve";
-/// The two sockets that may be connected to: the system bus, and systemd's when it says where it listens (it does not here).
-const BUS: &str = "/run/dbus/system_bus_socket";
+/// The system bus, by either name; glibc looks for its name cache when a tool asks for a user's name, and finds none. systemd's
+/// socket is told to services in their environment; here there is none.
+const PLACES: [&str; 3] = ["/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket", "/var/run/nscd/socket"];
 
 #[test]
 fn an_install_makes_unix_sockets_only_and_speaks_to_the_bus_only() {
@@ -48,7 +49,7 @@ fn an_install_makes_unix_sockets_only_and_speaks_to_the_bus_only() {
             for program in least {
                 assert!(text.contains(program), "{program} was not seen\n{text}");
             }
-            assert!(text.contains(&format!("sun_path=\"{BUS}\"")), "{text}");
+            assert!(text.contains("dbus/system_bus_socket\"}"), "{text}");
             let (sockets, strange) = judge(&text);
             println!("{}: {sockets} sockets", trace.display());
             assert!(sockets > 0 && strange.is_empty(), "{strange:#?}");
@@ -81,7 +82,10 @@ fn judge(trace: &str) -> (usize, Vec<&str>) {
                 sockets += 1;
                 call.contains("(AF_UNIX, ")
             }
-            "connect" => call.contains(&format!("sa_family=AF_UNIX, sun_path=\"{BUS}\"")),
+            "connect" => {
+                let goes = |place: &&str| call.contains(&format!("sa_family=AF_UNIX, sun_path=\"{place}\""));
+                PLACES.iter().any(|place| goes(place))
+            }
             "bind" | "listen" | "io_uring_setup" => false,
             _ => true,
         };
