@@ -84,7 +84,7 @@ fn judge(trace: &str) -> (usize, Vec<&str>) {
             }
             "connect" => {
                 let goes = |place: &&str| call.contains(&format!("sa_family=AF_UNIX, sun_path=\"{place}\""));
-                PLACES.iter().any(|place| goes(place))
+                PLACES.iter().any(goes)
             }
             "bind" | "listen" | "io_uring_setup" => false,
             _ => true,
