@@ -2,7 +2,6 @@
 
 use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
-    manager::ManagerProxy,
     status::{Outcome, Progress},
 };
 use forge_model::{Secret, Stage};
@@ -24,7 +23,6 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
-use zbus::{Connection, fdo::PropertiesProxy};
 
 /// The host's kernel may know no GPT: nothing waits for partitions here. Milliseconds that the helper stays when nobody needs it: long enough for a test's pauses.
 const IDLE: &str = "2000";
@@ -149,7 +147,7 @@ impl<'a> Bench<'a> {
         self.system.block_on(async {
             let forge = Forge::on(&connection).await?;
             let job = forge.prepare(&disk.node(), &self.answers(), unattended).await?;
-            Ok(Watched::of(self.system, connection, job).await)
+            Ok(Watched::of(self.system, job).await)
         })
     }
 
@@ -165,7 +163,7 @@ impl<'a> Bench<'a> {
         let connection = self.system.connect();
         self.system.block_on(async {
             let job = Forge::on(&connection).await.unwrap().job().await.unwrap().expect("a job");
-            Watched::of(self.system, connection, job).await
+            Watched::of(self.system, job).await
         })
     }
 
@@ -213,7 +211,6 @@ pub struct Watched<'a> {
     system: &'a System,
     pub job: Job,
     updates: BoxStream<'static, Update>,
-    progress: BoxStream<'static, Progress>,
     /// Every progress with its time.
     pub seen: Vec<(Instant, Progress)>,
     ended: Option<Outcome>,
@@ -223,17 +220,9 @@ pub struct Watched<'a> {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl<'a> Watched<'a> {
-    async fn of(system: &'a System, connection: Connection, job: Job) -> Self {
+    async fn of(system: &'a System, job: Job) -> Self {
         let updates = job.updates().await.unwrap().boxed();
-        // Each signal with what it carries, as it comes.
-        let path = ManagerProxy::new(&connection).await.unwrap().jobs().await.unwrap().remove(0);
-        let properties = PropertiesProxy::builder(&connection).destination(forge_dbus::NAME).path(path);
-        let changes = properties.build().await.unwrap().receive_properties_changed().await.unwrap();
-        let progress = changes.filter_map(async |change| {
-            let progress = change.args().unwrap().changed_properties.get("Progress")?.try_to_owned().unwrap();
-            Some(Progress::try_from(progress).unwrap())
-        });
-        Self { system, job, updates, progress: progress.boxed(), seen: Vec::new(), ended: None }
+        Self { system, job, updates, seen: Vec::new(), ended: None }
     }
 
     /// Begins.
@@ -248,15 +237,8 @@ impl<'a> Watched<'a> {
 
     /// The next thing that it tells.
     pub fn next(&mut self) -> Update {
-        let next = async {
-            tokio::select! {
-                biased;
-                Some(progress) = self.progress.next() => Update::Progress(progress),
-                Some(update) = self.updates.next() => update,
-            }
-        };
-        let next = self.system.block_on(async { tokio::time::timeout(PATIENCE, next).await });
-        let next = next.unwrap_or_else(|_| panic!("nothing more is told after {:?}", self.seen.last()));
+        let next = self.system.block_on(async { tokio::time::timeout(PATIENCE, self.updates.next()).await });
+        let next = next.ok().flatten().unwrap_or_else(|| panic!("nothing more is told after {:?}", self.seen.last()));
         match &next {
             Update::Progress(progress) => self.seen.push((Instant::now(), progress.clone())),
             Update::Finished(outcome) => self.ended = Some(*outcome.clone()),
