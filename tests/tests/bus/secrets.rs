@@ -33,6 +33,8 @@ use std::{
 
 /// What a person types.
 const TYPED: &str = "canary-feathers-of-a-bird-that-sings";
+/// What is planted to see that the search finds it; another word, as tests run side by side.
+const PLANTED: &str = "canary-that-sits-in-plain-sight";
 /// No file that is longer is looked into; an install leaves none of that size but the disk.
 const MOST: u64 = 64 << 20;
 
@@ -111,20 +113,20 @@ fn no_secret_of_an_install_can_be_read_anywhere_but_in_the_handover() {
 fn the_search_finds_a_secret_wherever_it_is_planted() {
     system(|system| {
         let (_bench, watch) = (Bench::new(system), Watch::new(system));
-        let needles = [Needle { what: "canary".into(), bytes: TYPED.into() }];
+        let needles = [Needle { what: "canary".into(), bytes: PLANTED.into() }];
         let planted = tempfile::tempdir().unwrap();
         let file = planted.path().join("file");
         let monitor = Monitor::start(system);
         let mut places = watch.during(|| {
-            fs::write(&file, format!("a {TYPED} b")).unwrap();
+            fs::write(&file, format!("a {PLANTED} b")).unwrap();
             for path in [planted.path(), &file] {
                 fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
             }
             let sleep = |command: &mut Command| command.stdin(Stdio::null()).spawn().unwrap();
-            let mut environment = sleep(Command::new("/usr/bin/sleep").arg("60").env("PASSWORD", TYPED));
-            let mut argument = sleep(Command::new("/bin/sh").args(["-c", "sleep 60; exit $1", "sh", TYPED]));
+            let mut environment = sleep(Command::new("/usr/bin/sleep").arg("60").env("PASSWORD", PLANTED));
+            let mut argument = sleep(Command::new("/bin/sh").args(["-c", "sleep 60; exit $1", "sh", PLANTED]));
             let caller = Caller::new(system, Person::Allowed);
-            let _ = caller.prepare(TYPED, ANSWERS).unwrap_err();
+            let _ = caller.prepare(PLANTED, ANSWERS).unwrap_err();
             std::thread::sleep(Duration::from_secs(1));
             for child in [&mut environment, &mut argument] {
                 child.kill().unwrap();
@@ -138,7 +140,7 @@ fn the_search_finds_a_secret_wherever_it_is_planted() {
         }
         // Where nobody else can read, there may be one.
         fs::set_permissions(planted.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        assert!(self::found(&needles, &Watch::new(system).during(|| fs::write(&file, TYPED).unwrap())).is_empty());
+        assert!(self::found(&needles, &Watch::new(system).during(|| fs::write(&file, PLANTED).unwrap())).is_empty());
     });
 }
 
