@@ -5,10 +5,12 @@ mod command;
 mod demo;
 mod demo_system;
 mod generated;
+mod gui_shots;
 mod layers;
 mod licences;
 mod metadata;
 mod paths;
+mod po;
 mod vm;
 mod workbench;
 
@@ -36,10 +38,18 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Takes pictures of every page of the window, on a machine that is played.
+    GuiShots(gui_shots::Options),
     /// Checks that every package keeps out what it has to.
     Layers,
     /// Checks that the licence of everything Forge uses is compatible with its own.
     Licences,
+    /// Extracts the texts of the window for translators, and updates the translations.
+    Po {
+        /// Only says whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs the checks, the tests of every package and the scenarios in virtual machines.
     Test {
         /// Leaves out the virtual machines.
@@ -64,8 +74,10 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
         Command::Generated { write } => generated::run(write),
+        Command::GuiShots(options) => gui_shots::run(&options),
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
+        Command::Po { check } => po::run(check),
         Command::Test { no_vm } => check::test(!no_vm),
         Command::Workbench { command } => workbench::run(&command),
         Command::Vm(args) => vm::run(&args),

@@ -178,7 +178,8 @@ impl Account {
             return None;
         }
         // Whoever knows the person tries these first. A very long text is not looked at to its end.
-        let known = [self.full_name.as_str(), &self.user_name, &self.computer_name, "intergenos"];
+        let words = self.full_name.split_whitespace();
+        let known: Vec<&str> = words.chain([&*self.user_name, &self.computer_name, "intergenos"]).collect();
         let looked_at: String = password.chars().take(100).collect();
         let looked_at = zeroize::Zeroizing::new(looked_at);
         Some(match u8::from(zxcvbn::zxcvbn(&looked_at, &known).score()) {
