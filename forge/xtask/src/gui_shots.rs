@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::{
     fs,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -34,6 +35,7 @@ struct Look {
     name: &'static str,
     size: &'static str,
     locale: &'static str,
+    text_scale: u32,
     environment: &'static [(&'static str, &'static str)],
 }
 
@@ -41,15 +43,15 @@ const DARK: (&str, &str) = ("ADW_DEBUG_COLOR_SCHEME", "prefer-dark");
 const CONTRAST: (&str, &str) = ("ADW_DEBUG_HIGH_CONTRAST", "1");
 
 const LOOKS: [Look; 9] = [
-    Look { name: "light", size: "880x680", locale: "en_US", environment: &[] },
-    Look { name: "dark", size: "880x680", locale: "en_US", environment: &[DARK] },
-    Look { name: "narrow", size: "360x640", locale: "en_US", environment: &[] },
-    Look { name: "small", size: "800x600", locale: "en_US", environment: &[] },
-    Look { name: "contrast", size: "880x680", locale: "en_US", environment: &[CONTRAST] },
-    Look { name: "large-text", size: "880x680", locale: "en_US", environment: &[("FORGE_TEXT_SCALE", "2")] },
-    Look { name: "german", size: "360x640", locale: "de_DE", environment: &[] },
-    Look { name: "arabic", size: "880x680", locale: "ar_EG", environment: &[DARK] },
-    Look { name: "long", size: "880x1400", locale: "en_US", environment: &[] },
+    Look { name: "light", size: "880x680", locale: "en_US", text_scale: 1, environment: &[] },
+    Look { name: "dark", size: "880x680", locale: "en_US", text_scale: 1, environment: &[DARK] },
+    Look { name: "narrow", size: "360x640", locale: "en_US", text_scale: 1, environment: &[] },
+    Look { name: "small", size: "800x600", locale: "en_US", text_scale: 1, environment: &[] },
+    Look { name: "contrast", size: "880x680", locale: "en_US", text_scale: 1, environment: &[CONTRAST] },
+    Look { name: "large-text", size: "880x680", locale: "en_US", text_scale: 2, environment: &[] },
+    Look { name: "german", size: "360x640", locale: "de_DE", text_scale: 1, environment: &[] },
+    Look { name: "arabic", size: "880x680", locale: "ar_EG", text_scale: 1, environment: &[DARK] },
+    Look { name: "long", size: "880x1400", locale: "en_US", text_scale: 1, environment: &[] },
 ];
 
 /// How many looks are taken when none is named.
@@ -127,6 +129,11 @@ mod tempdir {
 impl Session {
     fn start(look: &Look) -> Result<Self> {
         let runtime = tempdir::Directory::make("gui-shots")?;
+        let toolkit = runtime.0.join(".config/gtk-4.0");
+        fs::create_dir_all(&toolkit)?;
+        let text = look.text_scale * 96 * 1024;
+        let font = "gtk-font-name=Adwaita Sans 11\ngtk-enable-animations=false";
+        fs::write(toolkit.join("settings.ini"), format!("[Settings]\n{font}\ngtk-xft-dpi={text}\n"))?;
         let settings = runtime.0.join("sway.conf");
         let output = format!("output HEADLESS-1 mode {} bg #808080 solid_color", look.size);
         fs::write(&settings, format!("xwayland disable\n{output}\ndefault_border none\nseat seat0 fallback true\n"))?;
@@ -192,11 +199,13 @@ impl Session {
             .envs(look.environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log)?)
+            .process_group(0)
             .spawn()
             .context("cannot start dbus-run-session")?;
         let taken = self.at_rest(&mut window);
-        let _ = Command::new("/usr/bin/kill").arg(window.id().to_string()).status();
-        let _ = window.kill();
+        // The bus and the window go together: they are one process group.
+        let group = format!("-{}", window.id());
+        let _ = Command::new("/usr/bin/kill").args(["-KILL", "--", &group]).status();
         let _ = window.wait();
         fs::write(picture, taken.with_context(|| format!("{page}: {}", log.display()))?)?;
         let said = fs::read_to_string(&log)?;

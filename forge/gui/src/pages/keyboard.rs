@@ -8,7 +8,7 @@ use crate::{
         frame::Frame,
     },
     sentences::languages,
-    session::{Change, Page, Session},
+    session::{Change, Page, Session, choices},
 };
 use forge_model::answers::KeyboardAnswers;
 use gettextrs::gettext;
@@ -49,7 +49,12 @@ impl View {
                 }
             })
             .collect();
-        keyboards.sort_by(|a, b| a.title.cmp(&b.title));
+        // Those that fit the language stand first, where they are seen.
+        let fitting = session.offer().zip(session.language()).and_then(|(offer, language)| {
+            choices::keyboard(&offer.manifest.offered, language).map(|keyboard| keyboard.layout)
+        });
+        let is_other = |choice: &Choice| choice.id.split(' ').next() != fitting.as_deref();
+        keyboards.sort_by(|a, b| (is_other(a), &a.title).cmp(&(is_other(b), &b.title)));
         let chosen = session.keyboard().map(|keyboard| id(&keyboard.layout, &keyboard.variant));
         Self { keyboards, chosen, may_go_on: session.may_go_on() }
     }

@@ -92,7 +92,6 @@ impl SimpleComponent for TimeZone {
         widgets.frame.button.set_sensitive(self.view.may_go_on);
         let said = self.view.chosen.as_deref().and_then(clock).unwrap_or_default();
         widgets.clock.set_label(&said);
-        widgets.clock.set_visible(!said.is_empty());
     }
 }
 

@@ -45,7 +45,9 @@ impl View {
                 keywords: locale.clone(),
             })
             .collect();
-        choices.sort_by(|a, b| (&a.title, &a.subtitle).cmp(&(&b.title, &b.subtitle)));
+        // What the computer speaks already stands first, where it is seen.
+        let is_other = |choice: &Choice| Some(choice.id.as_str()) != session.spoken();
+        choices.sort_by(|a, b| (is_other(a), &a.title, &a.subtitle).cmp(&(is_other(b), &b.title, &b.subtitle)));
         Self {
             languages: choices,
             chosen: session.language().map(str::to_owned),

@@ -12,7 +12,7 @@ pub struct Frame {
     pub body: gtk::Box,
     /// The primary button.
     pub button: gtk::Button,
-    /// A line at the other side of the primary button; hidden while it is empty.
+    /// A line at the other side of the primary button, empty where there is nothing to say.
     pub note: gtk::Label,
     /// The bar above the content, for a standing fact.
     pub banner: adw::Banner,
@@ -35,16 +35,14 @@ impl Frame {
         let button = gtk::Button::builder().label(button).use_underline(true).build();
         button.add_css_class("pill");
         button.add_css_class("suggested-action");
-        let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).visible(false).build();
+        let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).build();
         note.add_css_class("dimmed");
         note.add_css_class("caption");
         let bar =
             gtk::Box::builder().spacing(12).margin_top(9).margin_bottom(9).margin_start(12).margin_end(12).build();
         button.set_halign(gtk::Align::End);
         button.set_valign(gtk::Align::Center);
-        let filler = gtk::Box::builder().hexpand(true).build();
         bar.append(&note);
-        bar.append(&filler);
         bar.append(&button);
 
         let banner = adw::Banner::builder().build();
@@ -67,6 +65,5 @@ impl Frame {
     /// Shows a line beside the primary button, or none.
     pub fn set_note(&self, text: &str) {
         self.note.set_label(text);
-        self.note.set_visible(!text.is_empty());
     }
 }

@@ -101,6 +101,7 @@ impl Session {
         let spoken = self.spoken.clone();
         if let Some(spoken) = &spoken {
             self.language = choices::locale(offered, spoken).map(str::to_owned);
+            self.spoken = self.language.clone();
         }
         self.propose(&found.offer);
         self.offer = Some(found.offer);

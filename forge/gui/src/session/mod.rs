@@ -173,6 +173,11 @@ impl Session {
         self.language.as_deref()
     }
 
+    /// The language that the program speaks, as the payload names it.
+    pub fn spoken(&self) -> Option<&str> {
+        self.spoken.as_deref()
+    }
+
     /// The keyboard chosen.
     pub fn keyboard(&self) -> Option<&KeyboardAnswers> {
         self.keyboard.as_ref()

@@ -88,15 +88,16 @@ pub fn way_to(page: Page) -> Vec<Change> {
         (Page::Disk, vec![Change::Next, Change::Disk("/dev/nvme0n1".into())]),
         (
             Page::Account,
+            vec![Change::FullName("Anna Schmidt".into()), Change::ComputerName("quiet-otter".into()), Change::Next],
+        ),
+        (
+            Page::SecureBoot,
             vec![
-                Change::Next,
-                Change::FullName("Anna Schmidt".into()),
-                Change::ComputerName("quiet-otter".into()),
                 Change::Password(Secret::new("copper lantern walks".into())),
                 Change::PasswordAgain(Secret::new("copper lantern walks".into())),
+                Change::Next,
             ],
         ),
-        (Page::SecureBoot, vec![Change::Next]),
         (Page::Review, vec![Change::Next]),
         (Page::Installing, vec![Change::Confirm]),
     ] {
