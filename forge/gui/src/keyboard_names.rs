@@ -1,5 +1,6 @@
 //! Names of keyboards, from the list of xkeyboard-config that the live system has.
 
+use crate::sentences::languages;
 use std::collections::HashMap;
 
 /// Descriptions by layout and variant; empty where there is no list.
@@ -26,8 +27,16 @@ impl KeyboardNames {
         Self(names)
     }
 
+    /// A keyboard as a person knows it: its description in the language of the program, or its codes.
+    pub fn words(&self, layout: &str, variant: &str) -> String {
+        match self.name(layout, variant) {
+            Some(name) => languages::keyboard(name),
+            None => languages::keyboard_code(layout, variant),
+        }
+    }
+
     /// The description of a keyboard, in English.
-    pub fn name(&self, layout: &str, variant: &str) -> Option<&str> {
+    fn name(&self, layout: &str, variant: &str) -> Option<&str> {
         self.0.get(&(layout.to_owned(), variant.to_owned())).map(String::as_str)
     }
 }

@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&output)?;
     let unknown = |wanted: &[String], known: &[&str]| wanted.iter().find(|w| !known.contains(&w.as_str())).cloned();
     let names: Vec<&str> = LOOKS.iter().map(|look| look.name).collect();
-    for wrong in [unknown(&options.pages, &PAGES), unknown(&options.looks, &names)].into_iter().flatten() {
+    if let Some(wrong) = unknown(&options.pages, &PAGES).or(unknown(&options.looks, &names)) {
         anyhow::bail!("{wrong} is not known; pages: {}; looks: {}", PAGES.join(", "), names.join(", "));
     }
     let translations = crate::po::compiled(&target)?;
@@ -132,7 +132,7 @@ impl Session {
         let toolkit = runtime.0.join(".config/gtk-4.0");
         fs::create_dir_all(&toolkit)?;
         let text = look.text_scale * 96 * 1024;
-        let font = "gtk-font-name=Adwaita Sans 11\ngtk-enable-animations=false";
+        let font = "gtk-font-name=Adwaita Sans 11\ngtk-enable-animations=false\ngtk-decoration-layout=:close";
         fs::write(toolkit.join("settings.ini"), format!("[Settings]\n{font}\ngtk-xft-dpi={text}\n"))?;
         let settings = runtime.0.join("sway.conf");
         let output = format!("output HEADLESS-1 mode {} bg #808080 solid_color", look.size);

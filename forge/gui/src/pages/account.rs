@@ -9,6 +9,7 @@ use crate::{
 use forge_model::Secret;
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
+use std::{cell::Cell, rc::Rc};
 
 /// The page.
 pub struct Account {
@@ -53,25 +54,43 @@ impl View {
 /// Its widgets.
 pub struct Widgets {
     frame: Frame,
-    full_name: adw::EntryRow,
-    user_name: adw::EntryRow,
+    full_name: Field,
+    user_name: Field,
     name_fault: gtk::Label,
     make: adw::SwitchRow,
     password: adw::PasswordEntryRow,
     again: adw::PasswordEntryRow,
     password_line: gtk::Label,
-    computer_name: adw::EntryRow,
+    computer_name: Field,
     computer_fault: gtk::Label,
 }
 
+/// A row of text, and whether anything was ever written in it.
+struct Field {
+    row: adw::EntryRow,
+    written: Rc<Cell<bool>>,
+}
+
 /// A row of text that tells every change.
-fn entry(title: &str, sender: &ComponentSender<Account>, change: fn(String) -> Change) -> adw::EntryRow {
+fn entry(title: &str, sender: &ComponentSender<Account>, change: fn(String) -> Change) -> Field {
     let row = adw::EntryRow::builder().title(title).use_markup(false).activates_default(true).build();
-    let tell = sender.clone();
+    let written = Rc::new(Cell::new(false));
+    let (tell, touched) = (sender.clone(), written.clone());
     row.connect_changed(move |row| {
+        touched.set(true);
         let _ = tell.output(change(row.text().into()));
     });
-    row
+    Field { row, written }
+}
+
+impl Field {
+    /// Shows what the session has. A field in which somebody writes is ahead of that, and never written over.
+    fn show(&self, text: &str) {
+        let is_writing = self.written.get() && self.row.focus_child().is_some();
+        if self.row.text() != text && !is_writing {
+            self.row.set_text(text);
+        }
+    }
 }
 
 /// The same for a password, which is kept in the type that does not print.
@@ -138,13 +157,13 @@ impl SimpleComponent for Account {
         root.add_css_class("dimmed");
         root.add_css_class("caption");
         for part in [
-            group("", &[full_name.upcast_ref(), user_name.upcast_ref()], &name_fault),
+            group("", &[full_name.row.upcast_ref(), user_name.row.upcast_ref()], &name_fault),
             group(
                 &gettext("Password"),
                 &[make.upcast_ref(), password.upcast_ref(), again.upcast_ref()],
                 &password_line,
             ),
-            group(&gettext("Computer"), &[computer_name.upcast_ref()], &computer_fault),
+            group(&gettext("Computer"), &[computer_name.row.upcast_ref()], &computer_fault),
         ] {
             frame.body.append(&part);
         }
@@ -176,19 +195,12 @@ impl SimpleComponent for Account {
 
     fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
         let view = &self.view;
-        for (row, text) in [
-            (&widgets.full_name, &view.full_name),
-            (&widgets.user_name, &view.user_name),
-            (&widgets.computer_name, &view.computer_name),
-        ] {
-            // A field in which somebody writes is ahead of what is shown, and never written over.
-            if row.text() != *text && row.focus_child().is_none() {
-                row.set_text(text);
-            }
-        }
+        widgets.full_name.show(&view.full_name);
+        widgets.user_name.show(&view.user_name);
+        widgets.computer_name.show(&view.computer_name);
         show_line(&widgets.name_fault, view.name_fault.as_deref(), true);
         show_line(&widgets.computer_fault, view.computer_fault.as_deref(), true);
-        mark(widgets.computer_name.upcast_ref(), view.computer_fault.is_some());
+        mark(widgets.computer_name.row.upcast_ref(), view.computer_fault.is_some());
         widgets.make.set_active(view.makes_password);
         for row in [&widgets.password, &widgets.again] {
             row.set_visible(!view.makes_password);

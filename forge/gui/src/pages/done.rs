@@ -141,7 +141,10 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     let code = credentials.enrollment_code.expose();
     widgets.code.append(&heading);
     widgets.code.append(&sentence);
-    widgets.code.append(&key_caps::caps(code, &gettext("Your code")));
+    let caps = key_caps::caps(code, &gettext("Your code"));
+    caps.set_margin_top(6);
+    caps.set_margin_bottom(6);
+    widgets.code.append(&caps);
 
     let group = adw::PreferencesGroup::builder().title(gettext("Credentials")).build();
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));

@@ -39,11 +39,10 @@ impl View {
             .iter()
             .map(|keyboard| {
                 let code = languages::keyboard_code(&keyboard.layout, &keyboard.variant);
-                let name = names.name(&keyboard.layout, &keyboard.variant);
                 Choice {
                     id: id(&keyboard.layout, &keyboard.variant),
                     group: String::new(),
-                    title: name.map_or_else(|| code.clone(), languages::keyboard),
+                    title: names.words(&keyboard.layout, &keyboard.variant),
                     subtitle: String::new(),
                     keywords: code,
                 }

@@ -108,7 +108,7 @@ impl Pages {
             Page::Disk => self.disk.emit(Input::Show(disk::View::of(session))),
             Page::Account => self.account.emit(Input::Show(account::View::of(session))),
             Page::SecureBoot => self.secure_boot.emit(Input::Show(())),
-            Page::Review => self.review.emit(Input::Show(review::View::of(session))),
+            Page::Review => self.review.emit(Input::Show(review::View::of(session, names))),
             Page::Installing => self.installing.emit(Input::Show(installing::View::of(session, log))),
             Page::Failure => self.failure.emit(Input::Show(failure::View::of(session, log))),
             Page::Done => self.done.emit(Input::Show(done::View::of(session))),

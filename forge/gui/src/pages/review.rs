@@ -2,6 +2,7 @@
 
 use super::Input;
 use crate::{
+    keyboard_names::KeyboardNames,
     parts::{disk_bar, files, frame::Frame},
     sentences::{disks, errors, issues, plan},
     session::{Change, Judged, Page, Session},
@@ -20,6 +21,7 @@ pub struct Review {
 #[derive(Debug, Clone, Default)]
 pub struct View {
     plan: Option<Box<Plan>>,
+    keyboard: String,
     changed: bool,
     trouble: Option<errors::Told>,
     answers: Option<String>,
@@ -28,7 +30,8 @@ pub struct View {
 
 impl View {
     /// The slice of a session that this page shows.
-    pub fn of(session: &Session) -> Self {
+    pub fn of(session: &Session, names: &KeyboardNames) -> Self {
+        let keyboard = session.keyboard().map(|keyboard| names.words(&keyboard.layout, &keyboard.variant));
         let (mut plan, mut changed, mut trouble) = (None, false, None);
         match session.verdict() {
             Judged::Plan { plan: found, changed: is_changed, .. } => {
@@ -42,7 +45,8 @@ impl View {
             Judged::Trouble(error) => trouble = Some(errors::refused(error)),
             Judged::Unasked | Judged::Waiting => {}
         }
-        Self { plan, changed, trouble, answers: session.answers_to_keep(), may_go_on: session.may_go_on() }
+        let keyboard = keyboard.unwrap_or_default();
+        Self { plan, keyboard, changed, trouble, answers: session.answers_to_keep(), may_go_on: session.may_go_on() }
     }
 }
 
@@ -138,20 +142,20 @@ impl SimpleComponent for Review {
         if view.plan != widgets.shown {
             widgets.shown = view.plan.clone();
             if let Some(plan) = &view.plan {
-                draw(widgets, plan);
+                draw(widgets, plan, &view.keyboard);
             }
         }
     }
 }
 
-fn draw(widgets: &Widgets, plan: &Plan) {
+fn draw(widgets: &Widgets, plan: &Plan, keyboard: &str) {
     for list in [&widgets.lines, &widgets.bars] {
         while let Some(child) = list.first_child() {
             list.remove(&child);
         }
     }
     let group = adw::PreferencesGroup::builder().title(gettext("What Will Happen")).build();
-    for line in plan::lines(plan) {
+    for line in plan::lines(plan, keyboard) {
         let row = adw::ActionRow::builder().use_markup(false).title(&line.title).subtitle(&line.text).build();
         row.add_prefix(&gtk::Image::from_icon_name(line.icon));
         group.add(&row);

@@ -40,15 +40,20 @@ pub fn row(disk: &Disk, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow, O
         None => disks::content(&disk.content),
     };
     let what = label(&words);
-    what.add_css_class("dimmed");
     what.add_css_class("caption");
+    if is_free {
+        what.add_css_class("dimmed");
+    }
     column.append(&what);
     let bar = disk_bar::bar(&disk_bar::before(&disk.content, disk.size));
     bar.set_margin_top(6);
     column.append(&bar);
     line.append(&column);
     row.set_child(Some(&line));
-    row.set_sensitive(is_free);
+    // What stands against it can be read; the rest steps back.
+    for part in [heading.upcast_ref::<gtk::Widget>(), icon.upcast_ref(), &bar] {
+        part.set_sensitive(is_free);
+    }
     row.set_tooltip_text(Some(&details(disk)));
     row.update_property(&[
         gtk::accessible::Property::Label(&disks::name_and_size(disk)),

@@ -50,7 +50,9 @@ impl Frame {
         let view = adw::ToolbarView::builder().content(&content).build();
         view.add_top_bar(&header);
         view.add_top_bar(&banner);
-        view.add_bottom_bar(&bar);
+        // As wide as the content, so that the button stands under what it is about.
+        let bottom = adw::Clamp::builder().maximum_size(560).tightening_threshold(400).child(&bar).build();
+        view.add_bottom_bar(&bottom);
         let page = adw::NavigationPage::builder().tag(page.tag()).title(title).child(&view).build();
         Self { page, body, button, note, banner, header }
     }

@@ -25,8 +25,8 @@ pub struct Line {
     pub text: String,
 }
 
-/// The plan, one line for each thing that happens.
-pub fn lines(plan: &Plan) -> Vec<Line> {
+/// The plan, one line for each thing that happens. `keyboard` is the name of the keyboard.
+pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
     let line = |icon, title, text| Line { icon, title, text };
     let release =
         fill(&gettext("{name} {release}"), &[("name", &plan.payload.name), ("release", &plan.payload.release)]);
@@ -43,7 +43,6 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
         "" => plan.user.name.clone(),
         full => fill(&gettext("{full} ({user})"), &[("full", full), ("user", &plan.user.name)]),
     };
-    let keyboard = languages::keyboard_code(&plan.system.keyboard.layout, &plan.system.keyboard.variant);
     vec![
         line(
             "drive-harddisk-symbolic",
@@ -65,7 +64,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
                 &[
                     ("language", &languages::locale(&plan.system.locale)),
                     ("zone", &languages::zone(&plan.system.timezone)),
-                    ("keyboard", &keyboard),
+                    ("keyboard", keyboard),
                 ],
             ),
         ),

@@ -13,7 +13,7 @@ use forge_dbus::{
     client::{ClientError, Update},
     status::{Failure, Outcome, Progress},
 };
-use forge_model::{Answers, Handover, Inventory, Manifest, Plan, Secret, Stage, answers::KeyboardAnswers};
+use forge_model::{Answers, Handover, Inventory, Manifest, Plan, Secret, Stage};
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use std::{env, future, sync::Mutex, time::Duration};
 
@@ -79,11 +79,10 @@ pub fn script() -> Vec<Change> {
 
 /// The changes of a person who walks to a page.
 pub fn way_to(page: Page) -> Vec<Change> {
-    let german = KeyboardAnswers { layout: "de".into(), variant: String::new() };
     let mut way = vec![];
     for (reached, changes) in [
         (Page::Welcome, vec![]),
-        (Page::Keyboard, vec![Change::Language("en_US.UTF-8".into()), Change::Next, Change::Keyboard(german)]),
+        (Page::Keyboard, vec![Change::Language("en_US.UTF-8".into()), Change::Next]),
         (Page::TimeZone, vec![Change::Next, Change::TimeZone("Europe/Berlin".into())]),
         (Page::Disk, vec![Change::Next, Change::Disk("/dev/nvme0n1".into())]),
         (
