@@ -310,6 +310,9 @@ fn show(widgets: &Widgets, page: Page) {
 
 /// Style and icons that are packed into the program.
 fn style() {
+    if let Err(error) = gtk::gio::resources_register_include!("forge.gresource") {
+        return log::warn!("style and icons: {error}");
+    }
     let Some(display) = gdk::Display::default() else { return };
     gtk::IconTheme::for_display(&display).add_resource_path(&format!("{}/icons", crate::identity::RESOURCES));
     let provider = gtk::CssProvider::new();

@@ -9,9 +9,6 @@ fn main() {
         std::process::exit(1);
     }
     language::bind();
-    if let Err(error) = gtk::gio::resources_register_include!("forge.gresource") {
-        log::warn!("style and icons: {error}");
-    }
     gtk::Window::set_default_icon_name(identity::ICON);
     let app = RelmApp::new(identity::ID).with_args(vec![]);
     app.run::<App>(gateway::open());

@@ -94,6 +94,18 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Runs the tests of the window, in a compositor without a screen.
+pub fn test() -> Result<()> {
+    workbench::enter()?;
+    let session = Session::start(&LOOKS[0])?;
+    let translations = crate::po::compiled(&paths::target()?)?;
+    let mut tests = Command::new("/usr/bin/dbus-run-session");
+    tests.arg("--").arg(cargo().get_program()).args(["test", "--locked", "-p", "forge-gui", "--features", "scripted"]);
+    tests.args(["--test", "window"]);
+    session.prepare(&mut tests);
+    command::run(tests.env("LC_ALL", "en_US.UTF-8").env("LOCPATH", translations.join("locales")))
+}
+
 /// A compositor without a screen, with a place of its own; both end with it.
 struct Session {
     runtime: tempdir::Directory,
@@ -175,23 +187,27 @@ impl Session {
         fs::read_to_string(self.runtime.0.join("sway.log")).unwrap_or_default()
     }
 
-    fn shoot(&self, program: &Path, page: &str, look: &Look, translations: &Path, picture: &Path) -> Result<()> {
-        let log = picture.with_extension("log");
-        // A session bus of its own: nothing of this host is asked for a theme, a setting or a portal.
-        let mut window = Command::new("/usr/bin/dbus-run-session")
-            .arg("--")
-            .arg(program)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", &self.runtime.0)
+    /// Sets what every program of this session needs: its display, a drawing that is the same everywhere, nothing of this
+    /// host's theme, settings or portals.
+    fn prepare(&self, command: &mut Command) {
+        command
             .env("XDG_RUNTIME_DIR", &self.runtime.0)
+            .env("XDG_CONFIG_HOME", self.runtime.0.join(".config"))
             .env("WAYLAND_DISPLAY", &self.display)
             .env("GDK_BACKEND", "wayland")
             .env("GSK_RENDERER", "cairo")
             .env("GTK_A11Y", "none")
             .env("GSETTINGS_BACKEND", "memory")
             .env("ADW_DISABLE_PORTAL", "1")
-            .env("GDK_DEBUG", "no-portals")
+            .env("GDK_DEBUG", "no-portals");
+    }
+
+    fn shoot(&self, program: &Path, page: &str, look: &Look, translations: &Path, picture: &Path) -> Result<()> {
+        let log = picture.with_extension("log");
+        let mut window = Command::new("/usr/bin/dbus-run-session");
+        window.arg("--").arg(program).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &self.runtime.0);
+        self.prepare(&mut window);
+        let mut window = window
             .env("LANG", format!("{}.UTF-8", look.locale))
             .env("LOCPATH", translations.join("locales"))
             .env("FORGE_LOCALE_DIRECTORY", translations.join("mo"))

@@ -40,6 +40,8 @@ enum Command {
     },
     /// Takes pictures of every page of the window, on a machine that is played.
     GuiShots(gui_shots::Options),
+    /// Runs the tests of the window, in a compositor without a screen.
+    GuiTest,
     /// Checks that every package keeps out what it has to.
     Layers,
     /// Checks that the licence of everything Forge uses is compatible with its own.
@@ -75,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
         Command::Generated { write } => generated::run(write),
         Command::GuiShots(options) => gui_shots::run(&options),
+        Command::GuiTest => gui_shots::test(),
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
         Command::Po { check } => po::run(check),

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 /// The page.
 pub struct Done {
     view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
 }
 
 /// What it shows.
@@ -96,8 +98,9 @@ impl SimpleComponent for Done {
         frame.body.append(&steps);
         frame.body.append(&keep);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        let near = frame.page.clone();
         let widgets = Widgets { code, secrets, trouble, kept, drawn: false };
-        ComponentParts { model: Self { view: View::default() }, widgets }
+        ComponentParts { model: Self { view: View::default(), near }, widgets }
     }
 
     fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
@@ -106,7 +109,7 @@ impl SimpleComponent for Done {
             Input::Primary if self.view.kept => {
                 let _ = sender.output(Change::Restart);
             }
-            Input::Primary => ask(&sender),
+            Input::Primary => ask(&self.near, &sender),
         }
     }
 
@@ -216,7 +219,7 @@ fn document(view: &View, credentials: &Credentials) -> Zeroizing<String> {
 }
 
 /// A second thought before the code is gone.
-fn ask(sender: &ComponentSender<Done>) {
+fn ask(near: &adw::NavigationPage, sender: &ComponentSender<Done>) {
     let dialog = adw::AlertDialog::new(
         Some(&gettext("Restart Without the Code?")),
         Some(&gettext("It was not saved. The blue screen after the restart asks for it.")),
@@ -229,5 +232,5 @@ fn ask(sender: &ComponentSender<Done>) {
     dialog.connect_response(Some("restart"), move |_, _| {
         let _ = tell.output(Change::Restart);
     });
-    dialog.present(relm4::main_adw_application().active_window().as_ref());
+    dialog.present(Some(near));
 }

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 /// The page.
 pub struct Installing {
     view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
 }
 
 /// What it shows.
@@ -162,14 +164,15 @@ impl SimpleComponent for Installing {
         let log = LogDrawer::new();
         frame.body.append(&log.root);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        let near = frame.page.clone();
         let widgets = Widgets { frame, title, doing, pace, bar, log };
-        ComponentParts { model: Self { view: View::default() }, widgets }
+        ComponentParts { model: Self { view: View::default(), near }, widgets }
     }
 
     fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
         match input {
             Input::Show(view) => self.view = view,
-            Input::Primary => ask(&self.view, &sender),
+            Input::Primary => ask(&self.near, &self.view, &sender),
         }
     }
 
@@ -190,7 +193,7 @@ impl SimpleComponent for Installing {
 }
 
 /// Asks before it is stopped, and says what that leaves.
-fn ask(view: &View, sender: &ComponentSender<Installing>) {
+fn ask(near: &adw::NavigationPage, view: &View, sender: &ComponentSender<Installing>) {
     let dialog = adw::AlertDialog::new(Some(&gettext("Stop the Installation?")), Some(&view.consequence));
     dialog.add_responses(&[("go-on", &gettext("_Keep Installing")), ("stop", &gettext("_Stop"))]);
     dialog.set_response_appearance("stop", adw::ResponseAppearance::Destructive);
@@ -200,5 +203,5 @@ fn ask(view: &View, sender: &ComponentSender<Installing>) {
     dialog.connect_response(Some("stop"), move |_, _| {
         let _ = tell.output(Change::Cancel);
     });
-    dialog.present(relm4::main_adw_application().active_window().as_ref());
+    dialog.present(Some(near));
 }

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 /// The page.
 pub struct Review {
     view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
 }
 
 /// What it shows.
@@ -110,8 +112,9 @@ impl SimpleComponent for Review {
         frame.body.append(&spinner);
         frame.banner.set_title(&gettext("The disk changed. Look at the plan once more."));
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        let near = frame.page.clone();
         let widgets = Widgets { frame, plan, lines, bars, trouble, spinner, shown: None, answers };
-        ComponentParts { model: Self { view: View::default() }, widgets }
+        ComponentParts { model: Self { view: View::default(), near }, widgets }
     }
 
     fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
@@ -119,7 +122,7 @@ impl SimpleComponent for Review {
             Input::Show(view) => self.view = view,
             Input::Primary => {
                 if let Some(plan) = &self.view.plan {
-                    confirm(plan, &sender);
+                    confirm(&self.near, plan, &sender);
                 }
             }
         }
@@ -174,7 +177,7 @@ fn draw(widgets: &Widgets, plan: &Plan, keyboard: &str) {
 }
 
 /// A question before data is destroyed; an empty disk needs none.
-fn confirm(plan: &Plan, sender: &ComponentSender<Review>) {
+fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Review>) {
     if plan.erased == Content::Empty {
         let _ = sender.output(Change::Confirm);
         return;
@@ -191,5 +194,5 @@ fn confirm(plan: &Plan, sender: &ComponentSender<Review>) {
     dialog.connect_response(Some("erase"), move |_, _| {
         let _ = tell.output(Change::Confirm);
     });
-    dialog.present(relm4::main_adw_application().active_window().as_ref());
+    dialog.present(Some(near));
 }

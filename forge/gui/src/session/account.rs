@@ -178,8 +178,9 @@ impl Account {
             return None;
         }
         // Whoever knows the person tries these first. A very long text is not looked at to its end.
-        let words = self.full_name.split_whitespace();
-        let known: Vec<&str> = words.chain([&*self.user_name, &self.computer_name, "intergenos"]).collect();
+        let whole: String = self.full_name.split_whitespace().collect();
+        let others = [&*whole, &*self.user_name, &*self.computer_name, "intergenos"];
+        let known: Vec<&str> = self.full_name.split_whitespace().chain(others).collect();
         let looked_at: String = password.chars().take(100).collect();
         let looked_at = zeroize::Zeroizing::new(looked_at);
         Some(match u8::from(zxcvbn::zxcvbn(&looked_at, &known).score()) {

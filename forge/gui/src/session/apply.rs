@@ -79,11 +79,11 @@ impl Session {
         }
     }
 
-    /// Every answer makes the plan out of date.
+    /// Another answer makes the plan out of date. The same one again does not: a field tells also what it was told.
     fn chosen(&mut self, set: impl FnOnce(&mut Self)) -> Vec<Effect> {
+        let before = (self.disk.clone(), self.answers_text());
         set(self);
-        self.verdict = Judged::Unasked;
-        vec![]
+        if before == (self.disk.clone(), self.answers_text()) { vec![] } else { self.ask_again() }
     }
 
     fn found(&mut self, found: Result<Found, ClientError>) -> Vec<Effect> {

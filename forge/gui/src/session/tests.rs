@@ -190,6 +190,16 @@ fn an_answer_to_an_older_question_is_not_taken() {
 }
 
 #[test]
+fn an_answer_that_is_told_twice_keeps_the_plan_and_another_one_asks_again() {
+    let mut session = ready();
+    walk(&mut session, Page::Review);
+    assert!(session.apply(Change::FullName("Anna Schmidt".into())).is_empty());
+    assert!(session.may_go_on());
+    let effects = session.apply(Change::ComputerName("loud-otter".into()));
+    assert!(matches!(effects[..], [Effect::Check { .. }]) && !session.may_go_on());
+}
+
+#[test]
 fn every_issue_keeps_the_last_page_from_going_on() {
     let mut session = ready();
     walk(&mut session, Page::Review);
