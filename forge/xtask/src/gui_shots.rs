@@ -211,7 +211,7 @@ impl Session {
             .env("LANG", format!("{}.UTF-8", look.locale))
             .env("LOCPATH", translations.join("locales"))
             .env("FORGE_LOCALE_DIRECTORY", translations.join("mo"))
-            .env("FORGE_SCRIPT", page)
+            .envs((page != NO_HELPER).then_some(("FORGE_SCRIPT", page)))
             .envs(look.environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log)?)
