@@ -27,8 +27,22 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
-const PAGES: [&str; 10] =
-    ["welcome", "keyboard", "timezone", "disk", "account", "secure-boot", "review", "installing", "failure", "done"];
+/// What the window shows where there is no helper: the same build, without a script.
+const NO_HELPER: &str = "no-helper";
+
+const PAGES: [&str; 11] = [
+    NO_HELPER,
+    "welcome",
+    "keyboard",
+    "timezone",
+    "disk",
+    "account",
+    "secure-boot",
+    "review",
+    "installing",
+    "failure",
+    "done",
+];
 
 /// A way in which the window is looked at.
 struct Look {
