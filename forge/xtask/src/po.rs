@@ -2,7 +2,7 @@
 use crate::{command, paths, workbench};
 use anyhow::{Context, Result, ensure};
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -108,20 +108,22 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 /// The template, without a date: the same sources give the same bytes.
 fn extract(repository: &Path, files: &[String]) -> Result<String> {
     let (rust, other): (Vec<&String>, Vec<&String>) = files.iter().partition(|file| file.ends_with(".rs"));
+    let made = env::temp_dir().join(format!("forge-texts-{}.pot", std::process::id()));
     let base = || {
         let mut xgettext = Command::new("/usr/bin/xgettext");
-        xgettext.current_dir(repository).args(["--output=-", "--from-code=UTF-8", "--add-comments=Translators"]);
-        xgettext.args(["--package-name=Forge", "--no-wrap", "--add-location=file"]);
+        xgettext.current_dir(repository).args(["--from-code=UTF-8", "--add-comments=Translators", "--no-wrap"]);
+        xgettext.args(["--package-name=Forge", "--add-location=file"]).arg("--output").arg(&made);
         xgettext
     };
-    let mut command = base();
-    command.args(["--language=Rust", "--keyword=gettext", "--keyword=ngettext:1,2", "--keyword=pgettext:1c,2"]);
-    let mut text = command::output(command.args(rust))?;
+    let mut window = base();
+    window.args(["--language=Rust", "--keyword=gettext", "--keyword=ngettext:1,2", "--keyword=pgettext:1c,2"]);
+    command::run(window.args(rust))?;
     if !other.is_empty() {
-        // The desktop and metainfo files bring their own rules (ITS), and come after the texts of the window.
-        let more = command::output(base().arg("--omit-header").args(other))?;
-        text = format!("{text}\n\n{more}");
+        // The desktop and metainfo files bring their own rules (ITS). A text that both have stands there once.
+        command::run(base().arg("--join-existing").args(other))?;
     }
+    let text = fs::read_to_string(&made)?;
+    fs::remove_file(&made)?;
     let lines = text.lines().filter(|line| !line.starts_with("\"POT-Creation-Date"));
     Ok(lines.collect::<Vec<_>>().join("\n") + "\n")
 }
