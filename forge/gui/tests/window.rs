@@ -75,7 +75,7 @@ impl Window {
 
     fn press(&self, text: &str) {
         until(text, || self.button(text).is_some_and(|button| button.is_sensitive()));
-        self.button(text).unwrap().emit_clicked();
+        self.button(text).expect("it is there").emit_clicked();
     }
 
     /// Answers the question on screen.
@@ -109,7 +109,7 @@ impl Window {
     }
 
     fn calls(&self) -> Vec<&'static str> {
-        self.machine.calls.lock().unwrap().clone()
+        self.machine.calls.lock().expect("no call panics").clone()
     }
 
     fn close(self) {

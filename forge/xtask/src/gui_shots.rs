@@ -29,9 +29,12 @@ pub struct Options {
 
 /// What the window shows where there is no helper: the same build, without a script.
 const NO_HELPER: &str = "no-helper";
+/// German was chosen in the window: it speaks it from the second page on.
+const LANGUAGE: &str = "language";
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     NO_HELPER,
+    LANGUAGE,
     "welcome",
     "keyboard",
     "timezone",

@@ -3,7 +3,7 @@
 use super::Input;
 use crate::{
     parts::{disk_row, frame::Frame},
-    sentences::plan,
+    sentences::{disks::facts, plan},
     session::{Change, Page, Session, disks},
 };
 use gettextrs::gettext;
@@ -45,6 +45,8 @@ pub struct Widgets {
     taken: gtk::ListBox,
     taken_group: adw::PreferencesGroup,
     nothing: adw::StatusPage,
+    details: adw::ExpanderRow,
+    detail_rows: Vec<adw::ActionRow>,
     rows: Rc<RefCell<Vec<(String, gtk::ListBoxRow, gtk::CheckButton)>>>,
 }
 
@@ -73,6 +75,10 @@ impl SimpleComponent for Disk {
         nothing.add_css_class("compact");
         frame.body.append(&nothing);
         frame.body.append(&free_group);
+        let details = adw::ExpanderRow::builder().title(gettext("Details")).use_markup(false).visible(false).build();
+        let details_group = adw::PreferencesGroup::new();
+        details_group.add(&details);
+        frame.body.append(&details_group);
         frame.body.append(&taken_group);
         let rows: Rc<RefCell<Vec<(String, gtk::ListBoxRow, gtk::CheckButton)>>> = Rc::default();
         let (tell, known) = (sender.clone(), rows.clone());
@@ -83,7 +89,8 @@ impl SimpleComponent for Disk {
             }
         });
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
-        let widgets = Widgets { frame, free, free_group, taken, taken_group, nothing, rows };
+        let widgets =
+            Widgets { frame, free, free_group, taken, taken_group, nothing, details, detail_rows: vec![], rows };
         ComponentParts { model: Self { view: View::default(), drawn: vec![] }, widgets }
     }
 
@@ -109,8 +116,31 @@ impl SimpleComponent for Disk {
             radio.set_active(is_chosen);
             row.update_state(&[gtk::accessible::State::Selected(Some(is_chosen))]);
         }
+        let chosen = view.disks.iter().find(|disk| view.chosen.as_ref() == Some(&disk.identity.path));
+        show_details(widgets, chosen);
         widgets.frame.set_note(&view.consequence);
         widgets.frame.button.set_sensitive(view.may_go_on);
+    }
+}
+
+/// Everything that is known of the chosen disk, for whoever wants to be sure that it is the one.
+fn show_details(widgets: &mut Widgets, disk: Option<&forge_model::Disk>) {
+    widgets.details.set_visible(disk.is_some());
+    let facts = disk.map(facts).unwrap_or_default();
+    let shown =
+        widgets.detail_rows.iter().map(|row| (row.title().to_string(), row.subtitle().unwrap_or_default().into()));
+    if shown.eq(facts.iter().cloned()) {
+        return;
+    }
+    for row in widgets.detail_rows.drain(..) {
+        widgets.details.remove(&row);
+    }
+    for (name, value) in facts {
+        let row =
+            adw::ActionRow::builder().use_markup(false).title(name).subtitle(value).subtitle_selectable(true).build();
+        row.add_css_class("property");
+        widgets.details.add_row(&row);
+        widgets.detail_rows.push(row);
     }
 }
 

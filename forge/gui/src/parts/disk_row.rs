@@ -3,7 +3,6 @@
 use super::disk_bar;
 use crate::sentences::{disks, size};
 use forge_model::Disk;
-use gettextrs::gettext;
 use relm4::{adw, gtk, gtk::prelude::*};
 
 /// The row of a disk. `group` joins its radio button with those of the other rows.
@@ -54,22 +53,11 @@ pub fn row(disk: &Disk, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow, O
     for part in [heading.upcast_ref::<gtk::Widget>(), icon.upcast_ref(), &bar] {
         part.set_sensitive(is_free);
     }
-    row.set_tooltip_text(Some(&details(disk)));
     row.update_property(&[
         gtk::accessible::Property::Label(&disks::name_and_size(disk)),
         gtk::accessible::Property::Description(&words),
     ]);
     (row, radio)
-}
-
-/// Path, serial number and world wide name, for whoever knows them.
-pub fn details(disk: &Disk) -> String {
-    let identity = &disk.identity;
-    let mut lines = vec![disks::kind(disk), identity.path.clone()];
-    // Translators: the serial number of a disk.
-    lines.extend(identity.serial.as_ref().map(|serial| format!("{}: {serial}", gettext("Serial number"))));
-    lines.extend(identity.wwn.as_ref().map(|wwn| format!("WWN: {wwn}")));
-    lines.join("\n")
 }
 
 /// A list for such rows.

@@ -30,7 +30,10 @@ impl Frame {
         body.set_margin_start(12);
         body.set_margin_end(12);
         let clamp = adw::Clamp::builder().maximum_size(560).tightening_threshold(400).child(&body).build();
-        let content = gtk::ScrolledWindow::builder().hscrollbar_policy(gtk::PolicyType::Never).child(&clamp).build();
+        // Natural height: what is inside never scrolls by itself.
+        let natural = gtk::Viewport::builder().vscroll_policy(gtk::ScrollablePolicy::Natural).child(&clamp).build();
+        natural.set_scroll_to_focus(true);
+        let content = gtk::ScrolledWindow::builder().hscrollbar_policy(gtk::PolicyType::Never).child(&natural).build();
 
         let button = gtk::Button::builder().label(button).use_underline(true).build();
         button.add_css_class("pill");

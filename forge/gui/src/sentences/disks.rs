@@ -115,6 +115,25 @@ pub fn holding(holding: &Holding) -> String {
     }
 }
 
+/// Everything that is known of a disk: what it is called, and each partition.
+pub fn facts(disk: &Disk) -> Vec<(String, String)> {
+    let identity = &disk.identity;
+    let mut facts = vec![(gettext("Kind"), kind(disk)), (gettext("Device"), identity.path.clone())];
+    // Translators: the serial number of a disk.
+    facts.extend(identity.serial.clone().map(|serial| (gettext("Serial Number"), serial)));
+    // Translators: the world wide name (WWN) of a disk, a number that no other disk has.
+    facts.extend(identity.wwn.clone().map(|wwn| (gettext("World Wide Name"), wwn)));
+    if let Content::Table { partitions, .. } = &disk.content {
+        facts.extend(partitions.iter().map(|found| {
+            let name = fill(&gettext("Partition {n}"), &[("n", &found.number.to_string())]);
+            // Translators: the name of a disk and its size, such as "Samsung SSD 990 PRO, 2.0 TB".
+            let what = fill(&gettext("{name}, {size}"), &[("name", &partition(found)), ("size", &size(found.size))]);
+            (name, what)
+        }));
+    }
+    facts
+}
+
 /// Why it can not be taken, and what mends that.
 pub fn obstacle(obstacle: &Obstacle) -> String {
     match obstacle {

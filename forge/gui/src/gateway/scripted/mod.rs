@@ -71,8 +71,12 @@ impl Scripted {
     }
 }
 
-/// The changes that bring the window to the page that the environment asks for.
+/// The changes that bring the window to the page that the environment asks for; "language" chooses German, for which the
+/// program starts itself again.
 pub fn script() -> Vec<Change> {
+    if env::var(SCRIPT).is_ok_and(|tag| tag == "language") {
+        return vec![Change::Language("de_DE.UTF-8".into()), Change::Next];
+    }
     let page = env::var(SCRIPT).ok().and_then(|tag| Page::from_tag(&tag));
     page.map(way_to).unwrap_or_default()
 }
