@@ -171,7 +171,11 @@ impl App {
         match effect {
             Effect::Push(page) => widgets.navigation.push_by_tag(page.tag()),
             Effect::Show(page) => show(widgets, page),
-            Effect::Speak(locale) => log::error!("the language stays: {}", language::speak(&locale)),
+            Effect::Speak(locale) => {
+                // Only a failure comes back; the person goes on in the language that there is.
+                log::error!("the language stays: {}", language::speak(&locale));
+                sender.input(Input::Change(Change::Next));
+            }
             Effect::Type(keyboard) => live_keyboard::switch_to(&keyboard),
             Effect::DiskWithdrawn => {
                 widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));

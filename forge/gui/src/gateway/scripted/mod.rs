@@ -86,7 +86,7 @@ pub fn way_to(page: Page) -> Vec<Change> {
     let mut way = vec![];
     for (reached, changes) in [
         (Page::Welcome, vec![]),
-        (Page::Keyboard, vec![Change::Language("en_US.UTF-8".into()), Change::Next]),
+        (Page::Keyboard, vec![Change::Next]),
         (Page::TimeZone, vec![Change::Next, Change::TimeZone("Europe/Berlin".into())]),
         (Page::Disk, vec![Change::Next, Change::Disk("/dev/nvme0n1".into())]),
         (
