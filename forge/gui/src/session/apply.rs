@@ -236,8 +236,22 @@ impl Session {
         effects
     }
 
-    /// After a failure the disk is another one than it was: it is looked at and chosen again.
+    /// After a failure the disk is another one than it was: it is looked at and chosen again. Where nothing was written,
+    /// the plan is shown again.
     fn try_again(&mut self) -> Vec<Effect> {
+        let is_untouched = match &self.ended {
+            Some(Ended::Refused(_)) => true,
+            Some(Ended::Cancelled { written, .. }) => !written,
+            Some(Ended::Failed(failure)) => !failure.written,
+            Some(Ended::Lost { .. } | Ended::Installed { .. }) | None => false,
+        };
+        if self.page == Page::Failure && is_untouched && self.is_complete(Page::Disk) && self.answers().is_some() {
+            self.page = Page::Review;
+            self.ended = None;
+            let mut effects = vec![Effect::Show(Page::Review)];
+            effects.extend(self.ask());
+            return effects;
+        }
         if self.page == Page::Failure && self.offer.is_some() && self.answers().is_some() {
             self.page = Page::Disk;
             self.ended = None;

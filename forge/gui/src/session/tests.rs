@@ -368,6 +368,27 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
 }
 
 #[test]
+fn where_nothing_was_written_the_plan_is_shown_again() {
+    for ended in [
+        Ended::Refused(ClientError::Refused(forge_dbus::Error::Dismissed(String::new()))),
+        Ended::Cancelled { stage: Stage::Check, written: false },
+    ] {
+        let mut session = ready();
+        walk(&mut session, Page::Installing);
+        session.apply(Change::Ended(Box::new(ended)));
+        let effects = session.apply(Change::TryAgain);
+        assert!(matches!(effects[..], [Effect::Show(Page::Review), Effect::Check { .. }]));
+    }
+    // A disk that went meanwhile has to be chosen.
+    let mut session = ready();
+    walk(&mut session, Page::Installing);
+    session.apply(without("/dev/nvme0n1"));
+    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false })));
+    session.apply(Change::TryAgain);
+    assert_eq!(session.page(), Page::Disk);
+}
+
+#[test]
 fn a_window_that_comes_back_shows_the_install_that_goes_on() {
     let mut session = ready();
     walk(&mut session, Page::Installing);
