@@ -23,9 +23,9 @@ use tokio::{runtime::Runtime, time::interval};
 /// How often Ctrl+C is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Whether a target is a device, by whatever name.
+/// Whether a target is a device, by whatever name; also one below /dev that is not there (any more).
 pub fn is_device(target: &Path) -> bool {
-    fs::metadata(target).is_ok_and(|about| about.file_type().is_block_device())
+    fs::metadata(target).map_or(target.starts_with("/dev"), |about| about.file_type().is_block_device())
 }
 
 /// Lists the disks.

@@ -152,7 +152,9 @@ fn named(partitions: &[Found]) -> String {
 /// One issue: the place, what is wrong, and the fix.
 pub fn issue(issue: &Issue) -> String {
     let sentence = match issue {
-        Issue::NoSuchDisk { path } => format!("{path} is not there."),
+        Issue::NoSuchDisk { path } => {
+            format!("{path} is not a disk that is there. \"forgectl disks\" lists them; a partition is not a disk.")
+        }
         Issue::NotFree { path, obstacle } => format!("{path} can not be taken: {}", self::obstacle(obstacle)),
         Issue::EraseNotConfirmed => {
             "nothing says that the target may be erased. Write erase = \"all-data-on-this-disk\".".into()

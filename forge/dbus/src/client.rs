@@ -13,7 +13,7 @@ use forge_model::{Handover, Inventory, Issue, Plan, Secret};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
-use zbus::{Connection, OwnedObjectPath};
+use zbus::{Connection, OwnedObjectPath, fdo::PropertiesProxy};
 
 /// Why a call did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -89,18 +89,21 @@ impl Forge {
 
     /// The disks of this machine.
     pub async fn inventory(&self) -> Result<Inventory, ClientError> {
-        read(&self.manager.inventory().await?)
+        read(&again(async || self.manager.inventory().await).await?)
     }
 
     /// The payload of this medium.
     pub async fn offer(&self) -> Result<Offer, ClientError> {
-        read(&self.manager.offer().await?)
+        read(&again(async || self.manager.offer().await).await?)
     }
 
     /// What these answers would do.
     pub async fn check(&self, disk: &str, answers: &str) -> Result<Verdict, ClientError> {
-        let answers = sealed::seal(answers.as_bytes())?;
-        read(&self.manager.check(disk, answers.into()).await?)
+        let verdict = again(async || {
+            let answers = sealed::seal(answers.as_bytes()).map_err(|e| Error::Failed(e.to_string()))?;
+            self.manager.check(disk, answers.into()).await
+        });
+        read(&verdict.await?)
     }
 
     /// Makes a job that waits.
@@ -200,12 +203,22 @@ impl Job {
         let bus = zbus::fdo::DBusProxy::new(self.proxy.inner().connection()).await?;
         let lost = bus.receive_name_owner_changed_with_args(&[(0, NAME), (2, "")]).await?;
         let finished = self.proxy.receive_finished().await?;
-        let progress = self.proxy.receive_progress_changed().await;
+        // The proxy keeps no property, and without that zbus tells of no change: the signal itself is listened to.
+        let properties = PropertiesProxy::builder(self.proxy.inner().connection())
+            .destination(NAME)
+            .path(self.proxy.inner().path().to_owned())
+            .build()
+            .await?;
+        let progress = properties.receive_properties_changed().await?;
         let finished = finished.filter_map(async |signal| {
             let outcome = signal.args().ok().and_then(|args| serde_json::from_str(args.outcome).ok())?;
             Some(Update::Finished(Box::new(outcome)))
         });
-        let progress = progress.filter_map(async |change| change.get().await.ok().map(Update::Progress));
+        let progress = progress.filter_map(async |signal| {
+            let arguments = signal.args().ok()?;
+            let value = arguments.changed_properties.get("Progress")?.try_to_owned().ok()?;
+            Progress::try_from(value).ok().map(Update::Progress)
+        });
         let lost = lost.map(|_| Update::Lost);
         let all = stream::select(stream::select(progress.boxed(), finished.boxed()), lost.boxed());
         let all = all.scan(false, |ended, update| {

@@ -16,6 +16,9 @@ pub struct Arguments {
     /// Milliseconds to stay when nobody needs it
     #[arg(long, default_value_t = 30_000)]
     pub idle_ms: u64,
+    /// Milliseconds to wait until the system sees the new partitions
+    #[arg(long, default_value_t = 10_000)]
+    pub settle_ms: u64,
     /// Prints the introspection XML of its interfaces, and ends
     #[arg(long)]
     pub introspect: bool,
@@ -25,5 +28,10 @@ impl Arguments {
     /// How long to stay when nobody needs it.
     pub fn idle(&self) -> Duration {
         Duration::from_millis(self.idle_ms)
+    }
+
+    /// How long to wait until the system sees the new partitions.
+    pub fn settle(&self) -> Duration {
+        Duration::from_millis(self.settle_ms)
     }
 }

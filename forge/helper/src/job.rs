@@ -9,7 +9,7 @@
 
 use crate::{
     inhibitor,
-    life::Reason,
+    life::{Reason, Task},
     runner::{self, Ended},
     service::Service,
 };
@@ -37,14 +37,18 @@ const TELL: Duration = Duration::from_millis(125);
 
 /// What is confirmed, and the answers that it was made from.
 pub struct Confirmed {
+    /// Exactly what will be done.
     pub plan: Plan,
+    /// What a person confirmed.
     pub digest: String,
+    /// To plan again from.
     pub answers: Answers,
 }
 
 /// A job.
 pub struct Work {
     service: Arc<Service>,
+    /// Its object on the bus.
     pub path: OwnedObjectPath,
     uid: u32,
     confirmed: Confirmed,
@@ -62,6 +66,8 @@ struct Now {
     progress: Progress,
     outcome: Option<Outcome>,
     handover: Option<Handover>,
+    /// They wait until a client has left.
+    watchers: Vec<Task>,
 }
 
 impl Work {
@@ -81,6 +87,7 @@ impl Work {
             progress: Progress { left: -1, ..Progress::default() },
             outcome: None,
             handover: None,
+            watchers: Vec::new(),
         };
         let (stop, now) = (Stop::default(), Mutex::new(now));
         Arc::new(Self { service, path, uid, confirmed, unattended, stop, now, _reason: reason })
@@ -100,13 +107,26 @@ impl Work {
         self.now().handover.is_some()
     }
 
+    /// Lets go of everything that it holds.
+    pub fn release(&self) {
+        let mut now = self.now();
+        now.owner = None;
+        now.handover = None;
+    }
+
     /// Watches the client until it leaves the bus.
     pub fn follow(self: &Arc<Self>, client: OwnedUniqueName) {
-        let work = Arc::clone(self);
-        tokio::spawn(async move {
-            work.service.clients.gone(&client).await;
-            work.left(&client).await;
+        // The job does not live longer because somebody is watched: a closed one keeps neither memory nor the helper.
+        let (work, clients) = (Arc::downgrade(self), self.service.clients.clone());
+        let watcher = tokio::spawn(async move {
+            clients.gone(&client).await;
+            if let Some(work) = work.upgrade() {
+                work.left(&client).await;
+            }
         });
+        let mut now = self.now();
+        now.watchers.retain(|watcher| !watcher.is_finished());
+        now.watchers.push(Task::new(&watcher));
     }
 
     async fn left(&self, client: &OwnedUniqueName) {
@@ -162,6 +182,14 @@ impl Work {
         };
         if changed && let Some(object) = self.object().await {
             let _ = object.get().await.state_changed(object.signal_emitter()).await;
+        }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop_and_wait(&self) {
+        self.ask_to_stop().await;
+        while matches!(self.state(), State::Running | State::Cancelling) {
+            tokio::time::sleep(TELL).await;
         }
     }
 

@@ -7,7 +7,32 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
+
+/// Something that goes on beside the calls, until this is dropped.
+pub struct Task(AbortHandle);
+
+impl Task {
+    /// The task of this handle.
+    pub fn new<T>(task: &JoinHandle<T>) -> Self {
+        Self(task.abort_handle())
+    }
+
+    /// Whether it has come to its end.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// How many reasons there are to stay.
 pub struct Life {
@@ -56,8 +81,8 @@ impl Life {
 
     /// Waits until everything that came in is answered.
     pub async fn until_answered(&self) {
-        // A call that was just read from the bus gets a moment to reach its method.
-        const MOMENT: Duration = Duration::from_millis(20);
+        // A call that was just read from the bus gets a moment to reach its method, on a busy machine, too.
+        const MOMENT: Duration = Duration::from_millis(100);
         let mut reasons = self.reasons.subscribe();
         loop {
             let _ = reasons.wait_for(|n| *n == 0).await;

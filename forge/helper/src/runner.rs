@@ -14,15 +14,15 @@ use forge_engine::{
     watch::{Stop, Watch},
 };
 use forge_model::{Handover, Plan, Progress, Stage, inventory::Disk};
-use std::{fs::File, time::Duration};
+use std::fs::File;
 use tokio::sync::watch;
-
-/// How long the new partitions may take to be seen.
-const SEEN: Duration = Duration::from_secs(10);
+use uuid::Uuid;
 
 /// How a run ended, and what is handed over then.
 pub struct Ended {
+    /// How.
     pub outcome: Outcome,
+    /// Receipt and credentials, when it is installed.
     pub handover: Option<Handover>,
 }
 
@@ -60,13 +60,10 @@ pub async fn run(
     match end {
         Ok(Ok(End::Installed(installed))) => {
             let ids: Vec<_> = installed.receipt.partitions.iter().map(|p| p.id).collect();
-            let seen = match service.udisks.rescan(&path).await {
-                Ok(()) => service.udisks.wait_for_partitions(&path, &ids, SEEN).await,
-                Err(error) => {
-                    log::warn!("{path} could not be looked at again: {error}");
-                    false
-                }
-            };
+            let seen = look_again(service, &path, &ids).await.unwrap_or_else(|error| {
+                log::warn!("{path} could not be looked at again: {error}");
+                false
+            });
             let outcome = Outcome::Installed { receipt: Box::new(installed.receipt.clone()), partitions_seen: seen };
             Ended { outcome, handover: Some(installed.handover()) }
         }
@@ -84,6 +81,12 @@ pub async fn run(
     }
 }
 
+/// Lets the system see what the disk holds now; false when it does not see the new partitions.
+async fn look_again(service: &Service, path: &str, ids: &[Uuid]) -> Result<bool, UdisksError> {
+    service.udisks.rescan(path).await?;
+    service.udisks.wait_for_partitions(path, ids, service.settle).await
+}
+
 /// Looks once more, and takes the disk for itself alone.
 async fn take(service: &Service, path: &str) -> Result<(Disk, File, Payload), Failure> {
     let early = |kind, details| failure(kind, Stage::Check, false, details);
@@ -94,7 +97,9 @@ async fn take(service: &Service, path: &str) -> Result<(Disk, File, Payload), Fa
     let file = service.udisks.open(&disk).await.map_err(|error| {
         let kind = match &error {
             UdisksError::Busy { .. } => FailureKind::DiskBusy,
-            _ => FailureKind::DiskGone,
+            UdisksError::Changed { .. } => FailureKind::DiskChanged,
+            UdisksError::NoSuchDisk { .. } => FailureKind::DiskGone,
+            _ => FailureKind::Internal,
         };
         early(kind, error.to_string())
     })?;
@@ -110,10 +115,9 @@ fn install(
     password: UserPassword,
     told: &Told,
 ) -> Result<End, Failure> {
-    let tools = Tools { stop: told.stop.clone(), ..Tools::default() };
-    let target = Target::device(file, disk)
-        .map_err(|e| failure(FailureKind::DiskChanged, Stage::Check, false, e.to_string()))?;
-    install::run(&tools, plan, payload, &target, password, told).map_err(|failed| {
+    let target =
+        Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
+    install::run(&Tools::default(), plan, payload, &target, password, told).map_err(|failed| {
         let Failed { stage, written, error } = &failed;
         failure(error.kind(), *stage, *written, error.to_string())
     })

@@ -5,7 +5,8 @@ use crate::{
     authority::Authority,
     clients::Clients,
     job::{Confirmed, Work},
-    life::{Life, Reason},
+    life::{Life, Task},
+    subscribers::Subscribers,
     udisks::{Udisks, UdisksError},
 };
 use async_trait::async_trait;
@@ -22,38 +23,56 @@ use forge_engine::{journal::Journal, payload::Payload};
 use forge_model::{Answers, Inventory, Plan, inventory::Content};
 use futures_util::StreamExt;
 use std::{
-    collections::HashMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
-use zbus::{
-    Connection, OwnedObjectPath, names::OwnedUniqueName, object_server::Interface, object_server::SignalEmitter,
-};
+use tokio::sync::{OnceCell, Semaphore};
+use zbus::{Connection, OwnedObjectPath, object_server::Interface, object_server::SignalEmitter};
 use zeroize::Zeroizing;
+
+/// How many look at disks or payload at once; others wait. It bounds memory, and the answers that the bus lets one connection
+/// wait for.
+const LOOKS: usize = 8;
 
 /// Everything that the helper is.
 pub struct Service {
     this: Weak<Self>,
+    /// The system bus.
     pub connection: Connection,
+    /// polkit.
     pub authority: Authority,
+    /// Who is on the bus.
     pub clients: Clients,
+    /// The disks.
     pub udisks: Udisks,
+    /// How long it stays.
     pub life: Arc<Life>,
+    /// How long the new partitions may take to be seen.
+    pub settle: Duration,
     payload: PathBuf,
     certificate: PathBuf,
     job: Mutex<Option<Arc<Work>>>,
     next: AtomicU64,
-    subscribers: Mutex<HashMap<OwnedUniqueName, Reason>>,
+    subscribers: Mutex<Subscribers>,
+    telling: OnceCell<Task>,
+    looks: Semaphore,
 }
 
-/// Puts the manager on the bus; its name is still to be asked for.
+/// Connects to the system bus. Only a connection that is built with an object listens for calls when it is ready; the task
+/// that listens is otherwise only begun, and a call that comes before it is lost.
+pub async fn connect() -> zbus::Result<Connection> {
+    let nobody = Manager::new(Weak::<Service>::new());
+    zbus::connection::Builder::system().serve_at(forge_dbus::PATH, nobody).build().await
+}
+
+/// Puts the manager on the bus, on a connection that [`connect`] made; its name is still to be asked for.
 pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Result<Arc<Service>> {
     let clients = Clients::new(connection).await?;
-    let udisks = Udisks::new(connection, &[&arguments.payload, &arguments.certificate]);
+    let udisks = Udisks::new(connection).needing([arguments.payload.clone(), arguments.certificate.clone()]);
     let service = Arc::new_cyclic(|this| Service {
         this: this.clone(),
         connection: connection.clone(),
@@ -61,13 +80,18 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         clients,
         udisks,
         life: Life::new(),
+        settle: arguments.settle(),
         payload: arguments.payload.clone(),
         certificate: arguments.certificate.clone(),
         job: Mutex::default(),
         next: AtomicU64::new(1),
         subscribers: Mutex::default(),
+        telling: OnceCell::new(),
+        looks: Semaphore::new(LOOKS),
     });
-    connection.object_server().at(forge_dbus::PATH, Manager::new(service.this.clone())).await?;
+    let objects = connection.object_server();
+    objects.remove::<Manager, _>(forge_dbus::PATH).await?;
+    objects.at(forge_dbus::PATH, Manager::new(service.this.clone())).await?;
     Ok(service)
 }
 
@@ -83,6 +107,7 @@ pub fn introspection() -> String {
 impl Service {
     /// The disks, freshly looked at.
     pub async fn look(&self) -> Result<Inventory, Error> {
+        let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
         let mut inventory = self.udisks.inventory().await.map_err(no_disks)?;
         for disk in &mut inventory.disks {
             // An install that did not end leaves nothing that UDisks2 could name.
@@ -101,6 +126,7 @@ impl Service {
 
     /// The payload of this medium, its signature checked.
     pub async fn open_payload(&self) -> Result<Payload, Error> {
+        let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
         let (directory, certificate) = (self.payload.clone(), self.certificate.clone());
         let opened = tokio::task::spawn_blocking(move || {
             let trusted = std::fs::read(&certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
@@ -122,8 +148,18 @@ impl Service {
     /// Takes a job off the bus.
     pub async fn forget(&self, path: &OwnedObjectPath) {
         let removed = { self.job().take_if(|job| job.path == *path) };
-        if removed.is_some() {
+        if let Some(job) = removed {
+            job.release();
             let _ = self.connection.object_server().remove::<Job, _>(path).await;
+        }
+    }
+
+    /// Ends before its time, because the system says so: an install that runs is cancelled if it has not committed.
+    pub async fn stop(&self) {
+        let running = { self.job().clone() };
+        if let Some(job) = running {
+            log::warn!("the system ends the helper in the middle of an install");
+            job.stop_and_wait().await;
         }
     }
 
@@ -131,7 +167,7 @@ impl Service {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn subscribers(&self) -> MutexGuard<'_, HashMap<OwnedUniqueName, Reason>> {
+    fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,13 +186,21 @@ impl Service {
         Ok(())
     }
 
-    /// Tells every subscriber when the disks change, as long as there is one.
-    async fn tell_changes(self: Arc<Self>) {
-        let Ok(mut changes) = self.udisks.changes().await else { return };
-        let Ok(emitter) = SignalEmitter::new(&self.connection, forge_dbus::PATH) else { return };
-        while changes.next().await.is_some() && !self.subscribers().is_empty() {
-            let _ = Manager::inventory_changed(&emitter).await;
-        }
+    /// Tells subscribers when the disks change, from the first one on.
+    async fn tell_changes(&self) -> Result<Task, Error> {
+        let emitter = SignalEmitter::new(&self.connection, forge_dbus::PATH);
+        let emitter = emitter.map_err(|e| Error::Failed(e.to_string()))?.into_owned();
+        let mut changes = Box::pin(self.udisks.changes().await.map_err(no_disks)?);
+        let service = self.this.clone();
+        let tells = tokio::spawn(async move {
+            while changes.next().await.is_some() {
+                let listened = service.upgrade().is_some_and(|service| !service.subscribers().is_empty());
+                if listened {
+                    let _ = Manager::inventory_changed(&emitter).await;
+                }
+            }
+        });
+        Ok(Task::new(&tells))
     }
 }
 
@@ -218,21 +262,18 @@ impl Backend for Service {
     async fn subscribe(&self, caller: Caller) -> Result<(), Error> {
         let Some(reason) = self.life.stay() else { return Err(leaving()) };
         self.authority.allow(&caller, INSPECT, &[]).await?;
-        let service = self.this.upgrade().ok_or_else(leaving)?;
-        let (first, new) = {
-            let mut subscribers = self.subscribers();
-            (subscribers.is_empty(), subscribers.insert(caller.name.clone(), reason).is_none())
-        };
-        if first {
-            tokio::spawn(Arc::clone(&service).tell_changes());
-        }
-        if new {
-            tokio::spawn(async move {
-                service.clients.gone(&caller.name).await;
-                service.subscribers().remove(&caller.name);
-            });
-        }
-        Ok(())
+        // UDisks2 is listened to before this call returns, or a disk that comes right after it could be missed.
+        self.telling.get_or_try_init(|| self.tell_changes()).await?;
+        self.subscribers().add(&caller.name, reason, || {
+            let (service, clients, name) = (self.this.clone(), self.clients.clone(), caller.name.clone());
+            let watch = async move {
+                clients.gone(&name).await;
+                if let Some(service) = service.upgrade() {
+                    service.subscribers().remove(&name);
+                }
+            };
+            Task::new(&tokio::spawn(watch))
+        })
     }
 
     async fn unsubscribe(&self, caller: Caller) -> Result<(), Error> {

@@ -1,5 +1,5 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, generated, layers, licences, paths, vm, workbench};
+use crate::{command, demo, generated, layers, licences, paths, uml, validate, vm, workbench};
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
@@ -14,20 +14,24 @@ pub fn check() -> Result<()> {
     command::run(cargo().args(["fmt", "--all", "--check"]))?;
     layers::check()?;
     licences::check()?;
+    validate::run(false)?;
     advisories()?;
     command::run(
         cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]).args(["--", "-D", "warnings"]),
     )?;
     generated::run(false)?;
-    eprintln!("check: formatting, layers, licences, lints and generated files are in order");
+    eprintln!("check: formatting, layers, licences, data files, lints and generated files are in order");
     Ok(())
 }
 
-/// Everything: the checks, the tests of every package, and the scenarios in virtual machines.
+/// Everything: the checks, the tests of every package, and the scenarios in machines, virtual or user-mode.
 pub fn test(with_machines: bool) -> Result<()> {
     check()?;
+    // The tests of the helper start it, and forgectl, as a person or the bus does.
+    command::run(cargo().args(["build", "--workspace", "--bins", "--locked", "--quiet"]))?;
     command::run(cargo().args(["test", "--workspace", "--locked"]))?;
     if with_machines {
+        uml::run(&uml::Args::all())?;
         demo::install(&demo::answers()?)?;
         vm::run(&vm::Args::all())?;
     }

@@ -11,6 +11,8 @@ mod licences;
 mod metadata;
 mod paths;
 mod po;
+mod uml;
+mod validate;
 mod vm;
 mod workbench;
 
@@ -58,6 +60,14 @@ enum Command {
         #[arg(long)]
         no_vm: bool,
     },
+    /// Runs scenarios in user-mode Linux, with systemd, AppArmor and disks that can be pulled out.
+    Uml(uml::Args),
+    /// Checks what meson installs: units, policies, profiles.
+    Validate {
+        /// Brings the list of installed files up to date.
+        #[arg(long)]
+        write: bool,
+    },
     /// Makes the workbench if this host needs one, and runs a command in it.
     Workbench {
         /// The command and its arguments; without one, only the set-up is made.
@@ -82,6 +92,8 @@ fn main() -> anyhow::Result<()> {
         Command::Licences => licences::check(),
         Command::Po { check } => po::run(check),
         Command::Test { no_vm } => check::test(!no_vm),
+        Command::Uml(args) => uml::run(&args),
+        Command::Validate { write } => validate::run(write),
         Command::Workbench { command } => workbench::run(&command),
         Command::Vm(args) => vm::run(&args),
         Command::Bench(options) => bench::run(&options),

@@ -73,7 +73,6 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libglib2.0-dev-bin", "glib-compile-resources packs style and icons"),
     ("gettext", "xgettext reads Rust from 0.24 on; msgfmt compiles translations"),
     ("locales", "real locales for tests: gettext ignores LANGUAGE under C.UTF-8"),
-    ("iso-codes", "names of languages and regions in every language"),
     ("desktop-file-utils", "checks the desktop file"),
     ("appstream", "checks the metainfo file"),
     ("sway", "a Wayland compositor without a screen, for screenshots and tests of the window"),

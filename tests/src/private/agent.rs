@@ -31,7 +31,7 @@ pub struct Asked {
     pub action: String,
     /// The sentence, filled in.
     pub message: String,
-    /// What the sentence was filled in with, and more.
+    /// What polkit tells an agent beside it: who asks. What the sentence was filled in with is not there.
     pub details: HashMap<String, String>,
 }
 
@@ -70,17 +70,36 @@ impl<'a> Agent<'a> {
             value.map(|value| stopped.env(name, value));
         }
         let mut child = stopped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let subject = Subject::new_for_pid(child.id(), None, None).unwrap();
+        self.attend(child.id());
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        child
+    }
+
+    /// Answers for all connections of this very process, until it is dropped.
+    pub fn attend_here(&self) {
+        self.attend(std::process::id());
+    }
+
+    fn attend(&self, process: u32) {
+        let subject = Subject::new_for_pid(process, None, None).unwrap();
         let register =
             async { AuthorityProxy::new(&self.bus).await?.register_authentication_agent(&subject, "C", PATH).await };
         self.system.block_on(register).unwrap();
-        child.stdin.take().unwrap().write_all(b"\n").unwrap();
-        child
     }
 
     /// All questions until now.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Agent<'_> {
+    fn drop(&mut self) {
+        // polkit lets no second agent answer for the same process while this one is on the bus.
+        let Ok(subject) = Subject::new_for_pid(std::process::id(), None, None) else { return };
+        let leave =
+            async { AuthorityProxy::new(&self.bus).await?.unregister_authentication_agent(&subject, PATH).await };
+        let _ = self.system.block_on(leave);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What keeps a drive from being taken: a mounted file system, swap in use. Both end when they are dropped.
 
+use super::until;
 use crate::look::run;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -50,7 +51,12 @@ impl Drop for Swap {
     }
 }
 
+/// Runs a tool. It is tried again while the device is busy: UDisks2 and the bus close their copies of a descriptor some time
+/// after they handed it out.
 fn tool(name: &str, arguments: &[&str]) {
-    let said = run(name, arguments);
-    assert!(said.well, "{name}: {}", said.text);
+    until(name, || {
+        let said = run(name, arguments);
+        assert!(said.well || said.text.contains("busy") || said.text.contains("in use"), "{name}: {}", said.text);
+        said.well.then_some(())
+    });
 }

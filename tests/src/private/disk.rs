@@ -20,7 +20,8 @@ pub struct Make<'a> {
     pub sector: u32,
     /// Whether it is write-protected.
     pub read_only: bool,
-    /// udev properties that differ from those in `tests/private-system/udev/drive`, such as `("ID_BUS", "usb")`.
+    /// udev properties that differ from those in `tests/private-system/udev/drive`, such as `("ID_MODEL", "Small_Stick")`.
+    /// The connection cannot be chosen: UDisks2 takes that from the device's place in sysfs.
     pub properties: &'a [(&'a str, &'a str)],
     /// A file whose content it has from the start; it can be shorter than `size`.
     pub content: Option<&'a Path>,
@@ -87,7 +88,10 @@ impl<'a> LoopDisk<'a> {
     }
 
     fn trigger(&self, action: &str) {
-        let said = run("udevadm", &["trigger", "--settle", &format!("--action={action}"), &self.node()]);
+        let said = run("udevadm", &["trigger", &format!("--action={action}"), &self.node()]);
+        assert!(said.well, "{}", said.text);
+        // Not `trigger --settle`: seen to wait for ever with two systems at work, and it has no time limit.
+        let said = run("udevadm", &["settle", "--timeout=10"]);
         assert!(said.well, "{}", said.text);
     }
 
@@ -139,8 +143,6 @@ impl<'a> LoopDisk<'a> {
         let said = run("partx", &["--update", &self.node()]);
         assert!(said.well, "{}", said.text);
         self.settle();
-        let said = run("udevadm", &["settle", "--timeout=10"]);
-        assert!(said.well, "{}", said.text);
         let own = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&self.name);
         std::fs::read_dir(format!("/sys/block/{}", self.name)).unwrap().filter(|e| own(e.as_ref().unwrap())).count()
     }
@@ -151,7 +153,8 @@ impl Drop for LoopDisk<'_> {
         let _ = run("partx", &["--delete", &self.node()]);
         drop(self.device.take());
         // The kernel's loop device stays, unused. To the daemons the drive is unplugged.
-        let _ = run("udevadm", &["trigger", "--settle", "--action=remove", &self.node()]);
+        let _ = run("udevadm", &["trigger", "--action=remove", &self.node()]);
+        let _ = run("udevadm", &["settle", "--timeout=10"]);
     }
 }
 

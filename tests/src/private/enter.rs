@@ -13,9 +13,9 @@ use std::{
 /// Where a test inside finds its system. `run` sets it.
 pub(super) const DIRECTORY: &str = "FORGE_PRIVATE_SYSTEM";
 /// How long one test may take.
-const LIMIT: &str = "240";
+const LIMIT: &str = "120";
 
-/// Runs the body of a test in a private system of its own; panics when it does, or when it takes four minutes.
+/// Runs the body of a test in a private system of its own; panics when it does, or when it takes two minutes.
 ///
 /// The test is found by the closure's place in the code, so call this with a closure written in the `#[test]` itself.
 pub fn system<F: FnOnce(&System)>(body: F) {

@@ -24,4 +24,4 @@ pub use disk::{LoopDisk, Make};
 pub use enter::system;
 pub use monitor::Monitor;
 pub use person::Person;
-pub use system::System;
+pub use system::{System, until};

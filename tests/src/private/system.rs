@@ -126,7 +126,7 @@ impl System {
 }
 
 /// Waits until something is so; panics with its name and the time after ten seconds.
-pub(super) fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(found) = so() {

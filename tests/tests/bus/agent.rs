@@ -1,8 +1,9 @@
 //! polkit's questions and their answers. Who is asked for is UDisks2, by a caller with a name on the bus, as the helper
 //! will be.
 
-use forge_tests::private::{Agent, Answer, LoopDisk, Person, System, system};
-use std::process::Command;
+use forge_tests::private::{Agent, Answer, LoopDisk, Person, System, system, until};
+use std::{collections::HashMap, process::Command};
+use zbus_polkit::policykit1::{AuthorityProxy, CheckAuthorizationFlags, Subject};
 
 #[test]
 fn yes_no_and_a_closed_dialog_reach_the_caller_and_the_dialog_says_what_for() {
@@ -22,6 +23,44 @@ fn yes_no_and_a_closed_dialog_reach_the_caller_and_the_dialog_says_what_for() {
             assert_eq!(asked.len(), 1, "{asked:?}");
             assert_eq!(asked[0].action, "org.freedesktop.udisks2.open-device");
             assert!(asked[0].message.contains("Forge Test Disk"), "{asked:?}");
+        }
+    });
+}
+
+#[test]
+fn polkit_fills_the_sentence_of_an_action_and_its_rules_decide_who_is_asked() {
+    system(|system| {
+        let agent = Agent::new(system, Answer::Allow);
+        let cases = [
+            (Person::Allowed, true, 0),
+            (Person::Refused, false, 0),
+            (Person::Nobody, false, 0),
+            (Person::Asked, true, 1),
+        ];
+        for (person, expected, questions) in cases {
+            let before = agent.asked().len();
+            let mut caller = agent.spawn(system.command_as(person, "/usr/bin/sleep").arg("60"));
+            let id = caller.id();
+            // It is the person only after its exec.
+            until("the caller is who it should be", || {
+                let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+                status.contains(&format!("Uid:\t{}\t", person.uid())).then_some(())
+            });
+            let may = system.block_on(async {
+                let subject = Subject::new_for_pid(id, None, None).unwrap();
+                let details = HashMap::from([("disk", "the disk Erna")]);
+                let flags = CheckAuthorizationFlags::ALLOW_USER_INTERACTION;
+                let authority = AuthorityProxy::new(system.bus()).await?;
+                authority.check_authorization(&subject, "org.intergenos.ForgeTest1.act", &details, flags, "").await
+            });
+            caller.kill().unwrap();
+            caller.wait().unwrap();
+            assert_eq!(may.unwrap().is_authorized, expected, "{person:?}");
+            let asked = &agent.asked()[before..];
+            assert_eq!(asked.len(), questions, "{person:?}");
+            for asked in asked {
+                assert_eq!(asked.message, "Authentication is required to act on the disk Erna");
+            }
         }
     });
 }

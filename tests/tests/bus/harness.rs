@@ -1,6 +1,6 @@
 //! The private system itself.
 
-use forge_tests::private::{LoopDisk, Make, Monitor, Person, System, busy, enter, system};
+use forge_tests::private::{LoopDisk, Make, Monitor, Person, System, busy, enter, system, until};
 use std::{fs, io::Write, os::unix::fs::MetadataExt, process::Stdio, time::Duration};
 
 const MIB: u64 = 1 << 20;
@@ -25,12 +25,15 @@ fn a_loop_disk_is_a_drive_with_its_serial_and_wwn_in_either_sector_size() {
 #[test]
 fn a_test_chooses_what_its_drive_looks_like() {
     system(|system| {
-        let properties = [("ID_BUS", "usb"), ("ID_MODEL", "Stick"), ("ID_WWN", "0x1234567890abcdef")];
+        let properties = [("ID_VENDOR", "Acme"), ("ID_MODEL", "Small_Stick"), ("ID_WWN", "0x1234567890abcdef")];
         let disk = LoopDisk::make(system, Make { properties: &properties, read_only: true, ..Make::default() });
         let text = |name: &str| system.property::<String>(disk.drive(), "Drive", name).unwrap();
-        assert_eq!((text("ConnectionBus"), text("Model")), ("usb".into(), "Stick".into()));
+        assert_eq!((text("Vendor"), text("Model")), ("Acme".into(), "Small Stick".into()));
+        assert_eq!(text("WWN"), "0x1234567890abcdef");
         assert_eq!(system.property::<bool>(&disk.block(), "Block", "ReadOnly"), Some(true));
-        assert!(system.open_exclusively(disk.name()).is_err());
+        // The kernel opens it for writing all the same; only the write fails.
+        let mut device = fs::File::from(system.open_exclusively(disk.name()).unwrap());
+        assert!(device.write_all(&[1; 4096]).and_then(|()| device.sync_all()).is_err());
     });
 }
 
@@ -44,9 +47,9 @@ fn root_gets_a_descriptor_that_writes_the_disk_and_nobody_gets_none() {
         device.sync_all().unwrap();
         assert_eq!(fs::read(disk.file()).unwrap()[..4096], [0xa5; 4096]);
         // The second one is told that the first one has it.
-        assert!(busy(system, &disk));
+        assert_busy(system, &disk);
         drop(device);
-        assert!(!busy(system, &disk));
+        assert_free(system, &disk);
 
         let said = open_as(system, Person::Nobody, &disk);
         assert!(said.contains("Not authorized"), "{said}");
@@ -61,27 +64,27 @@ fn a_disk_is_busy_while_it_or_a_partition_is_mounted_or_swap() {
         {
             let mounted = busy::Mounted::on(&disk.node());
             fs::write(mounted.place().join("file"), "content").unwrap();
-            assert!(busy(system, &disk));
+            assert_busy(system, &disk);
         }
-        assert!(!busy(system, &disk));
+        assert_free(system, &disk);
         {
             let _swap = busy::Swap::on(&disk.node());
-            assert!(busy(system, &disk));
+            assert_busy(system, &disk);
         }
-        assert!(!busy(system, &disk));
+        assert_free(system, &disk);
         assert_eq!(disk.partition("label: gpt\nsize=16MiB\nsize=16MiB\n"), 2);
         let part = format!("{}p2", disk.name());
         assert_eq!(system.property::<u64>(&format!("block_devices/{part}"), "Block", "Size"), Some(16 * MIB));
-        assert!(!busy(system, &disk));
+        assert_free(system, &disk);
         {
             let _mounted = busy::Mounted::on(&format!("/dev/{part}"));
-            assert!(busy(system, &disk));
+            assert_busy(system, &disk);
         }
         {
             let _swap = busy::Swap::on(&format!("/dev/{part}"));
-            assert!(busy(system, &disk));
+            assert_busy(system, &disk);
         }
-        assert!(!busy(system, &disk));
+        assert_free(system, &disk);
     });
 }
 
@@ -151,14 +154,8 @@ fn one_disk_again_and_again(system: &System) {
         let file = disk.file().to_owned();
         drop(disk);
         fs::remove_file(file).unwrap();
-        let gone = || system.objects().iter().all(|object| !object.starts_with("drives/"));
-        for _ in 0..100 {
-            if gone() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        assert!(gone(), "the drive stays");
+        let any = || system.objects().iter().any(|object| object.starts_with("drives/"));
+        until("the drive goes", || (!any()).then_some(()));
     }
 }
 
@@ -206,14 +203,14 @@ fn a_system_starts_within_seconds_of_a_busy_machine() {
     assert!(times[2].took < Duration::from_secs(5), "{:?}", times[2].took);
 }
 
-fn busy(system: &System, disk: &LoopDisk) -> bool {
-    match system.open_exclusively(disk.name()) {
-        Ok(_) => false,
-        Err(error) => {
-            assert!(error.to_string().contains("busy"), "{error}");
-            true
-        }
-    }
+fn assert_busy(system: &System, disk: &LoopDisk) {
+    let error = system.open_exclusively(disk.name()).expect_err("it is not busy");
+    assert!(error.to_string().contains("Device or resource busy"), "{error}");
+}
+
+/// Waits: UDisks2 and the bus close their copies of a descriptor some time after they handed it out.
+fn assert_free(system: &System, disk: &LoopDisk) {
+    until("the disk is free", || system.open_exclusively(disk.name()).ok());
 }
 
 fn open_as(system: &System, person: Person, disk: &LoopDisk) -> String {
@@ -238,13 +235,7 @@ fn assert_nothing_left(directory: &str) {
         loops.filter_map(|file| fs::read_to_string(file).ok()).find(|backing| backing.contains(name))
     };
     // A device goes when the last daemon that looked at it has closed it.
-    for _ in 0..100 {
-        if left().is_none() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("{:?} is left", left());
+    until("the loop device goes", || left().is_none().then_some(()));
 }
 
 /// The links to loop devices that udev of the host, if any, has made.

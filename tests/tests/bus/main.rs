@@ -2,6 +2,26 @@
 //!
 //! - [`harness`]: the private system itself: drives, who may open them, what keeps them from being taken, what is left behind
 //! - [`agent`]: polkit's questions and their answers
+//! - [`cancel`]: a job that is asked to stop, and who may ask; one job at a time
+//! - [`death`]: a client or the helper that dies in the middle; the handover that waits
+//! - [`refused`]: disks that are not taken, and disks that fail
+//! - [`caller`]: calls as one person or another, well-formed or not
+//! - [`verbs`]: who may do what, and how each refusal is told
+//! - [`hostile`]: callers who send what nobody should
+//! - [`life`]: the helper comes when it is called, stays while it is needed, and loses no call when it leaves
+//! - [`secrets`]: where no secret may be
+//! - [`sockets`]: which sockets the helper and `forgectl` make
 
 mod agent;
+mod bench;
+mod caller;
+mod cancel;
+mod death;
 mod harness;
+mod hostile;
+mod install;
+mod life;
+mod refused;
+mod secrets;
+mod sockets;
+mod verbs;

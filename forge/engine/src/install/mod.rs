@@ -187,7 +187,8 @@ fn run_stages(
     run.journal(Stage::Prove).write(target)?;
     unless_cancelled!(Stage::Prove, Outcome::Done(()));
 
-    let fill = meter(Stage::Fill, 0);
+    // Each byte is written and read back.
+    let fill = meter(Stage::Fill, 2 * run.file_systems()?);
     target.check_size()?;
     run.finish(now, &fill, |stage| {
         meter(stage, 0);

@@ -56,9 +56,14 @@ impl Writing<'_> {
     pub(super) fn reserve(&self) -> Result<(), InstallError> {
         self.target.check_identity(&self.plan.target)?;
         let parameters = self.payload.verity_parameters()?;
-        let file_systems = self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?;
-        self.target.check_room(parameters.data_bytes() + parameters.tree_bytes() + file_systems * 512 + REST)?;
+        let image = parameters.data_bytes() + parameters.tree_bytes();
+        self.target.check_room(image + self.file_systems()? + REST)?;
         Ok(image::reserve(self.target.file(), &parameters, self.place())?)
+    }
+
+    /// Bytes of state and ESP that were written in memory, and will be copied.
+    pub(super) fn file_systems(&self) -> Result<u64, InstallError> {
+        Ok((self.prepared.state.metadata()?.blocks() + self.prepared.esp.blocks()?) * 512)
     }
 
     /// Makes the disk start nothing, and notes what goes on. True when an earlier run had already proved this image.

@@ -15,7 +15,7 @@ use forge_model::{
     payload::{Entry, ManifestFault},
 };
 use openssl::hash::{Hasher, MessageDigest};
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
 use std::{
     fs::File,
     io::{self, Read, Seek, Write},
@@ -243,13 +243,25 @@ pub(crate) fn sha256_of(from: &mut impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Opens a plain file inside the payload; a symbolic link or a way out is refused by the kernel.
+/// Opens a plain file inside the payload, name by name: a symbolic link or a way out is refused.
+///
+/// One `openat2` would do the same, but the helper's sandbox has none: systemd's RestrictSUIDSGID= can not look into its
+/// arguments, and takes it away.
 fn open_beneath(directory: &File, path: &str) -> Result<File, PayloadError> {
     let read = |source| PayloadError::Read { path: path.into(), source };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = openat2(directory, path, flags, Mode::empty(), resolve).map_err(|e| read(e.into()))?;
-    let file = File::from(file);
+    let open = |at: &File, name: &str, flags: OFlags| {
+        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        openat(at, name, flags, Mode::empty()).map(File::from).map_err(|e| read(e.into()))
+    };
+    let names: Vec<&str> = path.split('/').collect();
+    if names.iter().any(|name| matches!(*name, "" | "." | "..")) {
+        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, "its path leads out of the payload")));
+    }
+    let mut at = directory.try_clone().map_err(read)?;
+    for name in &names[..names.len() - 1] {
+        at = open(&at, name, OFlags::DIRECTORY)?;
+    }
+    let file = open(&at, names[names.len() - 1], OFlags::NONBLOCK)?;
     if !file.metadata().map_err(read)?.is_file() {
         return Err(read(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file")));
     }

@@ -7,7 +7,7 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 /// The most bytes of an extent that are handed on at once.
 pub(super) const PIECE: usize = 1 << 20;
 
-/// Hands on what was written to a sparse file, in pieces with their offset, up to `len`; asks between them.
+/// Hands on what was written to a sparse file, in pieces with their offset, up to `len`; tells and asks between them.
 pub(super) fn each_extent(
     image: &File,
     len: u64,
@@ -28,6 +28,7 @@ pub(super) fn each_extent(
             let n = (hole - at).min(PIECE as u64) as usize;
             image.read_exact_at(&mut buffer[..n], at).map_err(read(at))?;
             hand_on(&buffer[..n], at)?;
+            watch.advance(n as u64);
             at += n as u64;
         }
     }

@@ -1,32 +1,33 @@
-use forge_model::{Inventory, inventory::Disk};
-use futures_util::Stream;
-use std::{fs::File, path::Path, time::Duration};
-pub struct Udisks;
-#[derive(Debug, thiserror::Error)]
-pub enum UdisksError {
-    #[error("busy")]
-    Busy { path: String },
-}
-impl Udisks {
-    pub fn new(_c: &zbus::Connection, _extra: &[&Path]) -> Self {
-        Self
-    }
-    pub async fn inventory(&self) -> Result<Inventory, UdisksError> {
-        todo!()
-    }
-    pub async fn open(&self, _d: &Disk) -> Result<File, UdisksError> {
-        todo!()
-    }
-    pub async fn read_only(&self, _d: &Disk) -> Result<File, UdisksError> {
-        todo!()
-    }
-    pub async fn rescan(&self, _p: &str) -> Result<(), UdisksError> {
-        todo!()
-    }
-    pub async fn wait_for_partitions(&self, _p: &str, _i: &[uuid::Uuid], _l: Duration) -> bool {
-        todo!()
-    }
-    pub async fn changes(&self) -> Result<impl Stream<Item = ()> + Unpin + use<>, UdisksError> {
-        Ok(futures_util::stream::empty())
-    }
-}
+//! The disks of this machine: seen, handed out and looked at again through UDisks2. Never formats, never mounts.
+//!
+//! ```text
+//! GetManagedObjects -> Objects ---+
+//! sysfs ------------> Sysfs ------+--> inventory (pure) --> Inventory
+//! mounts, EFI ------> BootMedium -+
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | [`objects`] | what UDisks shows, as a typed and bounded view |
+//! | [`sysfs`] | what sysfs adds |
+//! | [`boot_medium`] | which disks the running system came from |
+//! | `mounts` | `/proc/self/mountinfo` |
+//! | [`inventory`] | all of it as disks, with what stands against taking each |
+//! | `holding` | libblkid's names |
+//! | [`service`] | the calls: a descriptor of a disk, a rescan, news |
+//! | [`error`] | why a call failed |
+
+pub mod boot_medium;
+pub mod error;
+mod holding;
+pub mod inventory;
+mod mounts;
+pub mod objects;
+pub mod service;
+pub mod sysfs;
+
+pub use boot_medium::{BootMedium, Roots};
+pub use error::UdisksError;
+pub use objects::Objects;
+pub use service::Udisks;
+pub use sysfs::Sysfs;

@@ -1,0 +1,28 @@
+//! The parts of `forge-helper`: the one program of Forge that runs as root, and the only one that writes to a real disk.
+//!
+//! The bus starts it, polkit decides about every call, UDisks2 hands it the disk. It holds no device node and no
+//! capability, and leaves when nobody needs it.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `arguments` | where the payload is, how long to stay |
+//! | `service` | the manager: inventory, plans, jobs |
+//! | `job` | one install: its life, its owner, its end |
+//! | `runner` | the engine on a thread of its own, and its progress |
+//! | `udisks` | the disks of this machine, and the exclusive descriptor |
+//! | `authority`, `clients`, `inhibitor` | polkit; who is on the bus; no sleep while it works |
+//! | `subscribers` | who hears of disks that come and go |
+//! | `life` | stays while it is needed, and leaves without losing a call |
+//! | `log_lines` | the journal |
+
+pub mod arguments;
+pub mod authority;
+pub mod clients;
+pub mod inhibitor;
+pub mod job;
+pub mod life;
+pub mod log_lines;
+pub mod runner;
+pub mod service;
+pub mod subscribers;
+pub mod udisks;

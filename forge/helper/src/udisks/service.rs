@@ -1,0 +1,193 @@
+//! The calls to UDisks2.
+
+use super::{Objects, Roots, Sysfs, UdisksError, boot_medium, inventory::inventory};
+use forge_model::inventory::{Content, Disk, Inventory, Obstacle};
+use futures_util::{Stream, StreamExt, stream};
+use rustix::fs::OFlags;
+use std::{
+    collections::HashMap,
+    fs::File,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::time::{Instant, timeout, timeout_at};
+use udisks2::block::BlockProxy;
+use uuid::Uuid;
+use zbus::{
+    Connection, MatchRule, MessageStream, OwnedFd, Variant,
+    fdo::{DBusProxy, ObjectManagerProxy},
+    message,
+};
+
+const NAME: &str = "org.freedesktop.UDisks2";
+const PATH: &str = "/org/freedesktop/UDisks2";
+/// How long it has to be quiet before a change is told: one disk that is plugged in makes dozens of signals.
+const QUIET: Duration = Duration::from_millis(200);
+/// How long a change waits at most while it is not quiet.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The disks of this machine, through UDisks.
+#[derive(Debug, Clone)]
+pub struct Udisks {
+    connection: Connection,
+    roots: Roots,
+    installer: Vec<PathBuf>,
+}
+
+impl Udisks {
+    /// Of the running system. Nothing is called yet.
+    pub fn new(connection: &Connection) -> Self {
+        Self { connection: connection.clone(), roots: Roots::default(), installer: Vec::new() }
+    }
+
+    /// Names what else the installer needs while it runs: the payload, the certificate. The disks that hold these are not
+    /// offered either.
+    pub fn needing(mut self, installer: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.installer.extend(installer);
+        self
+    }
+
+    /// Looks for proc, sysfs and the root directory elsewhere, as tests do.
+    pub fn with_roots(mut self, roots: Roots) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    /// What UDisks shows now.
+    pub async fn objects(&self) -> Result<Objects, UdisksError> {
+        let manager = ObjectManagerProxy::builder(&self.connection).destination(NAME).path(PATH);
+        let manager = manager.cache_properties(zbus::proxy::CacheProperties::No).build().await?;
+        Ok(Objects::from_managed(&manager.get_managed_objects().await?))
+    }
+
+    /// Every disk, with what stands against taking it. A disk on which nothing is known is looked at: only zeros count as
+    /// empty.
+    pub async fn inventory(&self) -> Result<Inventory, UdisksError> {
+        let mut found = self.seen(&self.objects().await?);
+        for disk in &mut found.disks {
+            if disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium) {
+                disk.content = match self.read_only(disk).await {
+                    Ok(file) => blank_or_unknown(file).await,
+                    Err(error) => {
+                        log::warn!("{} can not be looked at: {error}", disk.identity.path);
+                        Content::Unknown
+                    }
+                };
+            }
+        }
+        Ok(found)
+    }
+
+    fn seen(&self, objects: &Objects) -> Inventory {
+        let sysfs = Sysfs::read(&self.roots.sys, objects);
+        inventory(objects, &sysfs, &boot_medium::find(&self.roots, &self.installer, objects))
+    }
+
+    /// The one descriptor that may write to the disk: nobody else has it open in a way that matters, and nobody can take
+    /// it while this one is held.
+    pub async fn open(&self, disk: &Disk) -> Result<File, UdisksError> {
+        match self.open_as(disk, "rw", OFlags::EXCL | OFlags::CLOEXEC).await {
+            // The text may be in the language of the system, so it is not read. If the disk opens for those who share
+            // it, sharing it was the trouble.
+            Err(UdisksError::Refused { name, text }) if name.ends_with(".Failed") || name.ends_with(".DeviceBusy") => {
+                match self.open_as(disk, "rw", OFlags::CLOEXEC).await {
+                    Ok(_) => Err(UdisksError::Busy { path: disk.identity.path.clone(), text }),
+                    Err(_) => Err(UdisksError::Refused { name, text }),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// A descriptor to look at the disk, whoever else uses it.
+    pub async fn read_only(&self, disk: &Disk) -> Result<File, UdisksError> {
+        self.open_as(disk, "r", OFlags::CLOEXEC).await
+    }
+
+    async fn open_as(&self, disk: &Disk, mode: &str, flags: OFlags) -> Result<File, UdisksError> {
+        let path = &disk.identity.path;
+        let no_such_disk = || UdisksError::NoSuchDisk { path: path.clone() };
+        let changed = |what| UdisksError::Changed { path: path.clone(), what };
+        let objects = self.objects().await?;
+        let (object, block) = objects.by_device(path).ok_or_else(no_such_disk)?;
+        let proxy = self.block(object).await?;
+        let options = HashMap::from([("flags", Variant::from(flags.bits().cast_signed()))]);
+        let file =
+            File::from(std::os::fd::OwnedFd::from(proxy.call::<_, _, OwnedFd>("OpenDevice", &(mode, options)).await?));
+        let about = file.metadata().map_err(|source| UdisksError::Descriptor { path: path.clone(), source })?;
+        if !about.file_type().is_block_device() || about.rdev() != block.number {
+            return Err(changed("its device number"));
+        }
+        // Looked at after it was opened: while the descriptor is held, the path can not come to mean another disk.
+        let now = self.seen(&self.objects().await?);
+        let now = now.disk(path).ok_or_else(no_such_disk)?;
+        match () {
+            () if now.identity != disk.identity => Err(changed("its identity")),
+            () if now.size != disk.size => Err(changed("its size")),
+            () => Ok(file),
+        }
+    }
+
+    /// Makes the kernel and UDisks read the disk's partition table again.
+    pub async fn rescan(&self, path: &str) -> Result<(), UdisksError> {
+        let objects = self.objects().await?;
+        let (object, _) = objects.by_device(path).ok_or_else(|| UdisksError::NoSuchDisk { path: path.into() })?;
+        let options = HashMap::<&str, Variant<'_>>::new();
+        Ok(self.block(object).await?.call("Rescan", &options).await?)
+    }
+
+    /// Waits until every one of these PARTUUIDs is seen on the disk; false when the time is up.
+    pub async fn wait_for_partitions(&self, path: &str, ids: &[Uuid], limit: Duration) -> Result<bool, UdisksError> {
+        let end = Instant::now() + limit;
+        let mut changes = Box::pin(self.changes().await?);
+        loop {
+            let objects = self.objects().await?;
+            let (object, _) = objects.by_device(path).ok_or_else(|| UdisksError::NoSuchDisk { path: path.into() })?;
+            let there = objects.partitions_of(object);
+            if ids.iter().all(|id| there.iter().any(|(_, partition)| partition.id == Some(*id))) {
+                return Ok(true);
+            }
+            if timeout_at(end, changes.next()).await.is_err() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Tells that something changed: a disk came or went, was mounted, or UDisks itself came or went. Many changes at
+    /// once are told once.
+    pub async fn changes(&self) -> Result<impl Stream<Item = ()> + Send + use<>, UdisksError> {
+        let rule = MatchRule::builder().msg_type(message::Type::Signal).sender(NAME).path_namespace(PATH).build()?;
+        let signals = MessageStream::for_match_rule(rule, &self.connection, None).await?;
+        let bus = DBusProxy::new(&self.connection).await?;
+        let owners = bus.receive_name_owner_changed_with_args(&[(0, NAME)]).await?;
+        let all = stream::select(signals.map(|_| ()), owners.map(|_| ()));
+        Ok(stream::unfold(Box::pin(all), |mut all| async {
+            all.next().await?;
+            let end = Instant::now() + PATIENCE;
+            while Instant::now() < end {
+                match timeout(QUIET, all.next()).await {
+                    Ok(Some(())) => {}
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            Some(((), all))
+        }))
+    }
+
+    /// The block device's own proxy. The methods of the udisks2 crate drop the text of an error; calls through this one
+    /// keep it.
+    async fn block(&self, object: &str) -> Result<zbus::Proxy<'static>, UdisksError> {
+        let proxy = BlockProxy::builder(&self.connection).path(object.to_owned());
+        Ok(proxy.cache_properties(zbus::proxy::CacheProperties::No).build().await?.into_inner())
+    }
+}
+
+/// Whether the ends of a disk, on which nobody could name anything, are really blank. Reads two MiB.
+async fn blank_or_unknown(file: File) -> Content {
+    let looked = tokio::task::spawn_blocking(move || forge_engine::gpt::probe(&file)).await;
+    match looked {
+        Ok(Ok(Content::Empty)) => Content::Empty,
+        Ok(_) | Err(_) => Content::Unknown,
+    }
+}
