@@ -108,7 +108,7 @@ impl Forge {
 
     /// Makes a job that waits.
     pub async fn prepare(&self, disk: &str, answers: &str, unattended: bool) -> Result<Job, ClientError> {
-        let path = again(async || {
+        let path = again(|| async {
             let answers = sealed::seal(answers.as_bytes()).map_err(|e| Error::Failed(e.to_string()))?;
             self.manager.prepare(disk, answers.into(), unattended).await
         });
@@ -126,13 +126,15 @@ impl Forge {
     /// Tells whenever the disks may have changed. Keeps the helper awake until the connection ends.
     pub async fn changes(&self) -> Result<impl Stream<Item = ()> + use<>, ClientError> {
         let signals = self.manager.receive_inventory_changed().await?;
-        again(async || self.manager.subscribe().await).await?;
+        again(|| self.manager.subscribe()).await?;
         Ok(signals.map(|_| ()))
     }
 }
 
 /// Makes a call once more when it came to a helper that was about to leave.
-async fn again<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+///
+/// Not `AsyncFn`: such a future is not known to be `Send`, and the window awaits it on a task of its own.
+async fn again<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> Result<T, Error> {
     for _ in 0..5 {
         match call().await {
             Err(Error::TryAgain(_)) => {}

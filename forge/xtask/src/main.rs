@@ -5,10 +5,12 @@ mod command;
 mod demo;
 mod demo_system;
 mod generated;
+mod gui_shots;
 mod layers;
 mod licences;
 mod metadata;
 mod paths;
+mod po;
 mod uml;
 mod validate;
 mod vm;
@@ -38,10 +40,20 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Takes pictures of every page of the window, on a machine that is played.
+    GuiShots(gui_shots::Options),
+    /// Runs the tests of the window, in a compositor without a screen.
+    GuiTest,
     /// Checks that every package keeps out what it has to.
     Layers,
     /// Checks that the licence of everything Forge uses is compatible with its own.
     Licences,
+    /// Extracts the texts of the window for translators, and updates the translations.
+    Po {
+        /// Only says whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Runs the checks, the tests of every package and the scenarios in virtual machines.
     Test {
         /// Leaves out the virtual machines.
@@ -74,8 +86,11 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
         Command::Generated { write } => generated::run(write),
+        Command::GuiShots(options) => gui_shots::run(&options),
+        Command::GuiTest => gui_shots::test(),
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
+        Command::Po { check } => po::run(check),
         Command::Test { no_vm } => check::test(!no_vm),
         Command::Uml(args) => uml::run(&args),
         Command::Validate { write } => validate::run(write),

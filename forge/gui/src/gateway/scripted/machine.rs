@@ -1,0 +1,188 @@
+//! The machine that is played: four disks of the kinds that people have, and a payload with many choices.
+
+use forge_model::{
+    Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
+    inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
+    receipt::Key,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const GB: u64 = 1_000_000_000;
+const MB: u64 = 1_000_000;
+
+fn entry(path: &str, size: u64) -> Value {
+    json!({ "path": path, "size": size, "sha256": "ab".repeat(32) })
+}
+
+/// The payload.
+pub fn manifest() -> Manifest {
+    let keyboards: Vec<Value> = [
+        ("us", ""),
+        ("us", "intl"),
+        ("gb", ""),
+        ("de", ""),
+        ("de", "nodeadkeys"),
+        ("de", "neo"),
+        ("at", ""),
+        ("ch", ""),
+        ("fr", ""),
+        ("fr", "bepo"),
+        ("es", ""),
+        ("it", ""),
+        ("pt", ""),
+        ("br", ""),
+        ("pl", ""),
+        ("cz", ""),
+        ("se", ""),
+        ("no", ""),
+        ("dk", ""),
+        ("fi", ""),
+        ("nl", ""),
+        ("ara", ""),
+        ("il", ""),
+        ("ru", ""),
+        ("ua", ""),
+        ("gr", ""),
+        ("tr", ""),
+        ("jp", ""),
+    ]
+    .map(|(layout, variant)| json!({ "layout": layout, "variant": variant, "keymap": layout }))
+    .into();
+    let value = json!({
+        "version": 1, "id": "intergenos", "name": "InterGenOS", "release": "1.0",
+        "image": {
+            "data": entry("system.img", 3_600 * MB), "tree": entry("system.verity", 29 * MB), "file_system": "erofs",
+            "root_hash": "5b".repeat(32), "salt": "00".repeat(32),
+            "uuid": "0f0e0d0c-0b0a-0908-0706-050403020100", "block_size": 4096,
+        },
+        "boot": {
+            "kernel": entry("kernel", 14 * MB), "kernel_release": "6.18.0", "initrd": entry("initrd", 38 * MB),
+            "command_line": "quiet", "os_release": entry("os-release", 300), "shim": entry("shim", MB),
+            "mok_manager": entry("mm", MB), "fallback": entry("fb", MB / 10), "grub": entry("grub", 2 * MB),
+        },
+        "accounts": {
+            "passwd": entry("passwd", 1000), "group": entry("group", 1000), "shadow": entry("shadow", 1000),
+            "gshadow": entry("gshadow", 1000), "subuid": entry("subuid", 0), "subgid": entry("subgid", 0),
+            "shell": "/bin/bash", "groups": ["wheel"],
+        },
+        "offered": {
+            "locales": [
+                "ar_EG.UTF-8", "cs_CZ.UTF-8", "da_DK.UTF-8", "de_AT.UTF-8", "de_CH.UTF-8", "de_DE.UTF-8", "el_GR.UTF-8",
+                "en_GB.UTF-8", "en_US.UTF-8", "es_ES.UTF-8", "es_MX.UTF-8", "fi_FI.UTF-8", "fr_FR.UTF-8", "he_IL.UTF-8",
+                "it_IT.UTF-8", "ja_JP.UTF-8", "nb_NO.UTF-8", "nl_NL.UTF-8", "pl_PL.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8",
+                "sv_SE.UTF-8", "tr_TR.UTF-8", "uk_UA.UTF-8",
+            ],
+            "keyboards": keyboards,
+            "timezones": [
+                "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Argentina/Buenos_Aires",
+                "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Mexico_City", "America/New_York",
+                "America/Sao_Paulo", "Asia/Dubai", "Asia/Jerusalem", "Asia/Kolkata", "Asia/Shanghai", "Asia/Singapore",
+                "Asia/Tokyo", "Australia/Sydney", "Europe/Amsterdam", "Europe/Athens", "Europe/Berlin",
+                "Europe/Copenhagen", "Europe/Helsinki", "Europe/Istanbul", "Europe/Kyiv", "Europe/Lisbon",
+                "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris", "Europe/Prague", "Europe/Rome",
+                "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "UTC",
+            ],
+        },
+        "credentials": [{ "name": "mesh.token", "kind": "hex", "bytes": 32, "unit": "mesh.service" }],
+        "minimum_state_bytes": 4 * GB,
+    });
+    serde_json::from_value(value).expect("a manifest")
+}
+
+fn disk(path: &str, model: &str, transport: Transport, size: u64, content: Content) -> Disk {
+    let serial = format!("S{}", path.len() * 7_919_733);
+    let identity = Identity { path: path.into(), serial: Some(serial), wwn: None, sequence: Some(9) };
+    Disk {
+        identity,
+        model: Some(model.into()),
+        kind: DiskKind::Disk,
+        transport,
+        rotational: false,
+        removable: transport == Transport::Usb,
+        size,
+        sector_size: 512,
+        content,
+        obstacles: vec![],
+    }
+}
+
+fn found(number: u32, label: &str, size: u64, holding: Option<Holding>) -> Found {
+    Found { number, label: label.into(), type_id: None, size, holding }
+}
+
+fn file_system(name: &str, label: &str) -> Option<Holding> {
+    Some(Holding::FileSystem { name: name.into(), label: label.into() })
+}
+
+/// The disks.
+pub fn inventory() -> Inventory {
+    let windows = vec![
+        found(1, "EFI system partition", 272 * MB, file_system("vfat", "SYSTEM")),
+        found(2, "Microsoft reserved partition", 16 * MB, None),
+        found(3, "Basic data partition", 812 * GB, Some(Holding::Bitlocker)),
+        found(4, "", 900 * MB, file_system("ntfs", "Recovery")),
+    ];
+    let photos = vec![found(1, "Photos", 4000 * GB, file_system("ext4", "Photos"))];
+    let array = Content::Whole { holding: Holding::FirmwareRaidMember { name: "isw_raid_member".into() } };
+    let mut medium = disk("/dev/sdc", "SanDisk Ultra Fit", Transport::Usb, 64 * GB, Content::Unknown);
+    medium.obstacles = vec![Obstacle::BootMedium];
+    let mut used = disk("/dev/sda", "WDC WD40EZAX", Transport::Ata, 4_000 * GB, table(photos));
+    used.rotational = true;
+    used.obstacles = vec![Obstacle::Mounted { device: "/dev/sda1".into(), at: "/run/media/live/Photos".into() }];
+    let mut member = disk("/dev/sdb", "INTEL SSDSC2KB48", Transport::Ata, 480 * GB, array.clone());
+    if let Content::Whole { holding } = array {
+        member.obstacles = vec![Obstacle::PartOf { holding }];
+    }
+    Inventory {
+        disks: vec![
+            disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, table(windows)),
+            used,
+            member,
+            medium,
+            disk("/dev/nvme1n1", "KIOXIA EXCERIA", Transport::Nvme, 2_000 * GB, Content::Empty),
+        ],
+    }
+}
+
+fn table(partitions: Vec<Found>) -> Content {
+    Content::Table { table: "gpt".into(), partitions }
+}
+
+/// The proof of the install that is played.
+pub fn receipt(plan: &Plan) -> Receipt {
+    let key = |name: &str| Key { name: name.into(), sha1: "1A".repeat(20), sha256: "2B".repeat(32) };
+    Receipt {
+        version: 1,
+        forge: env!("CARGO_PKG_VERSION").into(),
+        finished: 1_790_000_000,
+        plan_digest: plan.digest(),
+        target: plan.target.clone(),
+        payload: plan.payload.clone(),
+        payload_certificate: "F0".repeat(20),
+        payload_subkey: "F1".repeat(20),
+        root_hash: plan.payload.root_hash,
+        disk_id: Uuid::from_u128(7),
+        partitions: vec![],
+        esp_files: vec![],
+        boot_key: key("boot key of quiet-otter"),
+        module_key: key("module key of quiet-otter"),
+        command_line: String::new(),
+        credentials: vec!["mesh.token".into()],
+    }
+}
+
+/// What the install that is played hands over. Nothing of it opens anything.
+pub fn handover() -> Handover {
+    let secret = |text: &str| Secret::new(text.into());
+    Handover {
+        receipt_json: "{}".into(),
+        receipt_signature: String::new(),
+        certificate: String::new(),
+        user_password: Some(secret("copper lantern walks quietly past harbor")),
+        enrollment_code: secret("hdjk ufgs vbnt"),
+        services: BTreeMap::from([("mesh.token".into(), secret(&"5e".repeat(32)))]),
+        variables_json: secret("{}"),
+    }
+}

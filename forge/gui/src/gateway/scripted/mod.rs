@@ -1,0 +1,216 @@
+//! A machine that is played: for screenshots and tests, and only in builds with the feature `scripted`.
+//!
+//! It plans with the real model, so what the window shows is what a helper would say. It writes nothing anywhere.
+
+pub mod machine;
+
+use super::{Begun, Gateway};
+use crate::session::{Change, Credentials, Found, Page};
+use async_trait::async_trait;
+use forge_dbus::{
+    Error,
+    backend::{Offer, Verdict},
+    client::{ClientError, Update},
+    status::{Failure, Outcome, Progress},
+};
+use forge_model::{Answers, Handover, Inventory, Manifest, Plan, Secret, Stage};
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use std::{env, future, sync::Mutex, time::Duration};
+
+/// Names the page to which the window goes by itself.
+const SCRIPT: &str = "FORGE_SCRIPT";
+
+/// The machine and how its install ends.
+pub struct Scripted {
+    manifest: Manifest,
+    inventory: Inventory,
+    /// How an install goes.
+    pub play: Play,
+    planned: Mutex<Option<Plan>>,
+    /// Names of the calls that were made, for tests.
+    pub calls: Mutex<Vec<&'static str>>,
+}
+
+/// How an install goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Play {
+    /// To its end.
+    Works,
+    /// It stands still in the middle, so that it can be looked at.
+    Stands,
+    /// The disk fails while it is written.
+    Fails,
+    /// The plan is another one when it is confirmed.
+    ChangesItsMind,
+}
+
+impl Scripted {
+    /// A machine with several disks, whose install goes like this.
+    pub fn new(play: Play) -> Self {
+        let (planned, calls) = (Mutex::new(None), Mutex::new(Vec::new()));
+        Self { manifest: machine::manifest(), inventory: machine::inventory(), play, planned, calls }
+    }
+
+    /// The machine that the environment asks for.
+    pub fn from_environment() -> Option<Self> {
+        let play = match Page::from_tag(&env::var(SCRIPT).ok()?) {
+            Some(Page::Failure) => Play::Fails,
+            Some(Page::Done) => Play::Works,
+            _ => Play::Stands,
+        };
+        Some(Self::new(play))
+    }
+
+    fn called(&self, name: &'static str) {
+        self.calls.lock().expect("no call panics").push(name);
+    }
+
+    fn plan(&self, disk: &str, answers: &str) -> Result<Plan, ClientError> {
+        let answers = Answers::parse(answers).map_err(|e| ClientError::Unreadable(e.to_string()))?;
+        Plan::new(&self.inventory, disk, &answers, &self.manifest, "00").map_err(ClientError::Issues)
+    }
+}
+
+/// The changes that bring the window to the page that the environment asks for; "language" chooses German, for which the
+/// program starts itself again.
+pub fn script() -> Vec<Change> {
+    if env::var(SCRIPT).is_ok_and(|tag| tag == "language") {
+        return vec![Change::Language("de_DE.UTF-8".into()), Change::Next];
+    }
+    let page = env::var(SCRIPT).ok().and_then(|tag| Page::from_tag(&tag));
+    page.map(way_to).unwrap_or_default()
+}
+
+/// The changes of a person who walks to a page.
+pub fn way_to(page: Page) -> Vec<Change> {
+    let mut way = vec![];
+    for (reached, changes) in [
+        (Page::Welcome, vec![]),
+        (Page::Keyboard, vec![Change::Next]),
+        (Page::TimeZone, vec![Change::Next, Change::TimeZone("Europe/Berlin".into())]),
+        (Page::Disk, vec![Change::Next, Change::Disk("/dev/nvme0n1".into())]),
+        (
+            Page::Account,
+            vec![Change::FullName("Anna Schmidt".into()), Change::ComputerName("quiet-otter".into()), Change::Next],
+        ),
+        (
+            Page::SecureBoot,
+            vec![
+                Change::Password(Secret::new("copper lantern walks".into())),
+                Change::PasswordAgain(Secret::new("copper lantern walks".into())),
+                Change::Next,
+            ],
+        ),
+        (Page::Review, vec![Change::Next]),
+        (Page::Installing, vec![Change::Confirm]),
+    ] {
+        way.extend(changes);
+        if reached == page {
+            break;
+        }
+    }
+    way
+}
+
+/// A moment of an install: stage, tenths of it, rate and seconds left.
+fn moment(stage: Stage, tenths: u64) -> Update {
+    const SIZE: u64 = 3_600_000_000;
+    let counted = matches!(stage, Stage::Write | Stage::Prove);
+    let (total, done) = if counted { (SIZE, SIZE * tenths / 10) } else { (0, 0) };
+    let rate = if counted { 412_000_000 } else { 0 };
+    let left = if counted { ((SIZE - done) / rate) as i64 } else { -1 };
+    Update::Progress(Progress { stage: stage.id().into(), done, total, rate, left })
+}
+
+#[async_trait]
+impl Gateway for Scripted {
+    async fn look(&self) -> Result<Found, ClientError> {
+        self.called("look");
+        let offer = Offer { manifest: self.manifest.clone(), certificate: "F0".repeat(20) };
+        Ok(Found { offer, inventory: self.inventory.clone(), running: None })
+    }
+
+    async fn changes(&self) -> Result<BoxStream<'static, Inventory>, ClientError> {
+        Ok(stream::pending().boxed())
+    }
+
+    async fn check(&self, disk: &str, answers: &str) -> Result<Verdict, ClientError> {
+        self.called("check");
+        match self.plan(disk, answers) {
+            Ok(plan) => Ok(Verdict::Plan { digest: plan.digest(), plan: Box::new(plan) }),
+            Err(ClientError::Issues(issues)) => Ok(Verdict::Issues { issues }),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn install(
+        &self,
+        disk: &str,
+        answers: &str,
+        digest: &str,
+        password: Option<Secret>,
+    ) -> Result<Begun, ClientError> {
+        self.called("install");
+        let plan = self.plan(disk, answers)?;
+        if password.is_none() && answers.contains("ask") {
+            return Err(ClientError::Refused(Error::BadArgument("a typed password is missing".into())));
+        }
+        if plan.digest() != digest || self.play == Play::ChangesItsMind {
+            return Ok(Begun::OtherPlan { digest: "1".repeat(64), plan: Box::new(plan) });
+        }
+        let receipt = Box::new(machine::receipt(&plan));
+        *self.planned.lock().expect("no call panics") = Some(plan);
+        let updates = match self.play {
+            Play::Stands => {
+                let moments = [Stage::Check, Stage::Prepare, Stage::Claim].map(|stage| moment(stage, 10));
+                let writing = stream::iter(moments.into_iter().chain([moment(Stage::Write, 6)]));
+                writing.chain(stream::pending()).boxed()
+            }
+            Play::Fails => {
+                let failure = Failure {
+                    kind: "disk-gone".into(),
+                    stage: Stage::Write,
+                    written: true,
+                    details: "pwrite64 at 1073741824: Input/output error (os error 5)".into(),
+                };
+                let end = Update::Finished(Box::new(Outcome::Failed(failure)));
+                stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
+            }
+            Play::Works | Play::ChangesItsMind => {
+                let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
+                let end = Update::Finished(Box::new(Outcome::Installed { receipt, partitions_seen: true }));
+                let paced = stream::iter(moments.chain([end])).then(|update| async {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    update
+                });
+                paced.boxed()
+            }
+        };
+        Ok(Begun::Running(updates))
+    }
+
+    async fn follow(&self) -> Result<BoxStream<'static, Update>, ClientError> {
+        Ok(stream::pending().boxed())
+    }
+
+    async fn cancel(&self) -> Result<(), ClientError> {
+        self.called("cancel");
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<Credentials, ClientError> {
+        self.called("take");
+        let handover: Handover = machine::handover();
+        Ok(Credentials::new(handover))
+    }
+
+    async fn close(&self) -> Result<(), ClientError> {
+        self.called("close");
+        future::ready(Ok(())).await
+    }
+
+    async fn restart(&self) -> Result<(), ClientError> {
+        self.called("restart");
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! `forge`: the window that people install with.
+
+use forge_gui::{app::App, gateway, identity, language};
+use glib::{GlibLogger, GlibLoggerDomain, GlibLoggerFormat};
+use relm4::{RelmApp, adw, gtk};
+
+fn main() {
+    let logger = GlibLogger::new(GlibLoggerFormat::Structured, GlibLoggerDomain::CrateTarget);
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
+        // What relm4 says of every message is more than anybody wants.
+        log::set_max_level(log::LevelFilter::Warn);
+    }
+    if let Err(error) = adw::init() {
+        eprintln!("forge: there is no display: {error}");
+        std::process::exit(1);
+    }
+    language::bind();
+    gtk::Window::set_default_icon_name(identity::ICON);
+    let app = RelmApp::new(identity::ID).with_args(vec![]);
+    app.run::<App>(gateway::open());
+}

@@ -1,0 +1,236 @@
+//! It is installed: the code large on keys, the credentials, what happens at the restart.
+
+use super::Input;
+use crate::{
+    parts::{files, frame::Frame, key_caps},
+    sentences::{errors, fill},
+    session::{Change, Credentials, Page, Session},
+};
+use gettextrs::gettext;
+use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
+use zeroize::Zeroizing;
+
+/// The page.
+pub struct Done {
+    view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
+}
+
+/// What it shows.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    credentials: Option<Credentials>,
+    user: String,
+    computer: String,
+    trouble: Option<errors::Told>,
+    kept: bool,
+}
+
+impl View {
+    /// The slice of a session that this page shows.
+    pub fn of(session: &Session) -> Self {
+        let plan = session.run().plan.as_deref();
+        Self {
+            credentials: session.credentials().cloned(),
+            user: plan.map(|plan| plan.user.name.clone()).unwrap_or_default(),
+            computer: plan.map(|plan| plan.system.hostname.clone()).unwrap_or_default(),
+            trouble: session.trouble().map(errors::refused),
+            kept: session.may_close(),
+        }
+    }
+}
+
+/// Its widgets.
+pub struct Widgets {
+    code: gtk::Box,
+    secrets: gtk::Box,
+    trouble: gtk::Label,
+    kept: adw::SwitchRow,
+    drawn: bool,
+}
+
+impl SimpleComponent for Done {
+    type Init = ();
+    type Input = Input<View>;
+    type Output = Change;
+    type Root = Frame;
+    type Widgets = Widgets;
+
+    fn init_root() -> Frame {
+        let frame = Frame::new(Page::Done, &gettext("Installed"), &gettext("_Restart"));
+        frame.page.set_can_pop(false);
+        frame
+    }
+
+    fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+        let vertical = |spacing| gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(spacing).build();
+        let (code, secrets) = (vertical(12), vertical(24));
+        let trouble = gtk::Label::builder().wrap(true).xalign(0.0).visible(false).build();
+        trouble.add_css_class("error");
+        frame.body.append(&code);
+        frame.body.append(&trouble);
+        let steps = adw::PreferencesGroup::builder().title(gettext("After the Restart")).build();
+        for (number, title, text) in [
+            ("1", gettext("A blue screen appears"), gettext("Press any key while it counts down.")),
+            // Translators: "Enroll MOK", "Continue" and "Yes" are words on a screen that is always in English.
+            ("2", gettext("Choose Enroll MOK, Continue, Yes"), gettext("With the arrow keys and Enter.")),
+            ("3", gettext("Type the code"), gettext("Without the spaces. Nothing is shown while you type.")),
+            ("4", gettext("Choose Reboot"), gettext("The system starts. The code is not needed again.")),
+        ] {
+            let row = adw::ActionRow::builder().title(title).subtitle(text).build();
+            let badge = gtk::Label::builder().label(number).valign(gtk::Align::Center).build();
+            badge.add_css_class("step");
+            row.add_prefix(&badge);
+            steps.add(&row);
+        }
+        let keep = adw::PreferencesGroup::new();
+        let kept = adw::SwitchRow::builder().title(gettext("I Have Kept the Code")).build();
+        kept.set_subtitle(&gettext("On paper, a photo or in a file: this screen is gone after the restart"));
+        let tell = sender.clone();
+        kept.connect_active_notify(move |row| {
+            if row.is_active() {
+                let _ = tell.output(Change::Kept);
+            }
+        });
+        keep.add(&kept);
+        frame.body.append(&secrets);
+        frame.body.append(&steps);
+        frame.body.append(&keep);
+        frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        let near = frame.page.clone();
+        let widgets = Widgets { code, secrets, trouble, kept, drawn: false };
+        ComponentParts { model: Self { view: View::default(), near }, widgets }
+    }
+
+    fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
+        match input {
+            Input::Show(view) => self.view = view,
+            Input::Primary if self.view.kept => {
+                let _ = sender.output(Change::Restart);
+            }
+            Input::Primary => ask(&self.near, &sender),
+        }
+    }
+
+    fn update_view(&self, widgets: &mut Widgets, sender: ComponentSender<Self>) {
+        let view = &self.view;
+        if let (Some(credentials), false) = (&view.credentials, widgets.drawn) {
+            draw(widgets, view, credentials, &sender);
+            widgets.drawn = true;
+        }
+        if let Some(told) = &view.trouble {
+            widgets.trouble.set_label(&told.text);
+            widgets.trouble.set_visible(true);
+        }
+        if view.kept {
+            widgets.kept.set_active(true);
+            widgets.kept.set_sensitive(false);
+        }
+    }
+}
+
+fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &ComponentSender<Done>) {
+    let heading = gtk::Label::builder()
+        // Translators: a headline above a code that has to be typed after the restart.
+        .label(gettext("Your Code"))
+        .build();
+    heading.add_css_class("title-1");
+    let sentence = gtk::Label::builder()
+        .label(gettext("Type it once after the restart, so that this computer trusts its own key."))
+        .wrap(true)
+        .justify(gtk::Justification::Center)
+        .build();
+    let code = credentials.enrollment_code.expose();
+    widgets.code.append(&heading);
+    widgets.code.append(&sentence);
+    let caps = key_caps::caps(code, &gettext("Your code"));
+    caps.set_margin_top(6);
+    caps.set_margin_bottom(6);
+    widgets.code.append(&caps);
+
+    let group = adw::PreferencesGroup::builder().title(gettext("Credentials")).build();
+    group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));
+    if let Some(password) = &credentials.user_password {
+        let title = fill(&gettext("Password of {user}"), &[("user", &view.user)]);
+        group.add(&secret_row(&title, password.expose()));
+    }
+    for (name, secret) in &credentials.services {
+        group.add(&secret_row(name, secret.expose()));
+    }
+    let save = adw::ButtonRow::builder()
+        .title(gettext("_Save to a File…"))
+        .use_underline(true)
+        .start_icon_name("document-save-symbolic")
+        .build();
+    let (document, tell) = (document(view, credentials), sender.clone());
+    save.connect_activated(move |row| {
+        let tell = tell.clone();
+        files::save(row, "forge-credentials.txt", document.clone(), move |written| {
+            if written.is_ok() {
+                let _ = tell.output(Change::Kept);
+            }
+        });
+    });
+    group.add(&save);
+    widgets.secrets.append(&group);
+}
+
+/// A secret that is hidden until it is asked for, with a way to copy it.
+fn secret_row(title: &str, secret: &str) -> adw::ExpanderRow {
+    let row = adw::ExpanderRow::builder().use_markup(false).title(title).build();
+    let text = gtk::Label::builder().label(secret).selectable(true).wrap(true).xalign(0.0).build();
+    text.set_wrap_mode(gtk::pango::WrapMode::WordChar);
+    text.add_css_class("monospace");
+    text.set_margin_top(12);
+    text.set_margin_bottom(12);
+    text.set_margin_start(12);
+    text.set_margin_end(12);
+    row.add_row(&text);
+    let copy = gtk::Button::builder().icon_name("edit-copy-symbolic").valign(gtk::Align::Center).build();
+    copy.add_css_class("flat");
+    let label = fill(&gettext("Copy {what}"), &[("what", title)]);
+    copy.set_tooltip_text(Some(&label));
+    copy.update_property(&[gtk::accessible::Property::Label(&label)]);
+    let secret = Zeroizing::new(secret.to_owned());
+    copy.connect_clicked(move |button| button.clipboard().set_text(&secret));
+    row.add_suffix(&copy);
+    row
+}
+
+/// The file that a person keeps.
+fn document(view: &View, credentials: &Credentials) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    let mut line = |name: &str, value: &str| {
+        text.push_str(name);
+        text.push_str(": ");
+        text.push_str(value);
+        text.push('\n');
+    };
+    line(&gettext("Computer"), &view.computer);
+    line(&gettext("Code for Enroll MOK"), credentials.enrollment_code.expose());
+    if let Some(password) = &credentials.user_password {
+        line(&fill(&gettext("Password of {user}"), &[("user", &view.user)]), password.expose());
+    }
+    for (name, secret) in &credentials.services {
+        line(name, secret.expose());
+    }
+    text
+}
+
+/// A second thought before the code is gone.
+fn ask(near: &adw::NavigationPage, sender: &ComponentSender<Done>) {
+    let dialog = adw::AlertDialog::new(
+        Some(&gettext("Restart Without the Code?")),
+        Some(&gettext("It was not saved. The blue screen after the restart asks for it.")),
+    );
+    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("restart", &gettext("_Restart"))]);
+    dialog.set_response_appearance("restart", adw::ResponseAppearance::Destructive);
+    dialog.set_default_response(Some("stay"));
+    dialog.set_close_response("stay");
+    let tell = sender.clone();
+    dialog.connect_response(Some("restart"), move |_, _| {
+        let _ = tell.output(Change::Restart);
+    });
+    dialog.present(Some(near));
+}

@@ -1,0 +1,83 @@
+//! It did not work: what happened, what state things are in, what to do.
+
+use super::{Input, installing::LogDrawer};
+use crate::{
+    parts::frame::Frame,
+    sentences::errors,
+    session::{Change, Ended, Page, Session},
+};
+use gettextrs::gettext;
+use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, gtk, gtk::prelude::*};
+
+/// The page.
+pub struct Failure {
+    view: View,
+}
+
+/// What it shows.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    told: Option<errors::Told>,
+    was_cancelled: bool,
+    log: String,
+}
+
+impl View {
+    /// The slice of a session that this page shows.
+    pub fn of(session: &Session, log: &str) -> Self {
+        Self {
+            told: session.ended().map(errors::ended),
+            was_cancelled: matches!(session.ended(), Some(Ended::Cancelled { .. })),
+            log: log.to_owned(),
+        }
+    }
+}
+
+/// Its widgets.
+pub struct Widgets {
+    frame: Frame,
+    status: adw::StatusPage,
+    log: LogDrawer,
+}
+
+impl SimpleComponent for Failure {
+    type Init = ();
+    type Input = Input<View>;
+    type Output = Change;
+    type Root = Frame;
+    type Widgets = Widgets;
+
+    fn init_root() -> Frame {
+        Frame::new(Page::Failure, &gettext("Not Installed"), &gettext("_Try Again"))
+    }
+
+    fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+        let status = adw::StatusPage::new();
+        let log = LogDrawer::new();
+        frame.body.append(&status);
+        frame.body.append(&log.root);
+        frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        ComponentParts { model: Self { view: View::default() }, widgets: Widgets { frame, status, log } }
+    }
+
+    fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
+        match input {
+            Input::Show(view) => self.view = view,
+            Input::Primary => {
+                let _ = sender.output(Change::TryAgain);
+            }
+        }
+    }
+
+    fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
+        let Some(told) = &self.view.told else { return };
+        let icon = if self.view.was_cancelled { "process-stop-symbolic" } else { "dialog-warning-symbolic" };
+        widgets.status.set_icon_name(Some(icon));
+        widgets.status.set_title(&told.title);
+        widgets.status.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+        widgets.log.set_text(&[self.view.log.as_str(), &told.details].join(""));
+        // A screen reader hears it at once.
+        widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
+        widgets.frame.button.set_sensitive(true);
+    }
+}

@@ -1,0 +1,207 @@
+//! What is done now: one bar, rate and time left, the log, and a way to stop that says what it leaves.
+
+use super::Input;
+use crate::{
+    parts::{files, frame::Frame},
+    sentences::{fill, plan, progress},
+    session::{Change, Page, Session},
+};
+use gettextrs::gettext;
+use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
+use zeroize::Zeroizing;
+
+/// The page.
+pub struct Installing {
+    view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
+}
+
+/// What it shows.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    disk: String,
+    doing: String,
+    pace: String,
+    fraction: f64,
+    log: String,
+    consequence: String,
+    may_cancel: bool,
+}
+
+impl View {
+    /// The slice of a session that this page shows.
+    pub fn of(session: &Session, log: &str) -> Self {
+        let run = session.run();
+        let disk = run.plan.as_deref().map(plan::target).unwrap_or_default();
+        Self {
+            consequence: progress::cancelling(run, &disk),
+            disk,
+            doing: progress::doing(run),
+            pace: progress::pace(&run.progress),
+            fraction: run.fraction(),
+            log: log.to_owned(),
+            may_cancel: run.may_cancel(),
+        }
+    }
+}
+
+/// Its widgets.
+pub struct Widgets {
+    frame: Frame,
+    title: gtk::Label,
+    doing: gtk::Label,
+    pace: gtk::Label,
+    bar: gtk::ProgressBar,
+    log: LogDrawer,
+}
+
+/// The log, folded away.
+#[derive(Debug, Clone)]
+pub struct LogDrawer {
+    /// The widget.
+    pub root: gtk::Expander,
+    text: gtk::TextBuffer,
+}
+
+impl LogDrawer {
+    /// A drawer that is closed.
+    pub fn new() -> Self {
+        let text = gtk::TextBuffer::new(None);
+        let view = gtk::TextView::builder()
+            .buffer(&text)
+            .editable(false)
+            .monospace(true)
+            .wrap_mode(gtk::WrapMode::WordChar)
+            .top_margin(12)
+            .bottom_margin(12)
+            .left_margin(12)
+            .right_margin(12)
+            .build();
+        view.update_property(&[gtk::accessible::Property::Label(&gettext("Log"))]);
+        view.add_css_class("log");
+        let scroll = gtk::ScrolledWindow::builder().min_content_height(160).child(&view).build();
+        scroll.add_css_class("card");
+        scroll.set_overflow(gtk::Overflow::Hidden);
+        let copy = gtk::Button::builder().label(gettext("_Copy")).use_underline(true).build();
+        let save = gtk::Button::builder().label(gettext("_Save…")).use_underline(true).build();
+        let all = text.clone();
+        let whole = move || all.text(&all.start_iter(), &all.end_iter(), false);
+        let copied = whole.clone();
+        copy.connect_clicked(move |button| button.clipboard().set_text(&copied()));
+        save.connect_clicked(move |button| {
+            files::save(button, "forge.log", Zeroizing::new(whole().into()), |_| {});
+        });
+        let buttons = gtk::Box::builder().spacing(12).halign(gtk::Align::End).build();
+        buttons.append(&copy);
+        buttons.append(&save);
+        let inside = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(12).margin_top(12).build();
+        inside.append(&scroll);
+        inside.append(&buttons);
+        let root = gtk::Expander::builder().label(gettext("Show _Details")).use_underline(true).child(&inside).build();
+        root.set_widget_name("details");
+        Self { root, text }
+    }
+
+    /// Shows this text.
+    pub fn set_text(&self, text: &str) {
+        let known = self.text.text(&self.text.start_iter(), &self.text.end_iter(), false);
+        match text.strip_prefix(known.as_str()) {
+            // What was selected stays selected.
+            Some("") => {}
+            Some(more) => self.text.insert(&mut self.text.end_iter(), more),
+            None => self.text.set_text(text),
+        }
+    }
+}
+
+impl Default for LogDrawer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SimpleComponent for Installing {
+    type Init = ();
+    type Input = Input<View>;
+    type Output = Change;
+    type Root = Frame;
+    type Widgets = Widgets;
+
+    fn init_root() -> Frame {
+        let frame = Frame::new(Page::Installing, &gettext("Installing"), &gettext("_Cancel…"));
+        frame.button.remove_css_class("suggested-action");
+        frame.page.set_can_pop(false);
+        frame
+    }
+
+    fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+        let centred = |class: &str| {
+            let label = gtk::Label::builder().wrap(true).justify(gtk::Justification::Center).build();
+            label.add_css_class(class);
+            label
+        };
+        let (title, doing, pace) = (centred("title-1"), centred("body"), centred("dimmed"));
+        pace.add_css_class("numeric");
+        doing.set_accessible_role(gtk::AccessibleRole::Status);
+        let bar = gtk::ProgressBar::builder().build();
+        bar.update_property(&[gtk::accessible::Property::Label(&gettext("Progress of the installation"))]);
+        let calm = gtk::Label::builder()
+            .label(gettext("Keep the computer on and the disk connected."))
+            .wrap(true)
+            .justify(gtk::Justification::Center)
+            .build();
+        calm.add_css_class("dimmed");
+        calm.add_css_class("caption");
+        title.set_margin_top(48);
+        let now = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(12).build();
+        for part in [doing.upcast_ref::<gtk::Widget>(), bar.upcast_ref(), pace.upcast_ref()] {
+            now.append(part);
+        }
+        frame.body.append(&title);
+        frame.body.append(&now);
+        frame.body.append(&calm);
+        let log = LogDrawer::new();
+        frame.body.append(&log.root);
+        frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        let near = frame.page.clone();
+        let widgets = Widgets { frame, title, doing, pace, bar, log };
+        ComponentParts { model: Self { view: View::default(), near }, widgets }
+    }
+
+    fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
+        match input {
+            Input::Show(view) => self.view = view,
+            Input::Primary => ask(&self.near, &self.view, &sender),
+        }
+    }
+
+    fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
+        let view = &self.view;
+        // Translators: {disk} is the name of a disk.
+        widgets.title.set_label(&fill(&gettext("Installing on {disk}"), &[("disk", &view.disk)]));
+        if widgets.doing.label() != view.doing {
+            widgets.doing.set_label(&view.doing);
+            widgets.doing.announce(&view.doing, gtk::AccessibleAnnouncementPriority::Medium);
+        }
+        // An empty line keeps its height, so that nothing jumps.
+        widgets.pace.set_label(if view.pace.is_empty() { " " } else { &view.pace });
+        widgets.bar.set_fraction(view.fraction);
+        widgets.log.set_text(&view.log);
+        widgets.frame.button.set_sensitive(view.may_cancel);
+    }
+}
+
+/// Asks before it is stopped, and says what that leaves.
+fn ask(near: &adw::NavigationPage, view: &View, sender: &ComponentSender<Installing>) {
+    let dialog = adw::AlertDialog::new(Some(&gettext("Stop the Installation?")), Some(&view.consequence));
+    dialog.add_responses(&[("go-on", &gettext("_Keep Installing")), ("stop", &gettext("_Stop"))]);
+    dialog.set_response_appearance("stop", adw::ResponseAppearance::Destructive);
+    dialog.set_default_response(Some("go-on"));
+    dialog.set_close_response("go-on");
+    let tell = sender.clone();
+    dialog.connect_response(Some("stop"), move |_, _| {
+        let _ = tell.output(Change::Cancel);
+    });
+    dialog.present(Some(near));
+}

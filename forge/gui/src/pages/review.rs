@@ -1,0 +1,198 @@
+//! Is this what shall be done? The plan in sentences, the disk before and after, and the one button that erases.
+
+use super::Input;
+use crate::{
+    keyboard_names::KeyboardNames,
+    parts::{disk_bar, files, frame::Frame},
+    sentences::{disks, errors, issues, plan},
+    session::{Change, Judged, Page, Session},
+};
+use forge_model::{Plan, inventory::Content};
+use gettextrs::gettext;
+use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
+use zeroize::Zeroizing;
+
+/// The page.
+pub struct Review {
+    view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
+}
+
+/// What it shows.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    plan: Option<Box<Plan>>,
+    keyboard: String,
+    changed: bool,
+    trouble: Option<errors::Told>,
+    answers: Option<String>,
+    may_go_on: bool,
+}
+
+impl View {
+    /// The slice of a session that this page shows.
+    pub fn of(session: &Session, names: &KeyboardNames) -> Self {
+        let keyboard = session.keyboard().map(|keyboard| names.words(&keyboard.layout, &keyboard.variant));
+        let (mut plan, mut changed, mut trouble) = (None, false, None);
+        match session.verdict() {
+            Judged::Plan { plan: found, changed: is_changed, .. } => {
+                (plan, changed) = (Some(found.clone()), *is_changed)
+            }
+            Judged::Issues(found) => {
+                let text = found.iter().map(issues::issue).collect::<Vec<_>>().join("\n");
+                let title = gettext("This Cannot Be Installed");
+                trouble = Some(errors::Told { title, text, details: String::new() });
+            }
+            Judged::Trouble(error) => trouble = Some(errors::refused(error)),
+            Judged::Unasked | Judged::Waiting => {}
+        }
+        let keyboard = keyboard.unwrap_or_default();
+        Self { plan, keyboard, changed, trouble, answers: session.answers_to_keep(), may_go_on: session.may_go_on() }
+    }
+}
+
+/// Its widgets.
+pub struct Widgets {
+    frame: Frame,
+    plan: gtk::Box,
+    lines: gtk::Box,
+    bars: gtk::Box,
+    trouble: adw::StatusPage,
+    spinner: adw::Spinner,
+    shown: Option<Box<Plan>>,
+    answers: std::rc::Rc<std::cell::RefCell<Option<String>>>,
+}
+
+impl SimpleComponent for Review {
+    type Init = ();
+    type Input = Input<View>;
+    type Output = Change;
+    type Root = Frame;
+    type Widgets = Widgets;
+
+    fn init_root() -> Frame {
+        let frame = Frame::new(Page::Review, &gettext("Review"), &gettext("_Erase and Install"));
+        frame.button.remove_css_class("suggested-action");
+        frame.button.add_css_class("destructive-action");
+        frame
+    }
+
+    fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+        let vertical = |spacing| gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(spacing).build();
+        let (plan, lines, bars) = (vertical(24), vertical(0), vertical(12));
+        plan.append(&lines);
+        plan.append(&bars);
+        let save = adw::ButtonRow::builder()
+            .title(gettext("_Save Answers…"))
+            .use_underline(true)
+            .start_icon_name("document-save-symbolic")
+            .build();
+        save.set_tooltip_text(Some(&gettext(
+            "A file that installs other computers in the same way, without questions",
+        )));
+        let answers = std::rc::Rc::new(std::cell::RefCell::new(None::<String>));
+        let kept = answers.clone();
+        save.connect_activated(move |row| {
+            if let Some(text) = kept.borrow().clone() {
+                files::save(row, "answers.toml", Zeroizing::new(text), |_| {});
+            }
+        });
+        let group = adw::PreferencesGroup::new();
+        group.add(&save);
+        plan.append(&group);
+        frame.body.append(&plan);
+        let trouble = adw::StatusPage::builder().icon_name("dialog-warning-symbolic").build();
+        trouble.add_css_class("compact");
+        frame.body.append(&trouble);
+        let spinner = adw::Spinner::builder().height_request(32).margin_top(48).build();
+        spinner
+            .upcast_ref::<gtk::Widget>()
+            .update_property(&[gtk::accessible::Property::Label(&gettext("Making the plan"))]);
+        frame.body.append(&spinner);
+        frame.banner.set_title(&gettext("The disk changed. Look at the plan once more."));
+        frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        let near = frame.page.clone();
+        let widgets = Widgets { frame, plan, lines, bars, trouble, spinner, shown: None, answers };
+        ComponentParts { model: Self { view: View::default(), near }, widgets }
+    }
+
+    fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
+        match input {
+            Input::Show(view) => self.view = view,
+            Input::Primary => {
+                if let Some(plan) = &self.view.plan {
+                    confirm(&self.near, plan, &sender);
+                }
+            }
+        }
+    }
+
+    fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
+        let view = &self.view;
+        widgets.plan.set_visible(view.plan.is_some());
+        widgets.trouble.set_visible(view.trouble.is_some());
+        widgets.spinner.set_visible(view.plan.is_none() && view.trouble.is_none());
+        widgets.frame.banner.set_revealed(view.changed);
+        widgets.frame.button.set_sensitive(view.may_go_on);
+        widgets.frame.set_note(&view.plan.as_deref().map(plan::target_and_size).unwrap_or_default());
+        *widgets.answers.borrow_mut() = view.answers.clone();
+        if let Some(told) = &view.trouble {
+            widgets.trouble.set_title(&told.title);
+            widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+            widgets.trouble.set_tooltip_text(Some(&told.details));
+        }
+        if view.plan != widgets.shown {
+            widgets.shown = view.plan.clone();
+            if let Some(plan) = &view.plan {
+                draw(widgets, plan, &view.keyboard);
+            }
+        }
+    }
+}
+
+fn draw(widgets: &Widgets, plan: &Plan, keyboard: &str) {
+    for list in [&widgets.lines, &widgets.bars] {
+        while let Some(child) = list.first_child() {
+            list.remove(&child);
+        }
+    }
+    let group = adw::PreferencesGroup::builder().title(gettext("What Will Happen")).build();
+    for line in plan::lines(plan, keyboard) {
+        let row = adw::ActionRow::builder().use_markup(false).title(&line.title).subtitle(&line.text).build();
+        row.add_prefix(&gtk::Image::from_icon_name(line.icon));
+        group.add(&row);
+    }
+    widgets.lines.append(&group);
+    for (title, segments) in [
+        // Translators: what is on the disk now, and what will be.
+        (gettext("Before"), disk_bar::before(&plan.erased, plan.target.size)),
+        (gettext("After"), disk_bar::after(&plan.layout)),
+    ] {
+        let heading = gtk::Label::builder().label(title).xalign(0.0).margin_top(6).build();
+        heading.add_css_class("heading");
+        widgets.bars.append(&heading);
+        widgets.bars.append(&disk_bar::with_legend(&segments));
+    }
+}
+
+/// A question before data is destroyed; an empty disk needs none.
+fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Review>) {
+    if plan.erased == Content::Empty {
+        let _ = sender.output(Change::Confirm);
+        return;
+    }
+    let dialog = adw::AlertDialog::new(
+        Some(&plan::question(plan)),
+        Some(&[disks::loss(&plan.erased), gettext("This cannot be undone.")].join(" ")),
+    );
+    dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("erase", &gettext("_Erase and Install"))]);
+    dialog.set_response_appearance("erase", adw::ResponseAppearance::Destructive);
+    dialog.set_default_response(Some("cancel"));
+    dialog.set_close_response("cancel");
+    let tell = sender.clone();
+    dialog.connect_response(Some("erase"), move |_, _| {
+        let _ = tell.output(Change::Confirm);
+    });
+    dialog.present(Some(near));
+}

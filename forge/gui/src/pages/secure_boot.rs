@@ -1,0 +1,75 @@
+//! What the machine's own key is: four sentences and three steps.
+
+use super::Input;
+use crate::{
+    parts::frame::Frame,
+    session::{Change, Page},
+};
+use gettextrs::gettext;
+use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
+
+/// The page.
+pub struct SecureBoot;
+
+impl SimpleComponent for SecureBoot {
+    type Init = ();
+    type Input = Input<()>;
+    type Output = Change;
+    type Root = Frame;
+    type Widgets = ();
+
+    fn init_root() -> Frame {
+        Frame::new(Page::SecureBoot, &gettext("Secure Boot"), &gettext("_Next"))
+    }
+
+    fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+        let sentences = [
+            gettext("Secure Boot lets a computer start only what is signed by a key that it trusts."),
+            gettext("Forge makes a key for this computer alone, and signs the system with it."),
+            gettext("Only you can tell the computer to trust that key: with a code, once, after the restart."),
+            gettext("Nobody else has the key, so nobody else can change what starts here."),
+        ];
+        frame.say(&sentences.join(" "));
+        let group = adw::PreferencesGroup::builder().title(gettext("What Happens")).build();
+        for (icon, title, text) in [
+            (
+                "drive-harddisk-symbolic",
+                gettext("Install"),
+                gettext("The key is made on the new disk. Forge shows you a code: keep it at hand."),
+            ),
+            (
+                "input-keyboard-symbolic",
+                gettext("Restart and Type the Code"),
+                gettext("A blue screen asks whether to enroll a key. Choose Enroll MOK and type the code."),
+            ),
+            (
+                "object-select-symbolic",
+                gettext("Done"),
+                gettext("From then on the computer starts by itself. The code is not needed again."),
+            ),
+        ] {
+            let row = adw::ActionRow::builder().title(title).subtitle(text).build();
+            row.add_prefix(&gtk::Image::from_icon_name(icon));
+            group.add(&row);
+        }
+        frame.body.append(&group);
+        let missed = gtk::Label::builder()
+            .label(gettext(
+                "If you miss the blue screen, nothing is lost: the system starts and helps you to try again.",
+            ))
+            .wrap(true)
+            .xalign(0.0)
+            .build();
+        missed.add_css_class("dimmed");
+        missed.add_css_class("caption");
+        frame.body.append(&missed);
+        frame.button.connect_clicked(move |_| sender.input(Input::Primary));
+        ComponentParts { model: Self, widgets: () }
+    }
+
+    fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
+        if let Input::Primary = input {
+            let _ = sender.output(Change::Next);
+        }
+    }
+}

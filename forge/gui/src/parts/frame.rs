@@ -1,0 +1,74 @@
+//! A page: title, content that scrolls, a primary button that is always there.
+
+use crate::session::Page;
+use relm4::{adw, adw::prelude::*, gtk};
+
+/// A page of the wizard.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// What goes into the navigation view.
+    pub page: adw::NavigationPage,
+    /// Where the content goes, from top to bottom.
+    pub body: gtk::Box,
+    /// The primary button.
+    pub button: gtk::Button,
+    /// A line at the other side of the primary button, empty where there is nothing to say.
+    pub note: gtk::Label,
+    /// The bar above the content, for a standing fact.
+    pub banner: adw::Banner,
+    /// The bar with title and back button.
+    pub header: adw::HeaderBar,
+}
+
+impl Frame {
+    /// A page with this title; its primary button reads `button`, with an underlined letter.
+    pub fn new(page: Page, title: &str, button: &str) -> Self {
+        let body = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(24).build();
+        for (margin, set) in [(24, gtk::Box::set_margin_top as fn(&gtk::Box, i32)), (24, gtk::Box::set_margin_bottom)] {
+            set(&body, margin);
+        }
+        body.set_margin_start(12);
+        body.set_margin_end(12);
+        let clamp = adw::Clamp::builder().maximum_size(560).tightening_threshold(400).child(&body).build();
+        // Natural height: what is inside never scrolls by itself.
+        let natural = gtk::Viewport::builder().vscroll_policy(gtk::ScrollablePolicy::Natural).child(&clamp).build();
+        natural.set_scroll_to_focus(true);
+        let content = gtk::ScrolledWindow::builder().hscrollbar_policy(gtk::PolicyType::Never).child(&natural).build();
+
+        let button = gtk::Button::builder().label(button).use_underline(true).build();
+        button.add_css_class("pill");
+        button.add_css_class("suggested-action");
+        let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).build();
+        note.add_css_class("dimmed");
+        note.add_css_class("caption");
+        let bar =
+            gtk::Box::builder().spacing(12).margin_top(9).margin_bottom(9).margin_start(12).margin_end(12).build();
+        button.set_halign(gtk::Align::End);
+        button.set_valign(gtk::Align::Center);
+        bar.append(&note);
+        bar.append(&button);
+
+        let banner = adw::Banner::builder().build();
+        let header = adw::HeaderBar::new();
+        let view = adw::ToolbarView::builder().content(&content).build();
+        view.add_top_bar(&header);
+        view.add_top_bar(&banner);
+        // As wide as the content, so that the button stands under what it is about.
+        let bottom = adw::Clamp::builder().maximum_size(560).tightening_threshold(400).child(&bar).build();
+        view.add_bottom_bar(&bottom);
+        let page = adw::NavigationPage::builder().tag(page.tag()).title(title).child(&view).build();
+        Self { page, body, button, note, banner, header }
+    }
+
+    /// Puts a paragraph at the end of the content.
+    pub fn say(&self, text: &str) -> gtk::Label {
+        let label = gtk::Label::builder().label(text).wrap(true).xalign(0.0).build();
+        self.body.append(&label);
+        label
+    }
+
+    /// Shows a line beside the primary button, or none.
+    pub fn set_note(&self, text: &str) {
+        self.note.set_label(text);
+    }
+}

@@ -1,0 +1,33 @@
+//! A code to type, on keys: the same on every keyboard, so that it is read as it is typed.
+
+use relm4::{adw, adw::prelude::*, gtk};
+
+/// A code whose groups are parted by spaces. `name` is what a screen reader says before it.
+pub fn caps(code: &str, name: &str) -> gtk::Widget {
+    let all = adw::WrapBox::builder().child_spacing(18).line_spacing(9).justify(adw::JustifyMode::None).build();
+    // A code is typed from left to right in every language.
+    all.set_direction(gtk::TextDirection::Ltr);
+    all.set_align(0.5);
+    all.upcast_ref::<gtk::Widget>().set_accessible_role(gtk::AccessibleRole::Group);
+    all.upcast_ref::<gtk::Widget>()
+        .update_property(&[gtk::accessible::Property::Label(&format!("{name}: {}", spelled(code)))]);
+    for group in code.split_whitespace() {
+        let keys = gtk::Box::builder().spacing(4).build();
+        keys.set_direction(gtk::TextDirection::Ltr);
+        for letter in group.chars() {
+            let key = gtk::Label::builder().label(letter.to_string()).build();
+            key.add_css_class("key-cap");
+            keys.append(&key);
+        }
+        all.append(&keys);
+    }
+    all.upcast()
+}
+
+/// Letter by letter, as it has to be heard.
+fn spelled(code: &str) -> String {
+    code.split_whitespace()
+        .map(|group| group.chars().map(String::from).collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,17 @@
+//! What several pages are made of.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`frame`] | a page: title, content that scrolls, a primary button that is always there |
+//! | [`choice_list`] | one of many, with a search |
+//! | [`disk_bar`] | what is on a disk, in proportion |
+//! | [`disk_row`] | a disk to choose |
+//! | [`key_caps`] | a code to type, on keys |
+//! | [`files`] | saving what is shown |
+
+pub mod choice_list;
+pub mod disk_bar;
+pub mod disk_row;
+pub mod files;
+pub mod frame;
+pub mod key_caps;

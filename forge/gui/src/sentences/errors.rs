@@ -1,0 +1,166 @@
+//! Errors: what happened, what state things are in, what to do.
+
+use super::{fill, issues, progress};
+use crate::session::Ended;
+use forge_dbus::{Error, client::ClientError, status::Failure};
+use forge_model::Stage;
+use gettextrs::gettext;
+
+/// An error as a person reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// A headline.
+    pub title: String,
+    /// What happened, what state things are in, what to do.
+    pub text: String,
+    /// The programs' own words.
+    pub details: String,
+}
+
+fn told(title: String, text: Vec<String>, details: String) -> Told {
+    Told { title, text: text.join(" "), details }
+}
+
+fn untouched() -> String {
+    gettext("Nothing was written to any disk.")
+}
+
+/// What a disk is that was being written.
+fn state(written: bool) -> String {
+    match written {
+        true => gettext("The disk will not start a computer now."),
+        false => gettext("Nothing was written: the disk is as it was."),
+    }
+}
+
+/// Why a call was refused.
+pub fn refused(error: &ClientError) -> Told {
+    let details = error.to_string();
+    match error {
+        ClientError::NoBus(_) => told(
+            gettext("The System Cannot Be Reached"),
+            vec![gettext("Forge talks to the system over the system bus, which does not answer."), untouched()],
+            details,
+        ),
+        ClientError::NoHelper(_) => told(
+            gettext("The Installation Service Is Missing"),
+            vec![
+                gettext("The part of Forge that writes disks does not start."),
+                untouched(),
+                gettext("Restart the computer from the installation medium and try again."),
+            ],
+            details,
+        ),
+        ClientError::Answers(_) | ClientError::Unreadable(_) | ClientError::Handover(_) => told(
+            gettext("The Parts of Forge Do Not Fit Together"),
+            vec![gettext("The window and the installation service are not of the same version.")],
+            details,
+        ),
+        ClientError::Issues(found) => told(
+            gettext("This Cannot Be Installed"),
+            found.iter().map(issues::issue).chain([untouched()]).collect(),
+            details,
+        ),
+        ClientError::Io(_) => told(
+            gettext("Not Enough Memory"),
+            vec![gettext("A file in memory could not be made."), untouched()],
+            details,
+        ),
+        ClientError::Refused(error) => helper_refused(error, details),
+    }
+}
+
+fn helper_refused(error: &Error, details: String) -> Told {
+    let (title, what) = match error {
+        Error::NotAllowed(_) | Error::AuthenticationNeeded(_) => (
+            gettext("Not Allowed"),
+            gettext("This account may not install a system on this computer. An administrator decides that."),
+        ),
+        Error::Dismissed(_) => (
+            gettext("No Password Was Given"),
+            gettext("An administrator's password is needed to write a disk. The question for it was closed."),
+        ),
+        Error::Busy(_) => (
+            gettext("Another Installation Goes On"),
+            gettext("Only one disk is written at a time. Wait for the other installation to end."),
+        ),
+        Error::NoPayload(_) => (
+            gettext("The Installation Medium Cannot Be Used"),
+            gettext("The system on this medium is damaged or is not signed by InterGenOS. Make the medium again."),
+        ),
+        Error::NoDisks(_) => {
+            (gettext("The Disks Cannot Be Seen"), gettext("The service that knows the disks does not answer."))
+        }
+        Error::OtherPlan(_) => {
+            (gettext("Something Changed"), gettext("The disk is not as it was a moment ago. Look at the plan again."))
+        }
+        _ => (gettext("Something Failed"), gettext("The installation service could not do what was asked.")),
+    };
+    told(title, vec![what, untouched()], details)
+}
+
+/// How an install ended that did not come to its end.
+pub fn ended(ended: &Ended) -> Told {
+    match ended {
+        Ended::Installed { .. } => told(gettext("Installed"), vec![], String::new()),
+        Ended::Cancelled { stage, written } => told(
+            gettext("The Installation Was Cancelled"),
+            vec![
+                state(*written),
+                match written {
+                    true => gettext("What was on it before is gone. Install again to use the disk."),
+                    false => gettext("You can go back and choose again."),
+                },
+            ],
+            fill("cancelled in stage {stage}", &[("stage", stage.id())]),
+        ),
+        Ended::Failed(failure) => failed(failure),
+        Ended::Refused(error) => refused(error),
+        Ended::Lost { stage } => {
+            let written = stage.is_some_and(|stage| stage >= Stage::Claim);
+            told(
+                gettext("The Installation Stopped"),
+                vec![
+                    gettext("The part of Forge that writes the disk went away."),
+                    state(written),
+                    gettext("Choose Try Again. What was already written is used if it is whole."),
+                ],
+                fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]),
+            )
+        }
+    }
+}
+
+fn failed(failure: &Failure) -> Told {
+    let details = fill(
+        "{kind} in stage {stage}: {details}",
+        &[("kind", &failure.kind), ("stage", failure.stage.id()), ("details", &failure.details)],
+    );
+    let (what, fix) = match failure.kind.as_str() {
+        "disk-gone" => (
+            gettext("The disk was disconnected while the system was being written."),
+            gettext("Connect it again and choose Try Again."),
+        ),
+        "disk-busy" => (
+            gettext("Another program uses the disk."),
+            gettext("Close it, eject the disk in Files, and choose Try Again."),
+        ),
+        "disk-faulty" => {
+            (gettext("The disk does not keep what is written to it. It is faulty."), gettext("Use another disk."))
+        }
+        "disk-changed" => (
+            gettext("The disk is not the one that was chosen, or it was changed meanwhile."),
+            gettext("Choose Try Again and look at the disks once more."),
+        ),
+        "payload" => (
+            gettext("A part of the system on the installation medium is damaged."),
+            gettext("Choose Try Again. If this happens again, make the installation medium again."),
+        ),
+        _ => (
+            // Translators: {what} is a stage of the installation, such as "Writing the system".
+            fill(&gettext("{what} did not work."), &[("what", &progress::stage(failure.stage))]),
+            gettext("Choose Try Again. If this happens again, save the log and report it."),
+        ),
+    };
+    told(gettext("The Installation Did Not Work"), vec![what, state(failure.written), fix], details)
+}

@@ -1,0 +1,117 @@
+//! Why the answers do not fit, and what to change.
+
+use super::{disks, fill, size};
+use crate::session::account::{PasswordFault, SHORTEST, Strength};
+use forge_model::{Issue, names::NameFault};
+use gettextrs::{gettext, ngettext};
+
+/// One issue.
+pub fn issue(issue: &Issue) -> String {
+    match issue {
+        Issue::NoSuchDisk { .. } => gettext("The disk is not connected any more."),
+        Issue::NotFree { obstacle, .. } => {
+            fill(&gettext("The disk cannot be used: {why}"), &[("why", &disks::obstacle(obstacle))])
+        }
+        Issue::EraseNotConfirmed => gettext("Nothing says that the disk may be erased."),
+        Issue::TooSmall { has, needs } => fill(
+            &gettext("The disk is too small. It has {has}, and {needs} is needed."),
+            &[("has", &size(*has)), ("needs", &size(*needs))],
+        ),
+        Issue::SectorSize { found } => {
+            fill(&gettext("The disk has sectors of {n} bytes, which Forge cannot write."), &[("n", &found.to_string())])
+        }
+        Issue::EspTooSmall { needs, .. } => {
+            fill(&gettext("The boot partition needs {needs}."), &[("needs", &size(*needs))])
+        }
+        Issue::NoRoomForSecondSlot { needs, .. } => {
+            fill(&gettext("There is no room for updates. That would need {needs}."), &[("needs", &size(*needs))])
+        }
+        Issue::UserName { fault, .. } => user_name(*fault),
+        Issue::FullName { fault, .. } => full_name(*fault),
+        Issue::HostName { fault, .. } => computer_name(*fault),
+        Issue::PasswordHash => gettext("The password is in a form that the system does not take."),
+        Issue::NoSuchLocale { name, .. } => {
+            fill(&gettext("The system does not have the language {name}."), &[("name", name)])
+        }
+        Issue::NoSuchTimezone { name, .. } => {
+            fill(&gettext("The system does not have the time zone {name}."), &[("name", name)])
+        }
+        Issue::NoSuchKeyboard { name, .. } => {
+            fill(&gettext("The system does not have the keyboard {name}."), &[("name", name)])
+        }
+    }
+}
+
+/// What stands against a user name.
+pub fn user_name(fault: NameFault) -> String {
+    match fault {
+        NameFault::Empty => gettext("A user name is needed."),
+        NameFault::TooLong { most } => too_long(most),
+        NameFault::BadEnd { .. } => gettext("A user name begins with a small letter from a to z."),
+        NameFault::BadCharacter { .. } => {
+            gettext("A user name has small letters from a to z, digits, hyphens and underscores only.")
+        }
+        NameFault::Reserved => gettext("The system uses this name itself. Choose another one."),
+    }
+}
+
+/// What stands against a name for people.
+pub fn full_name(fault: NameFault) -> String {
+    match fault {
+        NameFault::TooLong { most } => too_long(most),
+        NameFault::BadCharacter { found } | NameFault::BadEnd { found } => {
+            // Translators: {c} is one character.
+            fill(&gettext("A name cannot contain “{c}”."), &[("c", &found.to_string())])
+        }
+        NameFault::Empty | NameFault::Reserved => gettext("This name cannot be used."),
+    }
+}
+
+/// What stands against a computer's name.
+pub fn computer_name(fault: NameFault) -> String {
+    match fault {
+        NameFault::Empty => gettext("The computer needs a name."),
+        NameFault::TooLong { most } => too_long(most),
+        NameFault::BadEnd { .. } => gettext("A computer name does not begin or end with a hyphen or a dot."),
+        NameFault::BadCharacter { .. } => {
+            gettext("A computer name has letters from a to z, digits, hyphens and dots only.")
+        }
+        NameFault::Reserved => gettext("This name cannot be used."),
+    }
+}
+
+fn too_long(most: usize) -> String {
+    let count = u32::try_from(most).unwrap_or(u32::MAX);
+    fill(
+        &ngettext("It can have at most {n} character.", "It can have at most {n} characters.", count),
+        &[("n", &most.to_string())],
+    )
+}
+
+/// What stands against a password; nothing as long as nobody typed one.
+pub fn password(fault: PasswordFault) -> Option<String> {
+    Some(match fault {
+        PasswordFault::Empty | PasswordFault::NotRepeated => return None,
+        PasswordFault::TooShort => {
+            let count = SHORTEST as u32;
+            fill(
+                &ngettext("Use at least {n} character.", "Use at least {n} characters.", count),
+                &[("n", &count.to_string())],
+            )
+        }
+        PasswordFault::Invisible => gettext("A password cannot contain characters that cannot be seen."),
+        PasswordFault::TooWeak => gettext("This password is guessed at once. Several unrelated words are a good one."),
+        PasswordFault::Different => gettext("The two passwords are not the same."),
+    })
+}
+
+/// How good a password is.
+pub fn strength(strength: Strength) -> String {
+    match strength {
+        Strength::VeryWeak => gettext("Very weak: guessed at once"),
+        Strength::Weak => gettext("Weak: guessed within hours"),
+        Strength::Fair => gettext("Fair: keeps out people who are near"),
+        Strength::Good => gettext("Good: takes much effort to guess"),
+        Strength::Strong => gettext("Strong"),
+    }
+}

@@ -1,0 +1,58 @@
+//! Everything that the window says about data: kinds become sentences here and nowhere else.
+//!
+//! | file | what it says |
+//! |---|---|
+//! | [`disks`] | what a disk is, what is on it, why it can not be taken |
+//! | [`errors`] | what happened, what state things are in, what to do |
+//! | [`issues`] | why the answers do not fit |
+//! | [`languages`] | languages, keyboards and time zones by their names |
+//! | [`plan`] | what will be done |
+//! | [`progress`] | what is done now, how fast, how long it takes |
+
+pub mod disks;
+pub mod errors;
+pub mod issues;
+pub mod languages;
+pub mod plan;
+pub mod progress;
+
+/// Puts values into a translated text: `{disk}` becomes the value named `disk`.
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    // One pass, so that a value which itself looks like a placeholder stays as it is.
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let value = after
+            .split_once('}')
+            .and_then(|(name, tail)| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, tail)));
+        match value {
+            Some((value, tail)) => {
+                filled.push_str(value);
+                rest = tail;
+            }
+            None => {
+                filled.push('{');
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A size as GNOME writes it: "1.0 TB".
+pub fn size(bytes: u64) -> String {
+    relm4::gtk::glib::format_size(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_take_the_place_of_their_names_in_any_order_and_once() {
+        assert_eq!(fill("{b} of {a}", &[("a", "1"), ("b", "{a}")]), "{a} of 1");
+        assert_eq!(fill("{unknown} { {a}", &[("a", "x")]), "{unknown} { x");
+    }
+}

@@ -1,0 +1,98 @@
+//! What will be done, in sentences.
+
+use super::{disks, fill, languages, size};
+use forge_model::{Disk, Plan, layout::Role, plan::PasswordKind};
+use gettextrs::gettext;
+
+/// The name of the disk of a plan.
+pub fn target(plan: &Plan) -> String {
+    plan.target.model.clone().unwrap_or_else(|| plan.target.identity.path.clone())
+}
+
+/// Name and size of the disk of a plan.
+pub fn target_and_size(plan: &Plan) -> String {
+    fill(&gettext("{name}, {size}"), &[("name", &target(plan)), ("size", &size(plan.target.size))])
+}
+
+/// A line of the summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its icon.
+    pub icon: &'static str,
+    /// What.
+    pub title: String,
+    /// The particulars.
+    pub text: String,
+}
+
+/// The plan, one line for each thing that happens. `keyboard` is the name of the keyboard.
+pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
+    let line = |icon, title, text| Line { icon, title, text };
+    let release =
+        fill(&gettext("{name} {release}"), &[("name", &plan.payload.name), ("release", &plan.payload.release)]);
+    let room = match plan.has_second_slot() {
+        true => gettext("Updates are made beside the running system."),
+        false => gettext("The disk has no room for a second system, so updates replace the running one."),
+    };
+    let password = match plan.user.password {
+        PasswordKind::Generated => gettext("The password is made by Forge and shown at the end."),
+        PasswordKind::Hashed => gettext("The password comes from the answer file."),
+        PasswordKind::Typed => gettext("With the password that you typed."),
+    };
+    let name = match plan.user.full_name.as_str() {
+        "" => plan.user.name.clone(),
+        full => fill(&gettext("{full} ({user})"), &[("full", full), ("user", &plan.user.name)]),
+    };
+    vec![
+        line(
+            "drive-harddisk-symbolic",
+            fill(&gettext("{disk} is erased"), &[("disk", &target_and_size(plan))]),
+            disks::loss(&plan.erased),
+        ),
+        line("computer-symbolic", fill(&gettext("{system} is installed"), &[("system", &release)]), room),
+        line(
+            "avatar-default-symbolic",
+            fill(&gettext("An account for {name}"), &[("name", &name)]),
+            // Translators: root is the name of the system's own account.
+            [password, gettext("Root is locked.")].join(" "),
+        ),
+        line(
+            "preferences-desktop-locale-symbolic",
+            fill(&gettext("The computer is called {name}"), &[("name", &plan.system.hostname)]),
+            fill(
+                &gettext("{language}, {zone}, keyboard {keyboard}"),
+                &[
+                    ("language", &languages::locale(&plan.system.locale)),
+                    ("zone", &languages::zone(&plan.system.timezone)),
+                    ("keyboard", keyboard),
+                ],
+            ),
+        ),
+        line(
+            "channel-secure-symbolic",
+            gettext("This computer gets its own key"),
+            gettext("The key is made on this disk and never leaves it. You confirm it once after the restart."),
+        ),
+    ]
+}
+
+/// What a new partition is for.
+pub fn role(role: Role) -> String {
+    match role {
+        Role::Esp => gettext("Boot files"),
+        Role::RootA | Role::VerityA => gettext("InterGenOS"),
+        Role::RootB | Role::VerityB => gettext("Room for updates"),
+        Role::State => gettext("Your files and settings"),
+    }
+}
+
+/// The headline of the question before a disk is erased.
+pub fn question(plan: &Plan) -> String {
+    // Translators: {disk} is the name of a disk.
+    fill(&gettext("Erase {disk}?"), &[("disk", &target(plan))])
+}
+
+/// What a chosen disk means, under the list of disks.
+pub fn consequence(disk: &Disk) -> String {
+    disks::loss(&disk.content)
+}

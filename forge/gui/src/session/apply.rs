@@ -1,0 +1,270 @@
+//! What each change does.
+
+use super::{Change, Effect, Ended, Found, Judged, Page, Run, Session, choices, disks};
+use forge_dbus::client::ClientError;
+use forge_model::Inventory;
+
+impl Session {
+    /// Takes a change in and says what follows from it.
+    pub fn apply(&mut self, change: Change) -> Vec<Effect> {
+        match change {
+            Change::Found(found) => self.found(*found),
+            Change::Disks(inventory) => self.look_again(inventory, false),
+            Change::Language(locale) => self.chosen(|session| session.language = Some(locale)),
+            Change::Keyboard(keyboard) => {
+                let mut effects = self.chosen(|session| session.keyboard = Some(keyboard.clone()));
+                effects.push(Effect::Type(keyboard));
+                effects
+            }
+            Change::TimeZone(zone) => self.chosen(|session| session.timezone = Some(zone)),
+            Change::Disk(path) => {
+                let found = self.inventory.disk(&path).filter(|disk| disks::is_free(disk));
+                let identity = found.map(|disk| disk.identity.clone());
+                self.chosen(|session| session.disk = identity.or(session.disk.take()))
+            }
+            Change::FullName(name) => self.chosen(|session| session.account.set_full_name(name)),
+            Change::UserName(name) => self.chosen(|session| session.account.set_user_name(name)),
+            Change::ComputerName(name) => self.chosen(|session| session.account.set_computer_name(name)),
+            Change::MakePassword(make) => self.chosen(|session| session.account.set_make_password(make)),
+            Change::Password(password) => self.chosen(|session| session.account.set_password(password)),
+            Change::PasswordAgain(again) => self.chosen(|session| session.account.set_again(again)),
+            Change::Next => self.next(),
+            Change::Left(page) => self.left(page),
+            Change::Checked { asked, verdict } => {
+                // An answer to an older question says nothing about what is wanted now.
+                if asked == self.asked && matches!(self.verdict, Judged::Waiting) {
+                    match *verdict {
+                        Ok(verdict) => self.judged(verdict, false),
+                        Err(trouble) => self.verdict = Judged::Trouble(trouble),
+                    }
+                }
+                vec![]
+            }
+            Change::Confirm => self.confirm(),
+            Change::Started => vec![],
+            Change::PlanChanged { digest, plan } => {
+                self.verdict = Judged::Plan { digest, plan, changed: true };
+                self.page = Page::Review;
+                vec![Effect::Close, Effect::Show(Page::Review)]
+            }
+            Change::Progress(progress) => {
+                self.run.progress = progress;
+                vec![]
+            }
+            Change::Cancel if self.page == Page::Installing && self.run.may_cancel() => {
+                self.run.cancelling = true;
+                vec![Effect::Cancel]
+            }
+            Change::Cancel => vec![],
+            Change::CancelRefused(_) => {
+                self.run.cancelling = false;
+                vec![]
+            }
+            Change::Ended(ended) => self.end(*ended),
+            Change::HandedOver(Ok(credentials)) => {
+                self.credentials = Some(credentials);
+                vec![]
+            }
+            Change::HandedOver(Err(trouble)) => {
+                self.trouble = Some(trouble);
+                vec![]
+            }
+            Change::Kept => {
+                self.kept = true;
+                vec![]
+            }
+            Change::TryAgain => self.try_again(),
+            Change::Restart if self.page == Page::Done => vec![Effect::Close, Effect::Restart],
+            Change::Restart => vec![],
+        }
+    }
+
+    /// Another answer makes the plan out of date. The same one again does not: a field tells also what it was told.
+    fn chosen(&mut self, set: impl FnOnce(&mut Self)) -> Vec<Effect> {
+        let before = (self.disk.clone(), self.answers_text());
+        set(self);
+        if before == (self.disk.clone(), self.answers_text()) { vec![] } else { self.ask_again() }
+    }
+
+    fn found(&mut self, found: Result<Found, ClientError>) -> Vec<Effect> {
+        let is_first_look = self.offer.is_none();
+        self.begun = true;
+        let found = match found {
+            Ok(found) => found,
+            Err(trouble) => {
+                self.trouble = Some(trouble);
+                return vec![];
+            }
+        };
+        self.trouble = None;
+        let offered = &found.offer.manifest.offered;
+        let spoken = self.spoken.clone();
+        if let Some(spoken) = &spoken {
+            self.language = choices::locale(offered, spoken).map(str::to_owned);
+            self.spoken = self.language.clone();
+        }
+        self.propose(&found.offer);
+        self.offer = Some(found.offer);
+        let mut effects = self.look_again(found.inventory, is_first_look);
+        if let Some(running) = found.running {
+            self.run = Run { plan: Some(running.plan), progress: running.progress, cancelling: false };
+            self.page = Page::Installing;
+            effects.push(Effect::Show(Page::Installing));
+            match running.ended {
+                Some(ended) => effects.extend(self.end(ended)),
+                None => effects.push(Effect::Follow),
+            }
+        }
+        effects
+    }
+
+    /// What nobody has chosen yet follows the language.
+    fn propose(&mut self, offer: &forge_dbus::backend::Offer) {
+        let offered = &offer.manifest.offered;
+        if let (Some(language), None) = (&self.language, &self.keyboard) {
+            self.keyboard = choices::keyboard(offered, language);
+        }
+        if let ([only], None) = (offered.timezones.as_slice(), &self.timezone) {
+            self.timezone = Some(only.clone());
+        }
+    }
+
+    fn look_again(&mut self, inventory: Inventory, is_first_look: bool) -> Vec<Effect> {
+        let choice = disks::review(self.disk.as_ref(), &inventory, is_first_look);
+        let same = self.inventory == inventory;
+        self.inventory = inventory;
+        // While it runs, the disk is held and looks different: that is no reason for anything.
+        if same && self.disk.is_some() || matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
+            return vec![];
+        }
+        match choice {
+            disks::Choice::Stays => self.ask_again(),
+            disks::Choice::Only(only) => {
+                self.disk = Some(only);
+                self.ask_again()
+            }
+            disks::Choice::Withdrawn => {
+                self.disk = None;
+                self.verdict = Judged::Unasked;
+                let mut effects = vec![Effect::DiskWithdrawn];
+                let past_it = matches!(self.page, Page::Account | Page::SecureBoot | Page::Review);
+                if past_it {
+                    self.page = Page::Disk;
+                    effects.push(Effect::Show(Page::Disk));
+                }
+                effects
+            }
+        }
+    }
+
+    /// On the last page, what is shown is always what would be done.
+    fn ask_again(&mut self) -> Vec<Effect> {
+        self.verdict = Judged::Unasked;
+        if self.page == Page::Review { self.ask() } else { vec![] }
+    }
+
+    fn ask(&mut self) -> Vec<Effect> {
+        let (Some(disk), Some(answers)) = (self.disk(), self.answers_text()) else { return vec![] };
+        let disk = disk.identity.path.clone();
+        self.asked += 1;
+        self.verdict = Judged::Waiting;
+        vec![Effect::Check { asked: self.asked, disk, answers }]
+    }
+
+    fn next(&mut self) -> Vec<Effect> {
+        let Some(next) = self.page.next() else { return vec![] };
+        if !self.may_go_on() {
+            return vec![];
+        }
+        if self.page == Page::Welcome && self.language != self.spoken {
+            let language = self.language.clone().unwrap_or_default();
+            self.spoken = Some(language.clone());
+            return vec![Effect::Speak(language)];
+        }
+        self.page = next;
+        let mut effects = vec![Effect::Push(next)];
+        if next == Page::Keyboard {
+            effects.extend(self.keyboard.clone().map(Effect::Type));
+        }
+        if next == Page::Review {
+            effects.extend(self.ask());
+        }
+        effects
+    }
+
+    fn left(&mut self, page: Page) -> Vec<Effect> {
+        // A page that was taken away by the session itself tells of it, too; that is no step of the person.
+        if page == self.page
+            && let Some(previous) = page.previous()
+        {
+            self.page = previous;
+        }
+        vec![]
+    }
+
+    fn confirm(&mut self) -> Vec<Effect> {
+        if self.page != Page::Review {
+            return vec![];
+        }
+        let (Some(disk), Some(answers)) = (self.disk(), self.answers_text()) else { return vec![] };
+        let Judged::Plan { digest, plan, .. } = &self.verdict else { return vec![] };
+        let (disk, digest) = (disk.identity.path.clone(), digest.clone());
+        self.run = Run { plan: Some(plan.clone()), ..Run::default() };
+        self.ended = None;
+        self.page = Page::Installing;
+        let password = self.account.typed();
+        vec![Effect::Show(Page::Installing), Effect::Install { disk, answers, digest, password }]
+    }
+
+    fn end(&mut self, ended: Ended) -> Vec<Effect> {
+        let effects = match &ended {
+            Ended::Installed { .. } => {
+                self.page = Page::Done;
+                vec![Effect::Show(Page::Done), Effect::Take]
+            }
+            Ended::Lost { .. } => {
+                self.page = Page::Failure;
+                vec![Effect::Show(Page::Failure)]
+            }
+            Ended::Cancelled { .. } | Ended::Failed(_) | Ended::Refused(_) => {
+                self.page = Page::Failure;
+                vec![Effect::Show(Page::Failure), Effect::Close]
+            }
+        };
+        self.ended = Some(ended);
+        self.run.cancelling = false;
+        effects
+    }
+
+    /// After a failure the disk is another one than it was: it is looked at and chosen again. Where nothing was written,
+    /// the plan is shown again.
+    fn try_again(&mut self) -> Vec<Effect> {
+        let is_untouched = match &self.ended {
+            Some(Ended::Refused(_)) => true,
+            Some(Ended::Cancelled { written, .. }) => !written,
+            Some(Ended::Failed(failure)) => !failure.written,
+            Some(Ended::Lost { .. } | Ended::Installed { .. }) | None => false,
+        };
+        if self.page == Page::Failure && is_untouched && self.is_complete(Page::Disk) && self.answers().is_some() {
+            self.page = Page::Review;
+            self.ended = None;
+            let mut effects = vec![Effect::Show(Page::Review)];
+            effects.extend(self.ask());
+            return effects;
+        }
+        if self.page == Page::Failure && self.offer.is_some() && self.answers().is_some() {
+            self.page = Page::Disk;
+            self.ended = None;
+            self.disk = None;
+            self.verdict = Judged::Unasked;
+            return vec![Effect::Show(Page::Disk), Effect::Look];
+        }
+        if self.page == Page::Review {
+            return self.ask();
+        }
+        self.begun = false;
+        self.trouble = None;
+        self.page = Page::Welcome;
+        vec![Effect::Show(Page::Welcome), Effect::Look]
+    }
+}

@@ -1,0 +1,171 @@
+//! Everything that can happen, and what follows from it.
+
+use super::{Ended, Page};
+use forge_dbus::{
+    backend::{Offer, Verdict},
+    client::ClientError,
+    status::Progress,
+};
+use forge_model::{Handover, Inventory, Plan, Secret, answers::KeyboardAnswers};
+use std::{fmt, ops::Deref, sync::Arc};
+
+/// Something happened. Every one is logged by relm4, so none may show a secret.
+#[derive(Debug)]
+pub enum Change {
+    /// The machine was looked at for the first time.
+    Found(Box<Result<Found, ClientError>>),
+    /// A disk came, went or changed.
+    Disks(Inventory),
+    /// The person chose a language.
+    Language(String),
+    /// The person chose a keyboard.
+    Keyboard(KeyboardAnswers),
+    /// The person chose a time zone.
+    TimeZone(String),
+    /// The person chose the disk with this path.
+    Disk(String),
+    /// The person wrote their name.
+    FullName(String),
+    /// The person wrote a user name.
+    UserName(String),
+    /// The person wrote a name for the computer.
+    ComputerName(String),
+    /// The person wants a password that is made, or not.
+    MakePassword(bool),
+    /// The person typed a password.
+    Password(Secret),
+    /// The person typed it again.
+    PasswordAgain(Secret),
+    /// On to the next page.
+    Next,
+    /// This page was left backwards.
+    Left(Page),
+    /// The helper has looked at the answers. The number tells which ones.
+    Checked {
+        /// The number that went with the question.
+        asked: u64,
+        /// What it says.
+        verdict: Box<Result<Verdict, ClientError>>,
+    },
+    /// The person said yes to the plan that is shown.
+    Confirm,
+    /// The install begins.
+    Started,
+    /// What was confirmed is not what would be done now: nothing was begun.
+    PlanChanged {
+        /// What would be confirmed.
+        digest: String,
+        /// What would be done.
+        plan: Box<Plan>,
+    },
+    /// How far it is.
+    Progress(Progress),
+    /// The person wants it to stop.
+    Cancel,
+    /// It could not be asked to stop.
+    CancelRefused(ClientError),
+    /// It ended.
+    Ended(Box<Ended>),
+    /// What it hands over.
+    HandedOver(Result<Credentials, ClientError>),
+    /// The credentials are in a safe place.
+    Kept,
+    /// The person wants to try again, from the place where that makes sense.
+    TryAgain,
+    /// The person wants the computer to restart.
+    Restart,
+}
+
+/// What a machine and a medium are, at the start.
+#[derive(Debug)]
+pub struct Found {
+    /// The payload.
+    pub offer: Offer,
+    /// The disks.
+    pub inventory: Inventory,
+    /// An install that goes on already, or has ended and was not looked at.
+    pub running: Option<Running>,
+}
+
+/// An install that was there before this window.
+#[derive(Debug)]
+pub struct Running {
+    /// What it does.
+    pub plan: Box<Plan>,
+    /// How far it is.
+    pub progress: Progress,
+    /// How it ended, when it did.
+    pub ended: Option<Ended>,
+}
+
+/// What is handed over once. It does not print; a copy is the same memory.
+#[derive(Clone)]
+pub struct Credentials(Arc<Handover>);
+
+impl Credentials {
+    /// Takes over what the helper gave.
+    pub fn new(handover: Handover) -> Self {
+        Self(Arc::new(handover))
+    }
+}
+
+impl Deref for Credentials {
+    type Target = Handover;
+
+    fn deref(&self) -> &Handover {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(not shown)")
+    }
+}
+
+/// What follows from a change.
+#[derive(Debug)]
+pub enum Effect {
+    /// Go on to this page.
+    Push(Page),
+    /// Show this page, with those before it in the order behind it; none behind it where there is no way back.
+    Show(Page),
+    /// Speak this language: everything is built anew.
+    Speak(String),
+    /// Let the keyboard write in this layout from now on.
+    Type(KeyboardAnswers),
+    /// Say that the disk that was chosen is gone.
+    DiskWithdrawn,
+    /// Look at the machine.
+    Look,
+    /// Ask the helper about these answers.
+    Check {
+        /// Goes with the answer.
+        asked: u64,
+        /// Path of the disk.
+        disk: String,
+        /// Text of an answer file.
+        answers: String,
+    },
+    /// Install, if the plan still has this digest.
+    Install {
+        /// Path of the disk.
+        disk: String,
+        /// Text of an answer file.
+        answers: String,
+        /// What was confirmed.
+        digest: String,
+        /// What was typed.
+        password: Option<Secret>,
+    },
+    /// Listen to the install that goes on.
+    Follow,
+    /// Ask the install to stop.
+    Cancel,
+    /// Take what is handed over.
+    Take,
+    /// Let the helper forget the job.
+    Close,
+    /// Restart the computer.
+    Restart,
+}

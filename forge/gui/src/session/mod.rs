@@ -1,0 +1,256 @@
+//! The wizard's rules, pure: no widget, no bus. Every order, back, skip and issue is decided here.
+//!
+//! ```text
+//! what a person does, what the machine tells  ->  Session::apply(Change)  ->  Effects for the window and the gateway
+//! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`page`] | the pages and their order |
+//! | [`change`] | everything that can happen, and what follows from it |
+//! | [`account`] | the person: names proposed and checked, where the password comes from |
+//! | [`disks`] | which disk can be chosen, and when the choice is withdrawn |
+//! | [`choices`] | language, keyboard and time zone: what is proposed |
+//! | [`run`] | an install that goes on: how far it is, as one number |
+//! | [`wanted`] | the answers, and their text |
+//! | [`apply`] | what each change does |
+
+pub mod account;
+mod apply;
+pub mod change;
+pub mod choices;
+pub mod disks;
+pub mod page;
+pub mod run;
+#[cfg(test)]
+mod tests;
+pub mod wanted;
+
+pub use account::Account;
+pub use change::{Change, Credentials, Effect, Found, Running};
+pub use page::Page;
+pub use run::Run;
+
+use forge_dbus::{
+    backend::{Offer, Verdict},
+    client::ClientError,
+    status::Outcome,
+};
+use forge_model::{Disk, Inventory, Issue, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity};
+
+/// Everything that the wizard knows.
+#[derive(Debug)]
+pub struct Session {
+    page: Page,
+    offer: Option<Offer>,
+    inventory: Inventory,
+    begun: bool,
+    trouble: Option<ClientError>,
+    spoken: Option<String>,
+    language: Option<String>,
+    keyboard: Option<KeyboardAnswers>,
+    timezone: Option<String>,
+    disk: Option<Identity>,
+    account: Account,
+    verdict: Judged,
+    asked: u64,
+    run: Run,
+    ended: Option<Ended>,
+    credentials: Option<Credentials>,
+    kept: bool,
+}
+
+/// What the helper says to the answers.
+#[derive(Debug, Default)]
+pub enum Judged {
+    /// It was not asked.
+    #[default]
+    Unasked,
+    /// It was asked and has not answered.
+    Waiting,
+    /// It can be done.
+    Plan {
+        /// What is confirmed.
+        digest: String,
+        /// Exactly what will be done.
+        plan: Box<Plan>,
+        /// Whether it differs from the one that the person confirmed a moment ago.
+        changed: bool,
+    },
+    /// It can not be done.
+    Issues(Vec<Issue>),
+    /// It could not be asked.
+    Trouble(ClientError),
+}
+
+/// How an install ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It is installed.
+    Installed {
+        /// The proof.
+        receipt: Box<Receipt>,
+    },
+    /// It was cancelled.
+    Cancelled {
+        /// The stage in which it stopped.
+        stage: Stage,
+        /// Whether anything was written.
+        written: bool,
+    },
+    /// It failed.
+    Failed(forge_dbus::status::Failure),
+    /// It was refused before it began.
+    Refused(ClientError),
+    /// The helper went away.
+    Lost {
+        /// The last stage that was heard of.
+        stage: Option<Stage>,
+    },
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Installed { receipt, .. } => Self::Installed { receipt },
+            Outcome::Cancelled { stage, written } => Self::Cancelled { stage, written },
+            Outcome::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl Session {
+    /// A session of a program that speaks `language`, such as `de_DE.UTF-8`; none when it was not chosen yet.
+    pub fn new(language: Option<String>) -> Self {
+        Self {
+            page: Page::Welcome,
+            offer: None,
+            inventory: Inventory { disks: Vec::new() },
+            begun: false,
+            trouble: None,
+            spoken: language.clone(),
+            language,
+            keyboard: None,
+            timezone: None,
+            disk: None,
+            account: Account::default(),
+            verdict: Judged::default(),
+            asked: 0,
+            run: Run::default(),
+            ended: None,
+            credentials: None,
+            kept: false,
+        }
+    }
+
+    /// The page that is shown.
+    pub fn page(&self) -> Page {
+        self.page
+    }
+
+    /// The payload, once it is known.
+    pub fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
+    }
+
+    /// The disks, as they are now.
+    pub fn disks(&self) -> &[Disk] {
+        &self.inventory.disks
+    }
+
+    /// Whether the machine has answered, for good or bad.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Why the machine can not be looked at.
+    pub fn trouble(&self) -> Option<&ClientError> {
+        self.trouble.as_ref()
+    }
+
+    /// The language chosen.
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    /// The language that the program speaks, as the payload names it.
+    pub fn spoken(&self) -> Option<&str> {
+        self.spoken.as_deref()
+    }
+
+    /// The keyboard chosen.
+    pub fn keyboard(&self) -> Option<&KeyboardAnswers> {
+        self.keyboard.as_ref()
+    }
+
+    /// The time zone chosen.
+    pub fn timezone(&self) -> Option<&str> {
+        self.timezone.as_deref()
+    }
+
+    /// The disk chosen.
+    pub fn disk(&self) -> Option<&Disk> {
+        let chosen = self.disk.as_ref()?;
+        self.inventory.disks.iter().find(|disk| disk.identity == *chosen)
+    }
+
+    /// The person.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// What the helper says to all of this.
+    pub fn verdict(&self) -> &Judged {
+        &self.verdict
+    }
+
+    /// The install that goes on.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// How it ended.
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.as_ref()
+    }
+
+    /// What was handed over.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Whether the window may close without a question: nothing runs, and nothing would be lost.
+    pub fn may_close(&self) -> bool {
+        match self.page {
+            Page::Installing => false,
+            Page::Done => self.kept,
+            _ => true,
+        }
+    }
+
+    /// Whether everything on this page is answered.
+    pub fn is_complete(&self, page: Page) -> bool {
+        match page {
+            Page::Welcome => self.offer.is_some() && self.language.is_some(),
+            Page::Keyboard => self.keyboard.is_some(),
+            Page::TimeZone => self.timezone.is_some(),
+            Page::Disk => self.disk().is_some_and(disks::is_free),
+            Page::Account => self.account.is_complete(),
+            Page::SecureBoot => true,
+            Page::Review => matches!(self.verdict, Judged::Plan { .. }),
+            Page::Installing | Page::Failure | Page::Done => false,
+        }
+    }
+
+    /// Whether the primary button of the page that is shown does something.
+    pub fn may_go_on(&self) -> bool {
+        self.is_complete(self.page)
+    }
+
+    fn judged(&mut self, verdict: Verdict, changed: bool) {
+        self.verdict = match verdict {
+            Verdict::Plan { digest, plan } => Judged::Plan { digest, plan, changed },
+            Verdict::Issues { issues } => Judged::Issues(issues),
+        };
+    }
+}

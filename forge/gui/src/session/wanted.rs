@@ -1,0 +1,53 @@
+//! The answers that a person gave, and their text.
+
+use super::Session;
+use forge_model::{
+    Answers,
+    answers::{DiskAnswers, Erase, Generator, Password, SecondSlot, SystemAnswers, UserAnswers},
+};
+
+impl Session {
+    /// The answers, when everything is answered. `erase` is what the person says on the last page: a plan is made with it
+    /// so that it can be shown, and nothing is written before it is confirmed.
+    pub fn answers(&self) -> Option<Answers> {
+        let account = &self.account;
+        if !account.is_complete() {
+            return None;
+        }
+        let password = match account.makes_password() {
+            true => Password::Generate { generate: Generator::Passphrase },
+            false => Password::Ask { ask: true },
+        };
+        Some(Answers {
+            version: 1,
+            disk: DiskAnswers {
+                erase: Some(Erase::AllDataOnThisDisk),
+                second_slot: SecondSlot::IfItFits,
+                esp_mib: None,
+            },
+            system: SystemAnswers {
+                hostname: account.computer_name().into(),
+                locale: self.language.clone()?,
+                timezone: self.timezone.clone()?,
+                keyboard: self.keyboard.clone()?,
+            },
+            user: UserAnswers {
+                name: account.user_name().into(),
+                full_name: account.full_name().trim().into(),
+                password,
+            },
+        })
+    }
+
+    /// The answers as the text of an answer file. It never holds a password.
+    pub fn answers_text(&self) -> Option<String> {
+        toml::to_string(&self.answers()?).ok()
+    }
+
+    /// The answers as a file to keep: a typed password becomes one that is made, so that the file works unattended.
+    pub fn answers_to_keep(&self) -> Option<String> {
+        let mut answers = self.answers()?;
+        answers.user.password = Password::Generate { generate: Generator::Passphrase };
+        toml::to_string(&answers).ok()
+    }
+}
