@@ -90,7 +90,7 @@ impl Component for App {
         let tell = sender.clone();
         navigation.connect_popped(move |_, page| {
             if let Some(page) = page.tag().and_then(|tag| Page::from_tag(&tag)) {
-                tell.input(Input::Change(Change::Left(page)));
+                let _ = tell.input_sender().send(Input::Change(Change::Left(page)));
             }
         });
         let toasts = adw::ToastOverlay::new();
@@ -102,7 +102,7 @@ impl Component for App {
             if asked.get() {
                 return glib::Propagation::Proceed;
             }
-            tell.input(Input::AskToClose);
+            let _ = tell.input_sender().send(Input::AskToClose);
             glib::Propagation::Stop
         });
         keys(&window, &sender);
@@ -332,7 +332,7 @@ fn keys(window: &adw::ApplicationWindow, sender: &ComponentSender<App>) {
     {
         let tell = sender.clone();
         let action = gtk::CallbackAction::new(move |_, _| {
-            tell.input(input());
+            let _ = tell.input_sender().send(input());
             glib::Propagation::Stop
         });
         controller.add_shortcut(gtk::Shortcut::new(gtk::ShortcutTrigger::parse_string(keys), Some(action)));
@@ -388,5 +388,8 @@ fn first_steps() -> Vec<Change> {
 /// A step of a script waits until the one before it has had its effect.
 fn step_later(sender: &ComponentSender<App>) {
     let tell = sender.clone();
-    glib::timeout_add_local_once(std::time::Duration::from_millis(60), move || tell.input(Input::Step));
+    glib::timeout_add_local_once(std::time::Duration::from_millis(60), move || {
+        // The window may be gone by then.
+        let _ = tell.input_sender().send(Input::Step);
+    });
 }

@@ -97,6 +97,7 @@ impl SimpleComponent for Done {
         frame.body.append(&secrets);
         frame.body.append(&steps);
         frame.body.append(&keep);
+        frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let near = frame.page.clone();
         let widgets = Widgets { code, secrets, trouble, kept, drawn: false };

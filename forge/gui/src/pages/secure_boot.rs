@@ -63,6 +63,7 @@ impl SimpleComponent for SecureBoot {
         missed.add_css_class("dimmed");
         missed.add_css_class("caption");
         frame.body.append(&missed);
+        frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         ComponentParts { model: Self, widgets: () }
     }

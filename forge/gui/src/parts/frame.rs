@@ -35,7 +35,8 @@ impl Frame {
         natural.set_scroll_to_focus(true);
         let content = gtk::ScrolledWindow::builder().hscrollbar_policy(gtk::PolicyType::Never).child(&natural).build();
 
-        let button = gtk::Button::builder().label(button).use_underline(true).build();
+        // Until the page has said what it shows, there is nothing to go on with.
+        let button = gtk::Button::builder().label(button).use_underline(true).sensitive(false).build();
         button.add_css_class("pill");
         button.add_css_class("suggested-action");
         let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).build();
