@@ -8,6 +8,7 @@ use crate::{
 use forge_dbus::{NAME, PATH};
 use forge_tests::{
     job::ANSWERS,
+    payload::shared,
     private::{LoopDisk, Person, system, until},
 };
 use rustix::fs::{MemfdFlags, OFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -384,7 +385,9 @@ fn a_caller_who_never_reads_and_one_who_sends_endless_descriptors_hold_up_nobody
 #[test]
 fn thousands_of_subscribers_come_and_go_and_leave_nothing_behind() {
     system(|system| {
-        let (_bench, caller) = (Bench::new(system), Caller::new(system, Person::Allowed));
+        // It is to leave in the end, and soon.
+        let _bench = Bench::with(system, shared(), &["--idle-ms", "2000", "--settle-ms", "0"]);
+        let caller = Caller::new(system, Person::Allowed);
         let disk = LoopDisk::new(system, "CROWD", USUAL, 512);
         let alive = Alive::now(&caller);
         let bus = system.block_on(async {
