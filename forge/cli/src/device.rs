@@ -12,7 +12,7 @@ use crate::{
 };
 use forge_dbus::{
     backend::Verdict,
-    client::{Forge, Job, Update},
+    client::{ClientError, Forge, Job, Update},
     status::{Outcome, Progress, State},
 };
 use forge_model::{answers::Password, pace::Measured};
@@ -30,7 +30,7 @@ pub fn is_device(target: &Path) -> bool {
 
 /// Lists the disks.
 pub fn disks(json: bool) -> Result<(), Failure> {
-    let inventory = runtime()?.block_on(async { Forge::connect().await?.inventory().await })?;
+    let inventory = runtime()?.block_on(async { Forge::connect().await?.inventory().await }).map_err(untouched)?;
     if json {
         return print(serde_json::json!(inventory));
     }
@@ -44,7 +44,7 @@ pub fn disks(json: bool) -> Result<(), Failure> {
 pub fn plan(wanted: &PlanArguments) -> Result<(), Failure> {
     let disk = device(wanted)?;
     let (_, text) = read_answers_text(&wanted.answers)?;
-    match runtime()?.block_on(async { Forge::connect().await?.check(&disk, &text).await })? {
+    match runtime()?.block_on(async { Forge::connect().await?.check(&disk, &text).await }).map_err(untouched)? {
         Verdict::Plan { plan, .. } => print_plan(&plan, wanted.json),
         Verdict::Issues { issues } => Err(Failure::Issues(wanted.answers.clone(), issues)),
     }
@@ -62,10 +62,10 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
     handover::prepare(&wanted.output)?;
     let json = is_json(wanted.plan.json);
     runtime()?.block_on(async {
-        let forge = Forge::connect().await?;
+        let forge = Forge::connect().await.map_err(untouched)?;
         let job = forge.prepare(&disk, &text, true).await.map_err(|error| match error {
-            forge_dbus::client::ClientError::Issues(issues) => Failure::Issues(wanted.plan.answers.clone(), issues),
-            error => error.into(),
+            ClientError::Issues(issues) => Failure::Issues(wanted.plan.answers.clone(), issues),
+            error => untouched(error),
         })?;
         let (plan, digest) = (job.plan().await?, job.digest().await?);
         if wanted.digest.as_ref().is_some_and(|confirmed| *confirmed != digest) {
@@ -79,7 +79,7 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
         log::info!("plan {digest} for {}", plan.target.identity.path);
         let updates = job.updates().await?;
         let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
-        job.run(&digest, typed.as_ref()).await?;
+        job.run(&digest, typed.as_ref()).await.map_err(untouched)?;
         let outcome = follow(&job, updates, &show).await?;
         finish(&job, outcome, &wanted.output, json).await
     })
@@ -118,7 +118,9 @@ async fn follow(job: &Job, mut updates: impl Stream<Item = Update> + Unpin, show
             _ = look.tick(), if !asked => {
                 if show.is_cancelled() {
                     asked = true;
-                    job.cancel().await?;
+                    if let Err(error) = job.cancel().await {
+                        tell(format_args!("It can not be stopped: {error}"));
+                    }
                 }
             }
         }
@@ -138,11 +140,20 @@ fn show_progress(show: &Show, progress: &Progress) {
 /// Takes what is handed over, and says how it ended.
 async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Result<(), Failure> {
     match outcome {
-        Outcome::Cancelled { stage, written } => Err(Failure::Cancelled { stage, written }),
-        Outcome::Failed(failure) => Err(Failure::Job(failure)),
+        Outcome::Cancelled { stage, written } => {
+            let _ = job.close().await;
+            Err(Failure::Cancelled { stage, written })
+        }
+        Outcome::Failed(failure) => {
+            let _ = job.close().await;
+            Err(Failure::Job(failure))
+        }
         Outcome::Installed { receipt, partitions_seen } => {
             let user = job.plan().await?.user.name;
-            handover::write(output, &user, &receipt, &job.handover().await?)?;
+            handover::write(output, &user, &receipt, &job.handover().await?).map_err(|failure| match failure {
+                Failure::Handover(path, error) => Failure::HandoverKept(path, error),
+                other => other,
+            })?;
             // Only now: until here the helper would have given it once more.
             job.close().await?;
             log::info!("installed; receipt, credentials and enrollment request: {}", output.display());
@@ -157,6 +168,11 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
             Ok(())
         }
     }
+}
+
+/// A refusal that came before anything could be written.
+fn untouched(error: ClientError) -> Failure {
+    Failure::Helper { error, untouched: true }
 }
 
 /// The kernel's path of the target. The payload is the medium's: whoever runs this can not choose another one.

@@ -42,7 +42,14 @@ pub enum Failure {
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
     /// The helper can not be reached, or refused.
-    Helper(ClientError),
+    Helper {
+        /// Why.
+        error: ClientError,
+        /// Whether this was before anything of this run could be written.
+        untouched: bool,
+    },
+    /// It is installed on a disk, but a file of the handover could not be written; the helper still has all of it.
+    HandoverKept(PathBuf, io::Error),
     /// The helper went away in the middle of an install.
     HelperLost,
     /// No install is under way.
@@ -98,13 +105,16 @@ impl Failure {
                 kind if kind.starts_with("disk-") => 5,
                 _ => 1,
             },
-            Self::Helper(ClientError::Issues(_) | ClientError::Answers(_)) => 3,
-            Self::Helper(ClientError::Refused(RefusedBy::OtherPlan(_))) => 3,
-            Self::Helper(ClientError::Refused(RefusedBy::NoPayload(_))) => 4,
-            Self::Helper(ClientError::Refused(RefusedBy::NoDisks(_))) => 5,
-            Self::Helper(_) | Self::NoJob => 10,
+            Self::Helper { error, .. } => match error {
+                ClientError::Issues(_) | ClientError::Answers(_) => 3,
+                ClientError::Refused(RefusedBy::OtherPlan(_)) => 3,
+                ClientError::Refused(RefusedBy::NoPayload(_)) => 4,
+                ClientError::Refused(RefusedBy::NoDisks(_)) => 5,
+                _ => 10,
+            },
+            Self::NoJob => 10,
             Self::Verify(..) | Self::NotInOrder(_) => 8,
-            Self::Handover(..) => 9,
+            Self::Handover(..) | Self::HandoverKept(..) => 9,
         })
     }
 }
@@ -169,10 +179,20 @@ impl fmt::Display for Failure {
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
                 words::job_help(&failure.kind).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
-            Self::Helper(error) => f.write_str(&words::refusal(error)),
+            Self::Helper { error, untouched } => {
+                f.write_str(&words::refusal(error))?;
+                if *untouched { write!(f, "\n{UNTOUCHED}") } else { Ok(()) }
+            }
+            Self::HandoverKept(path, error) => write!(
+                f,
+                "the system is installed, but {} could not be written: {error}.\n\
+                 Nothing is lost: the helper keeps it. Make room, then: forgectl attach --output DIRECTORY",
+                path.display()
+            ),
             Self::HelperLost => f.write_str(
                 "the helper went away in the middle of the install. Its log says why: journalctl -u forge-helper.\n\
-                 The disk may have been written; then it starts nothing. Run the command again to go on.",
+                 The disk may have been written; then it starts nothing, or it is complete. \"forgectl verify\" tells. \
+                 Run the command again to go on.",
             ),
             Self::NoJob => f.write_str("no install is under way."),
             Self::NoPayload => f.write_str("a plain file needs a payload: name its directory with --payload."),
@@ -210,7 +230,7 @@ impl From<PayloadError> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::Helper(error)
+        Self::Helper { error, untouched: false }
     }
 }
 

@@ -31,9 +31,13 @@ mod words;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use std::{io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
+    // No core dump ever holds a password or a handover.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = setrlimit(Resource::Core, none);
     let arguments = Arguments::parse();
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,

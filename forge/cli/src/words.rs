@@ -65,10 +65,9 @@ pub fn job_help(kind: &str) -> Option<&'static str> {
 
 /// Why the helper did not do what was asked for.
 pub fn refusal(error: &ClientError) -> String {
-    const UNTOUCHED: &str = "Nothing was written.";
     let ClientError::Refused(refused) = error else {
         return match error {
-            ClientError::NoBus(_) => format!("{error}. {UNTOUCHED}"),
+            ClientError::NoBus(_) => format!("{error}."),
             ClientError::NoHelper(_) => format!("{error}. Is Forge installed here (forge-helper.service)?"),
             ClientError::Answers(fault) => format!(
                 "the answers, line {}, column {}: {} {}",
@@ -85,22 +84,23 @@ pub fn refusal(error: &ClientError) -> String {
         };
     };
     match refused {
-        Refused::NotAllowed(_) => format!(
-            "this is not allowed here. An administrator decides that with polkit (org.intergenos.Forge1). {UNTOUCHED}"
-        ),
-        Refused::AuthenticationNeeded(_) => format!(
+        Refused::NotAllowed(_) => {
+            "this is not allowed here. An administrator decides that with polkit (org.intergenos.Forge1).".into()
+        }
+        Refused::AuthenticationNeeded(_) => {
             "somebody has to authenticate, and nobody can be asked here. On a terminal, start an agent first: \
-             pkttyagent --process $$ & {UNTOUCHED}"
-        ),
-        Refused::Dismissed(_) => format!("the question for a password was dismissed. {UNTOUCHED}"),
-        Refused::Busy(why) => format!("the helper is busy: {why}. See \"forgectl attach\". {UNTOUCHED}"),
+             pkttyagent --process $$ &"
+                .into()
+        }
+        Refused::Dismissed(_) => "the question for a password was dismissed.".into(),
+        Refused::Busy(why) => format!("the helper is busy: {why}. \"forgectl attach\" comes back to an install."),
         Refused::OtherPlan(digest) => format!(
             "the plan is not the one that was confirmed: its digest is {digest}. The disk changed meanwhile. \
-             Look at it again with \"forgectl plan\". {UNTOUCHED}"
+             Look at it again with \"forgectl plan\"."
         ),
-        Refused::NoPayload(why) => format!("the payload of this medium is not used.\n  {why}\n{UNTOUCHED}"),
+        Refused::NoPayload(why) => format!("the payload of this medium is not used.\n  {why}"),
         Refused::NoDisks(why) => {
-            format!("the disks can not be seen.\n  {why}\nIs udisks2.service running? {UNTOUCHED}")
+            format!("the disks can not be seen.\n  {why}\nIs udisks2.service running?")
         }
         Refused::WrongState(why) | Refused::BadArgument(why) => format!("the helper refused: {why}."),
         other => format!("the helper failed: {other}."),

@@ -1,7 +1,7 @@
 //! What the helper puts behind the interfaces.
 
 use crate::{
-    Error,
+    Error, sealed,
     status::{Outcome, Progress, State},
 };
 use async_trait::async_trait;
@@ -27,6 +27,20 @@ impl Caller {
         };
         let interactive = header.primary().flags().contains(zbus::message::Flags::ALLOW_INTERACTIVE_AUTH);
         Ok(Self { name: sender.to_owned().into(), interactive })
+    }
+}
+
+/// The answers as they came: nobody reads them before polkit has let the caller in.
+#[derive(Debug)]
+pub struct Sealed(pub(crate) zbus::OwnedFd);
+
+impl Sealed {
+    /// The most bytes of an answer file.
+    const MOST: usize = 1 << 20;
+
+    /// The text of the answer file.
+    pub fn text(&self) -> Result<Zeroizing<String>, Error> {
+        sealed::text(&self.0, Self::MOST).map_err(|refused| Error::BadArgument(format!("answers: {refused}")))
     }
 }
 
@@ -65,13 +79,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The payload of this medium.
     async fn offer(&self, caller: Caller) -> Result<Offer, Error>;
     /// What these answers would do.
-    async fn check(&self, caller: Caller, disk: &str, answers: Zeroizing<String>) -> Result<Verdict, Error>;
+    async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error>;
     /// Makes a job that waits.
     async fn prepare(
         &self,
         caller: Caller,
         disk: &str,
-        answers: Zeroizing<String>,
+        answers: Sealed,
         unattended: bool,
     ) -> Result<OwnedObjectPath, Error>;
     /// Keeps the helper awake and its signals coming while this caller is on the bus.

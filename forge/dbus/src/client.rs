@@ -50,6 +50,10 @@ impl From<Error> for ClientError {
         match error {
             Error::BadAnswers(text) => serde_json::from_str(&text).map_or_else(unreadable, Self::Answers),
             Error::Issues(text) => serde_json::from_str(&text).map_or_else(unreadable, Self::Issues),
+            // The helper is there; what was asked is not.
+            Error::Bus(zbus::Error::MethodError(name, _, _)) if name.ends_with(".UnknownObject") => {
+                Self::Refused(Error::WrongState("the job is closed".into()))
+            }
             Error::Bus(error) => Self::NoHelper(error),
             refused => Self::Refused(refused),
         }
@@ -211,8 +215,9 @@ impl Job {
             .await?;
         let progress = properties.receive_properties_changed().await?;
         let finished = finished.filter_map(async |signal| {
-            let outcome = signal.args().ok().and_then(|args| serde_json::from_str(args.outcome).ok())?;
-            Some(Update::Finished(Box::new(outcome)))
+            // An end that can not be read, of another version, ends the stream all the same.
+            let outcome = signal.args().ok().and_then(|args| serde_json::from_str(args.outcome).ok());
+            Some(outcome.map_or(Update::Lost, |outcome| Update::Finished(Box::new(outcome))))
         });
         let progress = progress.filter_map(async |signal| {
             let arguments = signal.args().ok()?;

@@ -130,6 +130,7 @@ fn password(secrets: &HashMap<String, OwnedFd>) -> Result<Option<Secret>, Error>
     }
     let Some(fd) = secrets.get(USER_PASSWORD) else { return Ok(None) };
     let refuse = |reason: &dyn std::fmt::Display| Error::BadArgument(format!("secrets: {USER_PASSWORD}: {reason}"));
+    sealed::keep_to_ourselves(fd).map_err(|e| refuse(&e))?;
     let text = sealed::text(fd, SECRET).map_err(|refused| refuse(&refused))?;
     match text.is_empty() || text.chars().any(char::is_control) {
         true => Err(refuse(&"a password has characters, and none that can not be seen")),

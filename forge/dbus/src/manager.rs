@@ -2,15 +2,13 @@
 
 use crate::{
     Error,
-    backend::{Backend, Caller},
+    backend::{Backend, Caller, Sealed},
     error::json,
     sealed,
 };
 use std::sync::{Arc, Weak};
 use zbus::{OwnedFd, OwnedObjectPath, message::Header, object_server::SignalEmitter};
 
-/// The most bytes of an answer file.
-const ANSWERS: usize = 1 << 20;
 /// The most bytes of a device's path.
 const PATH: usize = 255;
 
@@ -53,7 +51,7 @@ impl Manager {
     #[zbus(out_args("verdict"), proxy(allow_interactive_auth))]
     async fn check(&self, #[zbus(header)] header: Header<'_>, disk: &str, answers: OwnedFd) -> Result<String, Error> {
         let caller = Caller::of(&header)?;
-        let (disk, answers) = (device_path(disk)?, answers_text(&answers)?);
+        let (disk, answers) = (device_path(disk)?, sealed(answers)?);
         Ok(json(&self.backend()?.check(caller, disk, answers).await?))
     }
 
@@ -68,7 +66,7 @@ impl Manager {
         unattended: bool,
     ) -> Result<OwnedObjectPath, Error> {
         let caller = Caller::of(&header)?;
-        let (disk, answers) = (device_path(disk)?, answers_text(&answers)?);
+        let (disk, answers) = (device_path(disk)?, sealed(answers)?);
         self.backend()?.prepare(caller, disk, answers, unattended).await
     }
 
@@ -110,8 +108,10 @@ fn device_path(path: &str) -> Result<&str, Error> {
     }
 }
 
-fn answers_text(fd: &OwnedFd) -> Result<zeroize::Zeroizing<String>, Error> {
-    sealed::text(fd, ANSWERS).map_err(|refused| Error::BadArgument(format!("answers: {refused}")))
+/// A descriptor that comes over the bus would be inherited by every program that is run meanwhile.
+fn sealed(fd: OwnedFd) -> Result<Sealed, Error> {
+    sealed::keep_to_ourselves(&fd).map_err(|e| Error::BadArgument(format!("answers: {e}")))?;
+    Ok(Sealed(fd))
 }
 
 #[cfg(test)]

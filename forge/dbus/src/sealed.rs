@@ -35,6 +35,11 @@ pub enum Refused {
     Io(#[from] io::Error),
 }
 
+/// Makes sure that no program that is started inherits a descriptor; what comes over the bus is inherited otherwise.
+pub fn keep_to_ourselves(fd: impl AsFd) -> io::Result<()> {
+    Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?)
+}
+
 /// Puts bytes into a sealed file in memory.
 pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     let fd = memfd_create(c"forge-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;

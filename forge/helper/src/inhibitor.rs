@@ -1,6 +1,12 @@
 //! No shutdown and no sleep while a disk is written (<https://systemd.io/INHIBITOR_LOCKS/>).
 
+use forge_dbus::sealed;
+use std::time::Duration;
+use tokio::time::timeout;
 use zbus::{Connection, OwnedFd};
+
+/// How long logind may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[zbus::proxy(
     interface = "org.freedesktop.login1.Manager",
@@ -15,11 +21,14 @@ trait Login {
 pub async fn take(connection: &Connection, disk: &str) -> Option<OwnedFd> {
     let login = LoginProxy::new(connection).await.ok()?;
     let why = format!("The system is being installed on {disk}");
-    match login.inhibit("shutdown:sleep:idle:handle-lid-switch", "Forge", &why, "block").await {
-        Ok(lock) => Some(lock),
-        Err(error) => {
-            log::warn!("shutdown and sleep can not be held off: {error}");
-            None
+    let lock = login.inhibit("shutdown:sleep:idle:handle-lid-switch", "Forge", &why, "block");
+    match timeout(PATIENCE, lock).await {
+        Ok(Ok(lock)) => {
+            let _ = sealed::keep_to_ourselves(&lock);
+            return Some(lock);
         }
+        Ok(Err(error)) => log::warn!("shutdown and sleep can not be held off: {error}"),
+        Err(_) => log::warn!("shutdown and sleep can not be held off: logind does not answer"),
     }
+    None
 }

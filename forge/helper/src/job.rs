@@ -34,6 +34,8 @@ use zbus::{OwnedObjectPath, names::OwnedUniqueName, object_server::InterfaceRef}
 
 /// Eight times a second is often enough for an eye.
 const TELL: Duration = Duration::from_millis(125);
+/// A plan that nobody confirmed for so long gives way to somebody else's.
+const STALE: Duration = Duration::from_secs(600);
 
 /// What is confirmed, and the answers that it was made from.
 pub struct Confirmed {
@@ -53,6 +55,7 @@ pub struct Work {
     uid: u32,
     confirmed: Confirmed,
     unattended: bool,
+    made: Instant,
     stop: Stop,
     now: Mutex<Now>,
     /// The helper stays as long as the job is there.
@@ -66,6 +69,8 @@ struct Now {
     progress: Progress,
     outcome: Option<Outcome>,
     handover: Option<Handover>,
+    /// It was forgotten: nothing begins any more.
+    closed: bool,
     /// They wait until a client has left.
     watchers: Vec<Task>,
 }
@@ -87,10 +92,11 @@ impl Work {
             progress: Progress { left: -1, ..Progress::default() },
             outcome: None,
             handover: None,
+            closed: false,
             watchers: Vec::new(),
         };
-        let (stop, now) = (Stop::default(), Mutex::new(now));
-        Arc::new(Self { service, path, uid, confirmed, unattended, stop, now, _reason: reason })
+        let (stop, now, made) = (Stop::default(), Mutex::new(now), Instant::now());
+        Arc::new(Self { service, path, uid, confirmed, unattended, made, stop, now, _reason: reason })
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -107,11 +113,22 @@ impl Work {
         self.now().handover.is_some()
     }
 
-    /// Lets go of everything that it holds.
-    pub fn release(&self) {
+    /// Whether it has waited so long that somebody else may take its place.
+    pub fn is_stale(&self) -> bool {
+        self.made.elapsed() > STALE
+    }
+
+    /// Closes it for good, and lets go of everything that it holds; false when it runs. A Run that waits for a password or
+    /// for the plan finds it closed, whenever it comes back.
+    pub fn close_unless_running(&self) -> bool {
         let mut now = self.now();
+        if matches!(now.state, State::Running | State::Cancelling) {
+            return false;
+        }
+        now.closed = true;
         now.owner = None;
         now.handover = None;
+        true
     }
 
     /// Watches the client until it leaves the bus.
@@ -138,28 +155,27 @@ impl Work {
             now.owner = None;
             now.state
         };
-        match state {
-            State::Prepared => self.service.forget(&self.path).await,
+        let kept = match state {
+            State::Prepared => false,
+            State::Running | State::Cancelling => true,
+            // Whoever comes back finds how it ended.
+            State::Finished => self.unattended || self.holds_credentials(),
+        };
+        if kept || !self.service.forget(self).await {
+            self.left_running().await;
+        }
+    }
+
+    /// The client left in the middle, or after an end that it may want to hear of later.
+    async fn left_running(&self) {
+        match self.state() {
             State::Running if !self.unattended => {
                 log::info!("the client left: the install is cancelled");
                 self.ask_to_stop().await;
             }
             State::Running | State::Cancelling => log::info!("the client left: the install goes on without it"),
-            State::Finished if self.holds_credentials() => log::info!("the client left without the credentials"),
-            State::Finished => self.service.forget(&self.path).await,
+            State::Prepared | State::Finished => log::info!("the client left: the end is kept for its return"),
         }
-    }
-
-    /// Whoever acts for the user who made it owns it from now on.
-    async fn own(self: &Arc<Self>, caller: &Caller) -> Result<(), Error> {
-        if self.service.clients.uid(caller).await? != self.uid {
-            return Err(Error::NotAllowed("the job belongs to another user".into()));
-        }
-        let before = self.now().owner.replace(caller.name.clone());
-        if before.as_ref() != Some(&caller.name) {
-            self.follow(caller.name.clone());
-        }
-        Ok(())
     }
 
     /// Lets its user pass, and others whom polkit lets.
@@ -167,7 +183,14 @@ impl Work {
         if self.service.clients.uid(caller).await? == self.uid {
             return Ok(());
         }
-        self.service.authority.allow(caller, CANCEL_OTHER, &[]).await
+        self.service.authority.allow(caller, CANCEL_OTHER, &[("disk", &self.disk_name())]).await
+    }
+
+    /// The disk as a person knows it.
+    fn disk_name(&self) -> String {
+        let target = &self.confirmed.plan.target;
+        let name = target.model.as_deref().unwrap_or("the disk");
+        format!("{name} ({}, {})", size::words(target.size), target.identity.path)
     }
 
     async fn ask_to_stop(&self) {
@@ -232,12 +255,12 @@ impl Work {
     async fn end(&self, ended: Ended) {
         let Ended { outcome, handover } = ended;
         log::info!("the install ended: {}", summary(&outcome));
-        let ownerless = {
+        let unwanted = {
             let mut now = self.now();
             now.state = State::Finished;
             now.outcome = Some(outcome.clone());
             now.handover = handover;
-            now.owner.is_none() && now.handover.is_none()
+            now.owner.is_none() && now.handover.is_none() && !self.unattended
         };
         if let Some(object) = self.object().await {
             let (job, emitter) = (object.get().await, object.signal_emitter());
@@ -246,8 +269,8 @@ impl Work {
             let json = serde_json::to_string(&outcome).unwrap_or_default();
             let _ = Job::finished(emitter, &json).await;
         }
-        if ownerless {
-            self.service.forget(&self.path).await;
+        if unwanted {
+            self.service.forget(self).await;
         }
     }
 }
@@ -264,7 +287,9 @@ fn summary(outcome: &Outcome) -> String {
 #[async_trait]
 impl JobBackend for Work {
     async fn run(self: Arc<Self>, caller: Caller, digest: &str, password: Option<Secret>) -> Result<(), Error> {
-        self.own(&caller).await?;
+        if self.service.clients.uid(&caller).await? != self.uid {
+            return Err(Error::NotAllowed("the job belongs to another user".into()));
+        }
         let wrong_state = |state: State| Error::WrongState(format!("the job is {}", state.id()));
         let state = self.state();
         if state != State::Prepared {
@@ -274,9 +299,7 @@ impl JobBackend for Work {
             return Err(Error::OtherPlan(self.confirmed.digest.clone()));
         }
         let password = user_password(&self.confirmed.answers, password)?;
-        let target = &self.confirmed.plan.target;
-        let name = target.model.as_deref().unwrap_or("the disk");
-        let disk = format!("{name} ({}, {})", size::words(target.size), target.identity.path);
+        let (target, disk) = (&self.confirmed.plan.target, self.disk_name());
         let system = format!("{} {}", self.confirmed.plan.payload.name, self.confirmed.plan.payload.release);
         self.service.authority.allow(&caller, INSTALL, &[("disk", &disk), ("system", &system)]).await?;
         // The machine may have changed while a person thought about it.
@@ -285,12 +308,20 @@ impl JobBackend for Work {
             Verdict::Plan { digest, .. } => return Err(Error::OtherPlan(digest)),
             Verdict::Issues { issues } => return Err(Error::issues(&issues)),
         };
-        {
+        let before = {
             let mut now = self.now();
+            // Meanwhile it may have been cancelled, closed, or left alone: then nothing begins.
+            if now.closed || self.service.life.is_leaving() {
+                return Err(Error::WrongState("the job is closed".into()));
+            }
             if now.state != State::Prepared {
                 return Err(wrong_state(now.state));
             }
             now.state = State::Running;
+            now.owner.replace(caller.name.clone())
+        };
+        if before.as_ref() != Some(&caller.name) {
+            self.follow(caller.name.clone());
         }
         if let Some(object) = self.object().await {
             let _ = object.get().await.state_changed(object.signal_emitter()).await;
@@ -301,17 +332,14 @@ impl JobBackend for Work {
 
     async fn cancel(&self, caller: Caller) -> Result<(), Error> {
         self.own_or_other(&caller).await?;
-        match self.state() {
-            State::Prepared => {
-                self.service.forget(&self.path).await;
-                Ok(())
-            }
-            State::Running | State::Cancelling => {
-                self.ask_to_stop().await;
-                Ok(())
-            }
-            State::Finished => Err(Error::WrongState("the job has ended".into())),
+        if self.state() == State::Finished {
+            return Err(Error::WrongState("the job has ended".into()));
         }
+        // It may begin at this very moment: then it is stopped.
+        if !self.service.forget(self).await {
+            self.ask_to_stop().await;
+        }
+        Ok(())
     }
 
     async fn handover(&self, caller: Caller) -> Result<OwnedFd, Error> {
@@ -328,12 +356,12 @@ impl JobBackend for Work {
 
     async fn close(&self, caller: Caller) -> Result<(), Error> {
         self.own_or_other(&caller).await?;
-        match self.state() {
-            State::Running | State::Cancelling => Err(Error::WrongState("the job runs; cancel it first".into())),
-            State::Prepared | State::Finished => {
-                self.service.forget(&self.path).await;
-                Ok(())
-            }
+        if self.holds_credentials() && self.service.clients.uid(&caller).await? != self.uid {
+            return Err(Error::NotAllowed("the credentials of another user would be lost".into()));
+        }
+        match self.service.forget(self).await {
+            true => Ok(()),
+            false => Err(Error::WrongState("the job runs; cancel it first".into())),
         }
     }
 

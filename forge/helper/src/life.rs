@@ -79,6 +79,16 @@ impl Life {
         }
     }
 
+    /// From now on nothing begins any more.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is on its way out.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
+    }
+
     /// Waits until everything that came in is answered.
     pub async fn until_answered(&self) {
         // A call that was just read from the bus gets a moment to reach its method, on a busy machine, too.

@@ -14,9 +14,14 @@ use forge_engine::{
     watch::{Stop, Watch},
 };
 use forge_model::{Handover, Plan, Progress, Stage, inventory::Disk};
-use std::fs::File;
-use tokio::sync::watch;
+use std::{fs::File, time::Duration};
+use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
+
+/// How long UDisks2 may take to answer after an install.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a request to stop is looked for outside the engine.
+const ASK: Duration = Duration::from_millis(50);
 
 /// How a run ended, and what is handed over then.
 pub struct Ended {
@@ -51,7 +56,11 @@ pub async fn run(
     progress: watch::Sender<Option<Progress>>,
 ) -> Ended {
     let path = plan.target.identity.path.clone();
-    let (disk, file, payload) = match take(service, &path).await {
+    let taken = tokio::select! {
+        taken = take(service, &plan) => taken,
+        () = stopped(&stop) => return cancelled(Stage::Check, false),
+    };
+    let (disk, file, payload) = match taken {
         Ok(taken) => taken,
         Err(failure) => return Ended { outcome: Outcome::Failed(failure), handover: None },
     };
@@ -60,17 +69,16 @@ pub async fn run(
     match end {
         Ok(Ok(End::Installed(installed))) => {
             let ids: Vec<_> = installed.receipt.partitions.iter().map(|p| p.id).collect();
-            let seen = look_again(service, &path, &ids).await.unwrap_or_else(|error| {
+            let seen = timeout(service.settle + PATIENCE, look_again(service, &path, &ids)).await;
+            let seen = seen.map_err(|_| "UDisks2 does not answer".into()).and_then(|s| s.map_err(|e| e.to_string()));
+            let seen = seen.unwrap_or_else(|error: String| {
                 log::warn!("{path} could not be looked at again: {error}");
                 false
             });
             let outcome = Outcome::Installed { receipt: Box::new(installed.receipt.clone()), partitions_seen: seen };
             Ended { outcome, handover: Some(installed.handover()) }
         }
-        Ok(Ok(End::Cancelled { stage })) => {
-            let written = stage >= Stage::Claim;
-            Ended { outcome: Outcome::Cancelled { stage, written }, handover: None }
-        }
+        Ok(Ok(End::Cancelled { stage })) => cancelled(stage, stage >= Stage::Claim),
         Ok(Err(failure)) => Ended { outcome: Outcome::Failed(failure), handover: None },
         Err(panic) => {
             log::error!("the engine ended itself: {panic}");
@@ -81,6 +89,17 @@ pub async fn run(
     }
 }
 
+fn cancelled(stage: Stage, written: bool) -> Ended {
+    Ended { outcome: Outcome::Cancelled { stage, written }, handover: None }
+}
+
+/// Waits until it is asked to stop.
+async fn stopped(stop: &Stop) {
+    while !stop.cancelled() {
+        tokio::time::sleep(ASK).await;
+    }
+}
+
 /// Lets the system see what the disk holds now; false when it does not see the new partitions.
 async fn look_again(service: &Service, path: &str, ids: &[Uuid]) -> Result<bool, UdisksError> {
     service.udisks.rescan(path).await?;
@@ -88,7 +107,8 @@ async fn look_again(service: &Service, path: &str, ids: &[Uuid]) -> Result<bool,
 }
 
 /// Looks once more, and takes the disk for itself alone.
-async fn take(service: &Service, path: &str) -> Result<(Disk, File, Payload), Failure> {
+async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), Failure> {
+    let path = plan.target.identity.path.as_str();
     let early = |kind, details| failure(kind, Stage::Check, false, details);
     let payload = service.open_payload().await.map_err(|e| early(FailureKind::Payload, text(&e)))?;
     let inventory = service.look().await.map_err(|e| early(FailureKind::Internal, text(&e)))?;
@@ -103,7 +123,12 @@ async fn take(service: &Service, path: &str) -> Result<(Disk, File, Payload), Fa
         };
         early(kind, error.to_string())
     })?;
-    Ok((disk, file, payload))
+    // Nobody can change it any more; what was done to it since it was confirmed shows now.
+    let inventory = service.look().await.map_err(|e| early(FailureKind::Internal, text(&e)))?;
+    match inventory.disk(path).is_some_and(|now| now.identity == disk.identity && now.content == plan.erased) {
+        true => Ok((disk, file, payload)),
+        false => Err(early(FailureKind::DiskChanged, format!("what {path} holds is not what was confirmed"))),
+    }
 }
 
 /// The part that blocks. The descriptor is closed at its end, so that the disk can be looked at again.

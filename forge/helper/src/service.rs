@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use forge_dbus::{
     Error,
     action::INSPECT,
-    backend::{Backend, Caller, JobBackend, Offer, Verdict},
+    backend::{Backend, Caller, JobBackend, Offer, Sealed, Verdict},
     error::AnswersFault,
     job::Job,
     manager::Manager,
@@ -30,13 +30,18 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::timeout,
+};
 use zbus::{Connection, OwnedObjectPath, object_server::Interface, object_server::SignalEmitter};
-use zeroize::Zeroizing;
 
 /// How many look at disks or payload at once; others wait. It bounds memory, and the answers that the bus lets one connection
 /// wait for.
 const LOOKS: usize = 8;
+
+/// How long the look for an install that did not end may take on one disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything that the helper is.
 pub struct Service {
@@ -112,11 +117,11 @@ impl Service {
         for disk in &mut inventory.disks {
             // An install that did not end leaves nothing that UDisks2 could name.
             if disk.obstacles.is_empty() && matches!(disk.content, Content::Empty | Content::Unknown) {
-                let found = match self.udisks.read_only(disk).await {
-                    Ok(file) => tokio::task::spawn_blocking(move || Journal::find(&file)).await.ok(),
-                    Err(_) => None,
+                let look = async {
+                    let file = self.udisks.read_only(disk).await.ok()?;
+                    tokio::task::spawn_blocking(move || Journal::find(&file)).await.ok()?.ok()?
                 };
-                if let Some(Ok(Some(journal))) = found {
+                if let Ok(Some(journal)) = timeout(PATIENCE, look).await {
                     disk.content = Content::Unfinished { stage: journal.stage };
                 }
             }
@@ -145,13 +150,16 @@ impl Service {
         })
     }
 
-    /// Takes a job off the bus.
-    pub async fn forget(&self, path: &OwnedObjectPath) {
-        let removed = { self.job().take_if(|job| job.path == *path) };
-        if let Some(job) = removed {
-            job.release();
-            let _ = self.connection.object_server().remove::<Job, _>(path).await;
+    /// Closes a job for good and takes it off the bus; false when it runs.
+    pub async fn forget(&self, job: &Work) -> bool {
+        if !job.close_unless_running() {
+            return false;
         }
+        let removed = { self.job().take_if(|there| there.path == job.path) };
+        if removed.is_some() {
+            let _ = self.connection.object_server().remove::<Job, _>(&job.path).await;
+        }
+        true
     }
 
     /// Ends before its time, because the system says so: an install that runs is cancelled if it has not committed.
@@ -175,15 +183,18 @@ impl Service {
     async fn make_room(&self, caller: &Caller) -> Result<(), Error> {
         let Some(there) = self.job().clone() else { return Ok(()) };
         match there.state() {
-            State::Prepared if there.is_owned_by(caller) => {}
+            State::Prepared if there.is_owned_by(caller) || there.is_stale() => {}
+            State::Prepared => return Err(Error::Busy("another plan waits to be confirmed".into())),
             State::Finished if !there.holds_credentials() => {}
             State::Finished => {
                 return Err(Error::Busy("an install ended, and its credentials are not in a safe place yet".into()));
             }
             _ => return Err(Error::Busy("another install has begun".into())),
         }
-        self.forget(&there.path).await;
-        Ok(())
+        match self.forget(&there).await {
+            true => Ok(()),
+            false => Err(Error::Busy("another install has begun".into())),
+        }
     }
 
     /// Tells subscribers when the disks change, from the first one on.
@@ -219,22 +230,22 @@ impl Backend for Service {
         Ok(Offer { certificate: payload.signer.certificate.to_hex(), manifest: payload.manifest })
     }
 
-    async fn check(&self, caller: Caller, disk: &str, answers: Zeroizing<String>) -> Result<Verdict, Error> {
+    async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error> {
         let _reason = self.life.answer();
         self.authority.allow(&caller, INSPECT, &[]).await?;
-        self.plan(disk, &parse(&answers)?).await
+        self.plan(disk, &parse(&answers.text()?)?).await
     }
 
     async fn prepare(
         &self,
         caller: Caller,
         disk: &str,
-        answers: Zeroizing<String>,
+        answers: Sealed,
         unattended: bool,
     ) -> Result<OwnedObjectPath, Error> {
         let Some(reason) = self.life.stay() else { return Err(leaving()) };
         self.authority.allow(&caller, INSPECT, &[]).await?;
-        let answers = parse(&answers)?;
+        let answers = parse(&answers.text()?)?;
         let (plan, digest) = match self.plan(disk, &answers).await? {
             Verdict::Plan { plan, digest } => (*plan, digest),
             Verdict::Issues { issues } => return Err(Error::issues(&issues)),
@@ -254,7 +265,11 @@ impl Backend for Service {
             }
             *job = Some(Arc::clone(&work));
         }
-        self.connection.object_server().at(&path, Job::new(Arc::downgrade(&work) as Weak<dyn JobBackend>)).await?;
+        let object = Job::new(Arc::downgrade(&work) as Weak<dyn JobBackend>);
+        if let Err(error) = self.connection.object_server().at(&path, object).await {
+            self.forget(&work).await;
+            return Err(error.into());
+        }
         work.follow(caller.name);
         Ok(path)
     }

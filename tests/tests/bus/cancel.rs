@@ -147,7 +147,7 @@ fn there_is_one_job_at_a_time_and_the_next_client_is_told() {
         let bench = Bench::new(system);
         let (disk, other) = (bench.used_disk("ONE"), bench.used_disk("TWO"));
         let busy = |disk: &LoopDisk| match bench.prepare(disk, true) {
-            Err(ClientError::Refused(Error::Busy(why))) => assert!(why.contains("another install"), "{why}"),
+            Err(ClientError::Refused(Error::Busy(why))) => assert!(why.starts_with("another "), "{why}"),
             Err(error) => panic!("{error:?}"),
             Ok(_) => panic!("two at once"),
         };
@@ -156,7 +156,7 @@ fn there_is_one_job_at_a_time_and_the_next_client_is_told() {
         busy(&other);
         let output = bench.install(Person::Allowed, &other).output().unwrap();
         assert_eq!(output.status.code(), Some(10), "{}", said(&output));
-        assert!(said(&output).contains("the helper is busy: another install"), "{}", said(&output));
+        assert!(said(&output).contains("the helper is busy: another plan waits to be confirmed"), "{}", said(&output));
         first.close();
         // A client that leaves makes room, too.
         let second = bench.prepare(&other, true).unwrap();
@@ -167,4 +167,52 @@ fn there_is_one_job_at_a_time_and_the_next_client_is_told() {
         busy(&other);
         assert!(matches!(third.finished(), Outcome::Installed { .. }));
     });
+}
+
+/// polkitd stands still as if somebody thought about the password: Run waits, and nothing has begun.
+#[test]
+fn what_is_cancelled_closed_or_left_while_somebody_types_a_password_never_begins() {
+    system(|system| {
+        let bench = Bench::new(system);
+        let disk = bench.used_disk("DIALOG");
+        for way in ["cancel", "close", "leave"] {
+            let before = digest(disk.file());
+            let client = system.connect();
+            let job = system.block_on(async {
+                let forge = forge_dbus::client::Forge::on(&client).await.unwrap();
+                forge.prepare(&disk.node(), &bench.answers(), false).await.unwrap()
+            });
+            let confirmed = system.block_on(job.digest()).unwrap();
+            let polkit = polkitd();
+            rustix::process::kill_process(polkit, rustix::process::Signal::STOP).unwrap();
+            let mut running = Box::pin(job.run(&confirmed, None));
+            let ended = system.block_on(async { tokio::time::timeout(Duration::from_millis(300), &mut running).await });
+            assert!(ended.is_err(), "{way}: polkit was not waited for: {ended:?}");
+            match way {
+                "cancel" => system.block_on(job.cancel()).unwrap(),
+                "close" => system.block_on(job.close()).unwrap(),
+                // As when its process dies: the bus drops what it has asked for.
+                _ => system.block_on(client.clone().close()).unwrap(),
+            }
+            bench.until_no_job();
+            rustix::process::kill_process(polkit, rustix::process::Signal::CONT).unwrap();
+            if way != "leave" {
+                let refused = system.block_on(running);
+                assert!(matches!(refused, Err(ClientError::Refused(Error::WrongState(_)))), "{way}: {refused:?}");
+            }
+            // It has the time that an install would need to begin.
+            std::thread::sleep(Duration::from_secs(2));
+            assert_eq!(digest(disk.file()), before, "{way}: the disk was written");
+            assert!(!system.log("helper").contains("install "), "{way}: {}", system.log("helper"));
+        }
+    });
+}
+
+/// The process of polkitd in this private system.
+fn polkitd() -> rustix::process::Pid {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let named =
+        |id: &i32| std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "polkitd");
+    ids.find(named).and_then(rustix::process::Pid::from_raw).unwrap()
 }

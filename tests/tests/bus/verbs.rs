@@ -154,7 +154,9 @@ fn anothers_job_is_cancelled_or_closed_only_by_whom_polkit_lets() {
             agent.attend_here();
             assert_told(other(Person::Asked), None, verb);
             assert_eq!(agent.asked()[0].action, CANCEL_OTHER);
-            let sentence = "Authentication is required to cancel an installation that someone else started";
+            let name = format!("InterGenOS Forge Test Disk (512 MiB, {})", disk.node());
+            let sentence =
+                format!("Authentication is required to cancel the installation on {name} that someone else started");
             assert_eq!(agent.asked()[0].message, sentence);
             assert!(owner.text_of(&job, "State").is_err(), "{verb}: the job is still there");
             // Its owner is not asked.

@@ -57,7 +57,8 @@ pub fn find(roots: &Roots, also: &[PathBuf], objects: &Objects) -> BootMedium {
     // A loader that was copied names a partition that two disks have: then it says nothing.
     if let Some([disk]) = loader_partition(&roots.sys).map(|id| objects.disks_with_partition(id)).as_deref() {
         all.disks.insert(disk.clone());
-        certain = true;
+        // It speaks for a system that lies in memory by now, not for one that lies where nobody could follow.
+        certain |= !all.lost;
     }
     for path in also {
         let about = fs::symlink_metadata(within(&roots.root, path));

@@ -24,6 +24,10 @@ const NAME: &str = "org.freedesktop.UDisks2";
 const PATH: &str = "/org/freedesktop/UDisks2";
 /// How long it has to be quiet before a change is told: one disk that is plugged in makes dozens of signals.
 const QUIET: Duration = Duration::from_millis(200);
+/// How long UDisks may take to tell what there is.
+const PATIENCE_WITH_UDISKS: Duration = Duration::from_secs(25);
+/// How long the look at one disk may take.
+const PATIENCE_WITH_DISK: Duration = Duration::from_secs(5);
 /// How long a change waits at most while it is not quiet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -58,7 +62,9 @@ impl Udisks {
     pub async fn objects(&self) -> Result<Objects, UdisksError> {
         let manager = ObjectManagerProxy::builder(&self.connection).destination(NAME).path(PATH);
         let manager = manager.cache_properties(zbus::proxy::CacheProperties::No).build().await?;
-        Ok(Objects::from_managed(&manager.get_managed_objects().await?))
+        let objects = timeout(PATIENCE_WITH_UDISKS, manager.get_managed_objects()).await;
+        let objects = objects.map_err(|_| UdisksError::NotThere { text: "it does not answer".into() })?;
+        Ok(Objects::from_managed(&objects?))
     }
 
     /// Every disk, with what stands against taking it. A disk on which nothing is known is looked at: only zeros count as
@@ -67,8 +73,12 @@ impl Udisks {
         let mut found = self.seen(&self.objects().await?);
         for disk in &mut found.disks {
             if disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium) {
-                disk.content = match self.read_only(disk).await {
-                    Ok(file) => blank_or_unknown(file).await,
+                let look = async { Ok(blank_or_unknown(self.read_only(disk).await?).await) };
+                // A disk that dies can take minutes for one sector; the others do not wait for it.
+                let looked = timeout(PATIENCE_WITH_DISK, look).await;
+                let slow = || UdisksError::NotThere { text: "the disk does not answer".into() };
+                disk.content = match looked.map_err(|_| slow()).and_then(|looked: Result<_, UdisksError>| looked) {
+                    Ok(content) => content,
                     Err(error) => {
                         log::warn!("{} can not be looked at: {error}", disk.identity.path);
                         Content::Unknown
@@ -115,6 +125,9 @@ impl Udisks {
         let options = HashMap::from([("flags", Variant::from(flags.bits().cast_signed()))]);
         let file =
             File::from(std::os::fd::OwnedFd::from(proxy.call::<_, _, OwnedFd>("OpenDevice", &(mode, options)).await?));
+        // What comes over the bus would be inherited by every tool.
+        let own = forge_dbus::sealed::keep_to_ourselves(&file);
+        own.map_err(|source| UdisksError::Descriptor { path: path.clone(), source })?;
         let about = file.metadata().map_err(|source| UdisksError::Descriptor { path: path.clone(), source })?;
         if !about.file_type().is_block_device() || about.rdev() != block.number {
             return Err(changed("its device number"));
