@@ -2,9 +2,9 @@
 
 use super::Input;
 use crate::{
-    parts::{files, frame::Frame, key_caps},
+    parts::{files, frame::Frame, key_caps, print},
     sentences::{errors, fill},
-    session::{Change, Credentials, Page, Session},
+    session::{Change, Credentials, Notice, Page, Session},
 };
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
@@ -154,10 +154,10 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));
     if let Some(password) = &credentials.user_password {
         let title = fill(&gettext("Password of {user}"), &[("user", &view.user)]);
-        group.add(&secret_row(&title, password.expose()));
+        group.add(&secret_row(&title, password.expose(), sender));
     }
     for (name, secret) in &credentials.services {
-        group.add(&secret_row(name, secret.expose()));
+        group.add(&secret_row(name, secret.expose(), sender));
     }
     let save = adw::ButtonRow::builder()
         .title(gettext("_Save to a File…"))
@@ -167,18 +167,32 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     let (document, tell) = (document(view, credentials), sender.clone());
     save.connect_activated(move |row| {
         let tell = tell.clone();
-        files::save(row, "forge-credentials.txt", document.clone(), move |written| {
-            if written.is_ok() {
+        files::save(row, "forge-credentials.txt", document.clone(), move |notice| {
+            if matches!(notice, Notice::Saved) {
                 let _ = tell.output(Change::Kept);
             }
+            let _ = tell.output(Change::Said(notice));
         });
     });
     group.add(&save);
+    let paper = adw::ButtonRow::builder()
+        .title(gettext("_Print…"))
+        .use_underline(true)
+        .start_icon_name("printer-symbolic")
+        .build();
+    let (document, tell) = (self::document(view, credentials), sender.clone());
+    paper.connect_activated(move |row| {
+        let tell = tell.clone();
+        print::print(row, &gettext("Credentials"), document.clone(), move |notice| {
+            let _ = tell.output(Change::Said(notice));
+        });
+    });
+    group.add(&paper);
     widgets.secrets.append(&group);
 }
 
 /// A secret that is hidden until it is asked for, with a way to copy it.
-fn secret_row(title: &str, secret: &str) -> adw::ExpanderRow {
+fn secret_row(title: &str, secret: &str, sender: &ComponentSender<Done>) -> adw::ExpanderRow {
     let row = adw::ExpanderRow::builder().use_markup(false).title(title).build();
     let text = gtk::Label::builder().label(secret).selectable(true).wrap(true).xalign(0.0).build();
     text.set_wrap_mode(gtk::pango::WrapMode::WordChar);
@@ -193,8 +207,10 @@ fn secret_row(title: &str, secret: &str) -> adw::ExpanderRow {
     let label = fill(&gettext("Copy {what}"), &[("what", title)]);
     copy.set_tooltip_text(Some(&label));
     copy.update_property(&[gtk::accessible::Property::Label(&label)]);
-    let secret = Zeroizing::new(secret.to_owned());
-    copy.connect_clicked(move |button| button.clipboard().set_text(&secret));
+    let (secret, tell) = (Zeroizing::new(secret.to_owned()), sender.clone());
+    copy.connect_clicked(move |button| {
+        let _ = tell.output(Change::Said(files::copy(button, &secret)));
+    });
     row.add_suffix(&copy);
     row
 }

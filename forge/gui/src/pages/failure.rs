@@ -1,8 +1,8 @@
 //! It did not work: what happened, what state things are in, what to do.
 
-use super::{Input, installing::LogDrawer};
+use super::Input;
 use crate::{
-    parts::frame::Frame,
+    parts::{frame::Frame, log_drawer::LogDrawer},
     sentences::errors,
     session::{Change, Ended, Page, Session},
 };
@@ -53,7 +53,10 @@ impl SimpleComponent for Failure {
 
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let status = adw::StatusPage::new();
-        let log = LogDrawer::new();
+        let tell = sender.clone();
+        let log = LogDrawer::new(move |notice| {
+            let _ = tell.output(Change::Said(notice));
+        });
         frame.body.append(&status);
         frame.body.append(&log.root);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));

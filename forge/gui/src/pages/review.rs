@@ -92,10 +92,13 @@ impl SimpleComponent for Review {
             "A file that installs other computers in the same way, without questions",
         )));
         let answers = std::rc::Rc::new(std::cell::RefCell::new(None::<String>));
-        let kept = answers.clone();
+        let (kept, tell) = (answers.clone(), sender.clone());
         save.connect_activated(move |row| {
             if let Some(text) = kept.borrow().clone() {
-                files::save(row, "answers.toml", Zeroizing::new(text), |_| {});
+                let tell = tell.clone();
+                files::save(row, "answers.toml", Zeroizing::new(text), move |notice| {
+                    let _ = tell.output(Change::Said(notice));
+                });
             }
         });
         let group = adw::PreferencesGroup::new();

@@ -83,6 +83,17 @@ impl ChoiceList {
         };
         let filter = list.clone();
         list.search.connect_search_changed(move |search| filter.filter(&search.text()));
+        let found = list.clone();
+        // Enter takes the first that was found; where nothing is searched for, it is the primary button.
+        list.search.connect_activate(move |search| match search.text().is_empty() {
+            true => search.activate_default(),
+            false => found.choose_first(),
+        });
+        // Escape leaves the search, and then the page.
+        list.search.connect_stop_search(|search| match search.text().is_empty() {
+            true => drop(search.activate_action("navigation.pop", None)),
+            false => search.set_text(""),
+        });
         list
     }
 
@@ -140,6 +151,31 @@ impl ChoiceList {
             row.mark.set_opacity(f64::from(u8::from(is_chosen)));
             row.row.upcast_ref::<gtk::Widget>().update_state(&[gtk::accessible::State::Selected(Some(is_chosen))]);
         }
+        drop(rows);
+        self.scroll();
+    }
+
+    /// Chooses the first row that the search found.
+    fn choose_first(&self) {
+        // The search waits for a pause in typing; Enter does not.
+        self.filter(&self.search.text());
+        let found = self.rows.borrow().iter().find(|row| row.row.is_visible()).map(|row| row.id.clone());
+        if let Some(id) = found {
+            (self.chosen.0)(&id);
+            self.search.set_text("");
+        }
+    }
+
+    /// Scrolls to the marked row, once it has a place.
+    fn scroll(&self) {
+        let list = self.clone();
+        glib::idle_add_local_once(move || {
+            let Some(at) = list.marked.get() else { return };
+            let viewport = list.root.ancestor(gtk::Viewport::static_type()).and_downcast::<gtk::Viewport>();
+            if let (Some(viewport), Some(row)) = (viewport, list.rows.borrow().get(at)) {
+                viewport.scroll_to(&row.row, None);
+            }
+        });
     }
 
     /// Shows the rows that hold every word of the search.

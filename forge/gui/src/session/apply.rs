@@ -9,6 +9,11 @@ impl Session {
     pub fn apply(&mut self, change: Change) -> Vec<Effect> {
         match change {
             Change::Found(found) => self.found(*found),
+            Change::Zones(zones) => {
+                self.zones = zones;
+                self.propose();
+                vec![]
+            }
             Change::Disks(inventory) => self.look_again(inventory, false),
             Change::Language(locale) => self.chosen(|session| session.language = Some(locale)),
             Change::Keyboard(keyboard) => {
@@ -76,6 +81,7 @@ impl Session {
             Change::TryAgain => self.try_again(),
             Change::Restart if self.page == Page::Done => vec![Effect::Close, Effect::Restart],
             Change::Restart => vec![],
+            Change::Said(notice) => vec![Effect::Tell(notice)],
         }
     }
 
@@ -103,8 +109,8 @@ impl Session {
             self.language = choices::locale(offered, spoken).map(str::to_owned);
             self.spoken = self.language.clone();
         }
-        self.propose(&found.offer);
         self.offer = Some(found.offer);
+        self.propose();
         let mut effects = self.look_again(found.inventory, is_first_look);
         if let Some(running) = found.running {
             self.run = Run { plan: Some(running.plan), progress: running.progress, cancelling: false };
@@ -119,13 +125,17 @@ impl Session {
     }
 
     /// What nobody has chosen yet follows the language.
-    fn propose(&mut self, offer: &forge_dbus::backend::Offer) {
+    fn propose(&mut self) {
+        let Some(offer) = &self.offer else { return };
         let offered = &offer.manifest.offered;
         if let (Some(language), None) = (&self.language, &self.keyboard) {
             self.keyboard = choices::keyboard(offered, language);
         }
         if let ([only], None) = (offered.timezones.as_slice(), &self.timezone) {
             self.timezone = Some(only.clone());
+        }
+        if let (Some(language), None) = (&self.language, &self.timezone) {
+            self.timezone = choices::timezone(offered, language, &self.zones);
         }
     }
 

@@ -42,6 +42,8 @@ pub enum Play {
     Fails,
     /// The plan is another one when it is confirmed.
     ChangesItsMind,
+    /// To its end, but the computer refuses to restart.
+    NeverRestarts,
 }
 
 impl Scripted {
@@ -176,7 +178,7 @@ impl Gateway for Scripted {
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
             }
-            Play::Works | Play::ChangesItsMind => {
+            Play::Works | Play::ChangesItsMind | Play::NeverRestarts => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
                 let end = Update::Finished(Box::new(Outcome::Installed { receipt, partitions_seen: true }));
                 let paced = stream::iter(moments.chain([end])).then(|update| async {
@@ -211,6 +213,9 @@ impl Gateway for Scripted {
 
     async fn restart(&self) -> Result<(), ClientError> {
         self.called("restart");
-        Ok(())
+        match self.play {
+            Play::NeverRestarts => Err(ClientError::Refused(Error::Failed("inhibited by someone".into()))),
+            _ => Ok(()),
+        }
     }
 }
