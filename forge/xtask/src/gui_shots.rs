@@ -120,6 +120,8 @@ pub fn test() -> Result<()> {
     tests.arg("--").arg(cargo().get_program()).args(["test", "--locked", "-p", "forge-gui", "--features", "scripted"]);
     tests.args(["--test", "window"]);
     session.prepare(&mut tests);
+    // What a screen reader would be told is kept in memory, where tests ask for it.
+    tests.env("GTK_A11Y", "test");
     command::run(tests.env("LC_ALL", "en_US.UTF-8").env("LOCPATH", translations.join("locales")))
 }
 
