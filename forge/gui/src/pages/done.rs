@@ -2,7 +2,11 @@
 
 use super::Input;
 use crate::{
-    parts::{files, frame::Frame, key_caps, print},
+    parts::{
+        files,
+        frame::{Frame, announce},
+        key_caps, print,
+    },
     sentences::{errors, fill},
     session::{Change, Credentials, Notice, Page, Session},
 };
@@ -121,8 +125,11 @@ impl SimpleComponent for Done {
             widgets.drawn = true;
         }
         if let Some(told) = &view.trouble {
-            widgets.trouble.set_label(&told.text);
             widgets.trouble.set_visible(true);
+            if widgets.trouble.label() != told.text {
+                widgets.trouble.set_label(&told.text);
+                announce(&widgets.trouble, &told.text);
+            }
         }
         if view.kept {
             widgets.kept.set_active(true);

@@ -77,10 +77,13 @@ impl SimpleComponent for Failure {
         let icon = if self.view.was_cancelled { "process-stop-symbolic" } else { "dialog-warning-symbolic" };
         widgets.status.set_icon_name(Some(icon));
         widgets.status.set_title(&told.title);
-        widgets.status.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+        let words = gtk::glib::markup_escape_text(&told.text);
+        if widgets.status.description().as_ref() != Some(&words) {
+            widgets.status.set_description(Some(&words));
+            // A screen reader hears it at once.
+            widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
+        }
         widgets.log.set_text(&[self.view.log.as_str(), &told.details].join(""));
-        // A screen reader hears it at once.
-        widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
         widgets.frame.button.set_sensitive(true);
     }
 }

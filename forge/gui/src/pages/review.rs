@@ -3,7 +3,10 @@
 use super::Input;
 use crate::{
     keyboard_names::KeyboardNames,
-    parts::{disk_bar, files, frame::Frame},
+    parts::{
+        disk_bar, files,
+        frame::{Frame, announce},
+    },
     sentences::{disks, errors, issues, plan},
     session::{Change, Judged, Page, Session},
 };
@@ -141,6 +144,9 @@ impl SimpleComponent for Review {
         widgets.frame.set_note(&view.plan.as_deref().map(plan::target_and_size).unwrap_or_default());
         *widgets.answers.borrow_mut() = view.answers.clone();
         if let Some(told) = &view.trouble {
+            if widgets.trouble.title() != told.title {
+                announce(&widgets.frame.body, &told.text);
+            }
             widgets.trouble.set_title(&told.title);
             widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
             widgets.trouble.set_tooltip_text(Some(&told.details));

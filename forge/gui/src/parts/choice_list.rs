@@ -7,6 +7,9 @@ use std::{
     rc::Rc,
 };
 
+/// After so many frames a page that came on screen has its place.
+const LAID_OUT: u32 = 4;
+
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
@@ -166,15 +169,20 @@ impl ChoiceList {
         }
     }
 
-    /// Scrolls to the marked row, once it has a place.
+    /// Scrolls to the marked row, once it has a place: a page is laid out, and takes the focus, after it was filled.
     fn scroll(&self) {
-        let list = self.clone();
-        glib::idle_add_local_once(move || {
-            let Some(at) = list.marked.get() else { return };
-            let viewport = list.root.ancestor(gtk::Viewport::static_type()).and_downcast::<gtk::Viewport>();
-            if let (Some(viewport), Some(row)) = (viewport, list.rows.borrow().get(at)) {
+        let (list, frames) = (self.clone(), Cell::new(0));
+        self.root.add_tick_callback(move |root, _| {
+            frames.set(frames.get() + 1);
+            if frames.get() < LAID_OUT {
+                return glib::ControlFlow::Continue;
+            }
+            let viewport = root.ancestor(gtk::Viewport::static_type()).and_downcast::<gtk::Viewport>();
+            let rows = list.rows.borrow();
+            if let (Some(viewport), Some(row)) = (viewport, list.marked.get().and_then(|at| rows.get(at))) {
                 viewport.scroll_to(&row.row, None);
             }
+            glib::ControlFlow::Break
         });
     }
 

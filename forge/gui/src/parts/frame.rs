@@ -75,6 +75,16 @@ impl Frame {
 
     /// Shows a line beside the primary button, or none.
     pub fn set_note(&self, text: &str) {
-        self.note.set_label(text);
+        if self.note.label() != text {
+            self.note.set_label(text);
+            announce(&self.note, text);
+        }
+    }
+}
+
+/// Lets a screen reader say what is new on the page, when it has nothing more urgent to say.
+pub fn announce(near: &impl IsA<gtk::Accessible>, text: &str) {
+    if !text.trim().is_empty() {
+        near.announce(text, gtk::AccessibleAnnouncementPriority::Medium);
     }
 }
