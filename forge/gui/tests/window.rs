@@ -233,6 +233,17 @@ fn what_did_not_work_is_told_with_what_to_do() {
     window.controller.emit(Input::Change(Change::Said(Notice::Saved)));
     until("a file that was saved", || window.texts().contains("Saved"));
     window.close();
+
+    // A code that was not fetched is asked for again; nothing is said of disks that were not written.
+    let window = Window::open(Play::HandsOverLate);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.controller.emit(Input::Change(Change::Confirm));
+    until("the trouble", || window.texts().contains("The Code Is Not There"));
+    assert!(!window.texts().contains("Nothing was written"));
+    window.press("Try Again");
+    until("the code", || window.texts().contains("Your Code") && !window.texts().contains("The Code Is Not There"));
+    window.close();
 }
 
 /// Whether a screen reader has something to say of a widget that takes the keyboard.

@@ -39,7 +39,7 @@ impl View {
             credentials: session.credentials().cloned(),
             user: plan.map(|plan| plan.user.name.clone()).unwrap_or_default(),
             computer: plan.map(|plan| plan.system.hostname.clone()).unwrap_or_default(),
-            trouble: session.trouble().map(errors::refused),
+            trouble: session.trouble().map(errors::not_handed_over),
             kept: session.may_close(),
         }
     }
@@ -49,7 +49,7 @@ impl View {
 pub struct Widgets {
     code: gtk::Box,
     secrets: gtk::Box,
-    trouble: gtk::Label,
+    trouble: adw::StatusPage,
     kept: adw::SwitchRow,
     drawn: bool,
 }
@@ -70,8 +70,16 @@ impl SimpleComponent for Done {
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let vertical = |spacing| gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(spacing).build();
         let (code, secrets) = (vertical(12), vertical(24));
-        let trouble = gtk::Label::builder().wrap(true).xalign(0.0).visible(false).build();
-        trouble.add_css_class("error");
+        let again = gtk::Button::builder().label(gettext("_Try Again")).use_underline(true).build();
+        again.set_halign(gtk::Align::Center);
+        again.add_css_class("pill");
+        let tell = sender.clone();
+        again.connect_clicked(move |_| {
+            let _ = tell.output(Change::TryAgain);
+        });
+        let trouble =
+            adw::StatusPage::builder().icon_name("dialog-warning-symbolic").child(&again).visible(false).build();
+        trouble.add_css_class("compact");
         frame.body.append(&code);
         frame.body.append(&trouble);
         let steps = adw::PreferencesGroup::builder().title(gettext("After the Restart")).build();
@@ -124,12 +132,14 @@ impl SimpleComponent for Done {
             draw(widgets, view, credentials, &sender);
             widgets.drawn = true;
         }
+        widgets.trouble.set_visible(view.trouble.is_some());
         if let Some(told) = &view.trouble {
-            widgets.trouble.set_visible(true);
-            if widgets.trouble.label() != told.text {
-                widgets.trouble.set_label(&told.text);
-                announce(&widgets.trouble, &told.text);
+            if widgets.trouble.title() != told.title {
+                announce(&widgets.code, &told.text);
             }
+            widgets.trouble.set_title(&told.title);
+            widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+            widgets.trouble.set_tooltip_text(Some(&told.details));
         }
         if view.kept {
             widgets.kept.set_active(true);

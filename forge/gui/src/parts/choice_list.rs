@@ -180,7 +180,7 @@ impl ChoiceList {
             let viewport = root.ancestor(gtk::Viewport::static_type()).and_downcast::<gtk::Viewport>();
             let rows = list.rows.borrow();
             if let (Some(viewport), Some(row)) = (viewport, list.marked.get().and_then(|at| rows.get(at))) {
-                viewport.scroll_to(&row.row, None);
+                bring_into_view(&viewport, row.row.upcast_ref());
             }
             glib::ControlFlow::Break
         });
@@ -202,6 +202,16 @@ impl ChoiceList {
             row.group.set_visible(some);
         }
         self.nothing.set_visible(!any && !rows.is_empty());
+    }
+}
+
+/// Scrolls until a widget stands in the middle, if it does not stand where it is seen already.
+fn bring_into_view(viewport: &gtk::Viewport, widget: &gtk::Widget) {
+    let place = viewport.child().and_then(|content| widget.compute_bounds(&content));
+    let (Some(place), Some(scroll)) = (place, viewport.vadjustment()) else { return };
+    let (top, height) = (f64::from(place.y()), f64::from(place.height()));
+    if top < scroll.value() || top + height > scroll.value() + scroll.page_size() {
+        scroll.set_value(top - (scroll.page_size() - height) / 2.0);
     }
 }
 

@@ -100,6 +100,18 @@ fn helper_refused(error: &Error, details: String) -> Told {
     told(title, vec![what, untouched()], details)
 }
 
+/// Why the code and the passwords of a system that is installed are not there.
+pub fn not_handed_over(error: &ClientError) -> Told {
+    told(
+        gettext("The Code Is Not There"),
+        vec![
+            gettext("The system is installed, but its code and passwords could not be fetched."),
+            gettext("They are kept until the restart. Choose Try Again before you restart."),
+        ],
+        error.to_string(),
+    )
+}
+
 /// What did not work beside the way through the pages.
 pub fn trouble(trouble: &Trouble) -> Told {
     match trouble {
@@ -126,6 +138,11 @@ pub fn trouble(trouble: &Trouble) -> Told {
             gettext("Nothing Was Printed"),
             vec![gettext("The printer does not answer."), gettext("Save it to a file, or write it down.")],
             String::new(),
+        ),
+        Trouble::NotStopped(error) => told(
+            gettext("The Installation Goes On"),
+            vec![gettext("It cannot be stopped now."), gettext("Keep the computer on and the disk connected.")],
+            error.to_string(),
         ),
         Trouble::NotRestarted(error) => told(
             gettext("The Computer Does Not Restart"),

@@ -1,6 +1,6 @@
 //! What each change does.
 
-use super::{Change, Effect, Ended, Found, Judged, Page, Run, Session, choices, disks};
+use super::{Change, Effect, Ended, Found, Judged, Notice, Page, Run, Session, Trouble, choices, disks};
 use forge_dbus::client::ClientError;
 use forge_model::Inventory;
 
@@ -61,9 +61,11 @@ impl Session {
                 vec![Effect::Cancel]
             }
             Change::Cancel => vec![],
-            Change::CancelRefused(_) => {
+            Change::CancelRefused(error) => {
                 self.run.cancelling = false;
-                vec![]
+                // What has ended meanwhile needs no stopping.
+                let goes_on = self.page == Page::Installing;
+                goes_on.then(|| Effect::Tell(Notice::Trouble(Trouble::NotStopped(error)))).into_iter().collect()
             }
             Change::Ended(ended) => self.end(*ended),
             Change::HandedOver(Ok(credentials)) => {
@@ -271,6 +273,11 @@ impl Session {
         }
         if self.page == Page::Review {
             return self.ask();
+        }
+        // The helper keeps what it hands over until it was taken.
+        if self.page == Page::Done {
+            self.trouble = None;
+            return if self.credentials.is_none() { vec![Effect::Take] } else { vec![] };
         }
         self.begun = false;
         self.trouble = None;

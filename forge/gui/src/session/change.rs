@@ -100,6 +100,8 @@ pub enum Trouble {
     NotCopied,
     /// Nothing was printed.
     NotPrinted,
+    /// The install goes on although it was asked to stop.
+    NotStopped(ClientError),
     /// The computer goes on as it is.
     NotRestarted(ClientError),
 }
