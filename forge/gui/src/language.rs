@@ -2,20 +2,28 @@
 
 use crate::identity;
 use gettextrs::{bind_textdomain_codeset, bindtextdomain, textdomain};
-use std::{env, io, os::unix::process::CommandExt, process::Command};
+use std::{env, ffi::OsString, io, os::unix::process::CommandExt, process::Command};
 
 /// The option that says that the language was chosen in the window.
 const CHOSEN: &str = "--language-chosen";
 
 /// Binds the translations. GTK has taken the locale from the environment when it began.
 pub fn bind() {
-    let directory = env::var_os("FORGE_LOCALE_DIRECTORY").unwrap_or_else(|| identity::LOCALE_DIRECTORY.into());
-    let bound = bindtextdomain(identity::DOMAIN, directory)
+    let bound = bindtextdomain(identity::DOMAIN, directory())
         .and_then(|_| bind_textdomain_codeset(identity::DOMAIN, "UTF-8"))
         .and_then(|_| textdomain(identity::DOMAIN));
     if let Err(error) = bound {
         log::warn!("no translations: {error}");
     }
+}
+
+/// Where translations are. Only a developer's build looks elsewhere: a text is data that others must not choose.
+fn directory() -> OsString {
+    #[cfg(any(debug_assertions, feature = "scripted"))]
+    if let Some(elsewhere) = env::var_os("FORGE_LOCALE_DIRECTORY") {
+        return elsewhere;
+    }
+    identity::LOCALE_DIRECTORY.into()
 }
 
 /// The locale that the environment asks for, such as `de_DE.UTF-8`.

@@ -14,12 +14,14 @@
 //! | [`pages`] | one component for each page |
 //! | [`parts`] | what pages are made of: frame, list with search, disk bar, key caps |
 //! | [`sentences`] | everything that is said about data, errors included |
+//! | [`country_zones`] | the time zone of a country that has one |
 //! | [`keyboard_names`] | keyboards by their names |
 //! | [`live_keyboard`] | lets the live session type on the keyboard that was chosen |
 //! | [`language`] | the language of the program |
 //! | [`identity`] | application id, icon, translation domain |
 
 pub mod app;
+pub mod country_zones;
 pub mod gateway;
 pub mod identity;
 pub mod keyboard_names;

@@ -7,7 +7,7 @@
 use forge_gui::{
     app::{App, Input},
     gateway::scripted::{Play, Scripted, way_to},
-    session::{Change, Page},
+    session::{Change, Notice, Page, Trouble},
 };
 use relm4::{
     Component, ComponentController, Controller, adw,
@@ -115,6 +115,215 @@ impl Window {
     fn close(self) {
         self.controller.widget().destroy();
     }
+}
+
+/// Every combination of keys that a widget of the way from the focus to the window listens to, as GTK asks them.
+fn keys(widget: &gtk::Widget, keys: &str) -> Vec<(gtk::Widget, gtk::Shortcut)> {
+    let wanted = gtk::ShortcutTrigger::parse_string(keys).expect("keys").to_str();
+    let mut found = vec![];
+    let mut at = Some(widget.clone());
+    while let Some(widget) = at {
+        let controllers = widget.observe_controllers();
+        for controller in controllers.iter::<glib::Object>().flatten() {
+            let Ok(controller) = controller.downcast::<gtk::ShortcutController>() else { continue };
+            for shortcut in
+                controller.iter::<glib::Object>().flatten().filter_map(|s| s.downcast::<gtk::Shortcut>().ok())
+            {
+                let is_it = shortcut.trigger().is_some_and(|t| t.to_str().split('|').any(|one| one == wanted));
+                if is_it {
+                    found.push((widget.clone(), shortcut));
+                }
+            }
+        }
+        at = widget.parent();
+    }
+    found
+}
+
+impl Window {
+    /// Presses keys as on a keyboard: the nearest listener that takes them has them.
+    fn strike(&self, text: &str) -> bool {
+        let window = self.controller.widget();
+        let focus = gtk::prelude::GtkWindowExt::focus(window).unwrap_or(window.clone().upcast());
+        keys(&focus, text).into_iter().any(|(widget, shortcut)| {
+            let action = shortcut.action().expect("a shortcut does something");
+            action.activate(gtk::ShortcutActionFlags::empty(), &widget, shortcut.arguments().as_ref())
+        })
+    }
+
+    fn default_button(&self) -> Option<String> {
+        let button = self.controller.widget().default_widget()?.downcast::<gtk::Button>().ok()?;
+        Some(button.label()?.replace('_', ""))
+    }
+}
+
+#[gtk::test]
+fn the_keyboard_alone_goes_on_and_back() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::open(Play::Stands);
+    // Enter is the primary button of each page; to stop an install is not what it proposes.
+    for (page, button) in [
+        (Page::Welcome, Some("Next")),
+        (Page::Keyboard, Some("Next")),
+        (Page::TimeZone, Some("Next")),
+        (Page::Disk, Some("Next")),
+        (Page::Account, Some("Next")),
+        (Page::SecureBoot, Some("Next")),
+        (Page::Review, Some("Erase and Install")),
+        (Page::Installing, None),
+    ] {
+        let way = way_to(page);
+        let before = Page::ORDER.iter().position(|p| *p == page).map_or(Page::Review, |at| Page::ORDER[at.max(1) - 1]);
+        for change in way.into_iter().skip(if page == Page::Welcome { 0 } else { way_to(before).len() }) {
+            if matches!(change, Change::Confirm) {
+                until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+            }
+            window.controller.emit(Input::Change(change));
+        }
+        until(page.tag(), || window.page() == Some(page));
+        until("the default button", || window.default_button().as_deref() == button);
+    }
+    window.close();
+
+    // Enter presses it, Escape and Alt+Left go back; each page is left once.
+    let window = Window::open(Play::Stands);
+    window.controller.widget().activate_default();
+    until("the keyboard", || window.page() == Some(Page::Keyboard));
+    assert!(window.strike("Escape"), "Escape goes back");
+    until("the first page", || window.page() == Some(Page::Welcome));
+    assert!(window.strike("<Control>Return"), "Ctrl+Enter goes on from every widget");
+    until("the keyboard", || window.page() == Some(Page::Keyboard));
+    assert!(window.strike("<Alt>Left"), "Alt+Left goes back");
+    until("the first page", || window.page() == Some(Page::Welcome));
+    window.close();
+
+    // Ctrl+L opens the log.
+    let window = Window::open(Play::Stands);
+    window.walk(Page::Installing);
+    let drawer =
+        || window.widgets().into_iter().filter(|w| w.is_mapped()).find_map(|w| w.downcast::<gtk::Expander>().ok());
+    until("the log", || drawer().is_some_and(|log| !log.is_expanded()));
+    assert!(window.strike("<Control>l"));
+    until("the log is open", || drawer().is_some_and(|log| log.is_expanded()));
+    window.close();
+}
+
+#[gtk::test]
+fn what_did_not_work_is_told_with_what_to_do() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::open(Play::NeverRestarts);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.controller.emit(Input::Change(Change::Confirm));
+    until("the last page", || window.page() == Some(Page::Done) && window.texts().contains("Your Code"));
+    window.controller.emit(Input::Change(Change::Kept));
+    until("the code is kept", || {
+        window.widgets().iter().any(|w| w.downcast_ref().is_some_and(adw::SwitchRow::is_active))
+    });
+    window.press("Restart");
+    until("the restart that was refused", || window.texts().contains("The Computer Does Not Restart"));
+    assert!(window.texts().contains("The system is installed; only the restart was refused."));
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    window.controller.emit(Input::Change(Change::Said(Notice::Trouble(Trouble::NotSaved(full)))));
+    until("the file that was not saved", || window.texts().contains("The place that you chose is full."));
+    window.controller.emit(Input::Change(Change::Said(Notice::Saved)));
+    until("a file that was saved", || window.texts().contains("Saved"));
+    window.close();
+
+    // A code that was not fetched is asked for again; nothing is said of disks that were not written.
+    let window = Window::open(Play::HandsOverLate);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.controller.emit(Input::Change(Change::Confirm));
+    until("the trouble", || window.texts().contains("The Code Is Not There"));
+    assert!(!window.texts().contains("Nothing was written"));
+    window.press("Try Again");
+    until("the code", || window.texts().contains("Your Code") && !window.texts().contains("The Code Is Not There"));
+    window.close();
+}
+
+/// Whether a screen reader has something to say of a widget that takes the keyboard.
+fn has_name(widget: &gtk::Widget) -> bool {
+    let said = |text: Option<glib::GString>| text.is_some_and(|text| !text.is_empty());
+    gtk::test_accessible_has_property(widget, gtk::AccessibleProperty::Label)
+        || gtk::test_accessible_has_relation(widget, gtk::AccessibleRelation::LabelledBy)
+        || widget.downcast_ref::<gtk::Button>().is_some_and(|button| said(button.label()))
+        || widget.downcast_ref::<gtk::Label>().is_some_and(|label| !label.label().is_empty())
+        || widget.downcast_ref::<adw::PreferencesRow>().is_some_and(|row| !row.title().is_empty())
+        || widget.downcast_ref::<gtk::Expander>().is_some_and(|expander| said(expander.label()))
+        // The toolkit's own buttons in a row, such as the one that shows a password.
+        || widget.is::<gtk::Button>() && said(widget.tooltip_text())
+        // What is inside an entry speaks for the entry.
+        || widget.is::<gtk::Text>() && widget.parent().is_some_and(|entry| has_name(&entry))
+        || widget.is::<gtk::Text>() && widget.ancestor(adw::EntryRow::static_type()).is_some()
+}
+
+/// What stands out of a page: wider than the window at its narrowest.
+const NARROWEST: i32 = 360;
+
+#[gtk::test]
+fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text() {
+    if adw::init().is_err() {
+        return;
+    }
+    let settings = gtk::Settings::default().expect("a display");
+    let usual = settings.gtk_xft_dpi();
+    let (mut silent, mut wide) = (vec![], vec![]);
+    for (play, last) in [(Play::Works, Page::Done), (Play::Fails, Page::Failure), (Play::Stands, Page::Installing)] {
+        let window = Window::open(play);
+        let mut look = |page: Page| {
+            let widgets = window.widgets();
+            for widget in widgets.iter().filter(|w| w.is_mapped() && w.is_focusable() && !has_name(w)) {
+                // What only holds others is no stop of its own; the toolkit names what it puts into a header bar.
+                let holds = widget.is::<gtk::ListBox>() || widget.is::<gtk::ScrolledWindow>();
+                if !holds && widget.ancestor(adw::HeaderBar::static_type()).is_none() {
+                    silent.push(format!(
+                        "{}: {} in {:?}",
+                        page.tag(),
+                        widget.type_(),
+                        widget.parent().map(|p| p.type_())
+                    ));
+                }
+            }
+            let pages = widgets.into_iter().filter_map(|w| w.downcast::<adw::NavigationPage>().ok());
+            for shown in pages.filter(|shown| shown.is_mapped()) {
+                settings.set_gtk_xft_dpi(2 * 96 * 1024);
+                let (least, ..) = shown.measure(gtk::Orientation::Horizontal, -1);
+                settings.set_gtk_xft_dpi(usual);
+                if least > NARROWEST {
+                    wide.push(format!("{}: {least}", page.tag()));
+                }
+            }
+        };
+        for page in Page::ORDER {
+            if page != Page::Welcome {
+                let before = page.previous().expect("it has one");
+                for change in way_to(page).into_iter().skip(way_to(before).len()) {
+                    window.controller.emit(Input::Change(change));
+                }
+            }
+            until(page.tag(), || window.page() == Some(page));
+            if page == Page::Review {
+                until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+            }
+            if play == Play::Works {
+                look(page);
+            }
+        }
+        window.controller.emit(Input::Change(Change::Confirm));
+        until(last.tag(), || window.page() == Some(last));
+        if last == Page::Done {
+            until("the code", || window.texts().contains("Your Code"));
+        }
+        look(last);
+        window.close();
+    }
+    assert!(silent.is_empty(), "without a name:\n{}", silent.join("\n"));
+    assert!(wide.is_empty(), "wider than {NARROWEST} with large text:\n{}", wide.join("\n"));
 }
 
 #[gtk::test]

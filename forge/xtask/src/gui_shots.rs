@@ -59,13 +59,14 @@ struct Look {
 const DARK: (&str, &str) = ("ADW_DEBUG_COLOR_SCHEME", "prefer-dark");
 const CONTRAST: (&str, &str) = ("ADW_DEBUG_HIGH_CONTRAST", "1");
 
-const LOOKS: [Look; 9] = [
+const LOOKS: [Look; 10] = [
     Look { name: "light", size: "880x680", locale: "en_US", text_scale: 1, environment: &[] },
     Look { name: "dark", size: "880x680", locale: "en_US", text_scale: 1, environment: &[DARK] },
     Look { name: "narrow", size: "360x640", locale: "en_US", text_scale: 1, environment: &[] },
     Look { name: "small", size: "800x600", locale: "en_US", text_scale: 1, environment: &[] },
     Look { name: "contrast", size: "880x680", locale: "en_US", text_scale: 1, environment: &[CONTRAST] },
     Look { name: "large-text", size: "880x680", locale: "en_US", text_scale: 2, environment: &[] },
+    Look { name: "large-narrow", size: "360x640", locale: "en_US", text_scale: 2, environment: &[CONTRAST] },
     Look { name: "german", size: "360x640", locale: "de_DE", text_scale: 1, environment: &[] },
     Look { name: "arabic", size: "880x680", locale: "ar_EG", text_scale: 1, environment: &[DARK] },
     Look { name: "long", size: "880x1400", locale: "en_US", text_scale: 1, environment: &[] },
@@ -120,6 +121,8 @@ pub fn test() -> Result<()> {
     tests.arg("--").arg(cargo().get_program()).args(["test", "--locked", "-p", "forge-gui", "--features", "scripted"]);
     tests.args(["--test", "window"]);
     session.prepare(&mut tests);
+    // What a screen reader would be told is kept in memory, where tests ask for it.
+    tests.env("GTK_A11Y", "test");
     command::run(tests.env("LC_ALL", "en_US.UTF-8").env("LOCPATH", translations.join("locales")))
 }
 

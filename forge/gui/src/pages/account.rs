@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::{
-    parts::frame::Frame,
+    parts::frame::{Frame, announce},
     sentences::issues,
     session::{Change, Page, Session, account::Strength},
 };
@@ -220,7 +220,11 @@ impl SimpleComponent for Account {
 }
 
 fn show_line(line: &gtk::Label, text: Option<&str>, is_warning: bool) {
-    line.set_label(text.unwrap_or_default());
+    let words = text.unwrap_or_default();
+    if line.label() != words {
+        line.set_label(words);
+        announce(line, words);
+    }
     line.set_visible(text.is_some());
     line.set_css_classes(if is_warning { &["caption", "warning"] } else { &["caption", "success"] });
 }

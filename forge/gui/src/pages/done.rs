@@ -2,9 +2,13 @@
 
 use super::Input;
 use crate::{
-    parts::{files, frame::Frame, key_caps},
+    parts::{
+        files,
+        frame::{Frame, announce},
+        key_caps, print,
+    },
     sentences::{errors, fill},
-    session::{Change, Credentials, Page, Session},
+    session::{Change, Credentials, Notice, Page, Session},
 };
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
@@ -35,7 +39,7 @@ impl View {
             credentials: session.credentials().cloned(),
             user: plan.map(|plan| plan.user.name.clone()).unwrap_or_default(),
             computer: plan.map(|plan| plan.system.hostname.clone()).unwrap_or_default(),
-            trouble: session.trouble().map(errors::refused),
+            trouble: session.trouble().map(errors::not_handed_over),
             kept: session.may_close(),
         }
     }
@@ -45,7 +49,7 @@ impl View {
 pub struct Widgets {
     code: gtk::Box,
     secrets: gtk::Box,
-    trouble: gtk::Label,
+    trouble: adw::StatusPage,
     kept: adw::SwitchRow,
     drawn: bool,
 }
@@ -66,8 +70,16 @@ impl SimpleComponent for Done {
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let vertical = |spacing| gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(spacing).build();
         let (code, secrets) = (vertical(12), vertical(24));
-        let trouble = gtk::Label::builder().wrap(true).xalign(0.0).visible(false).build();
-        trouble.add_css_class("error");
+        let again = gtk::Button::builder().label(gettext("_Try Again")).use_underline(true).build();
+        again.set_halign(gtk::Align::Center);
+        again.add_css_class("pill");
+        let tell = sender.clone();
+        again.connect_clicked(move |_| {
+            let _ = tell.output(Change::TryAgain);
+        });
+        let trouble =
+            adw::StatusPage::builder().icon_name("dialog-warning-symbolic").child(&again).visible(false).build();
+        trouble.add_css_class("compact");
         frame.body.append(&code);
         frame.body.append(&trouble);
         let steps = adw::PreferencesGroup::builder().title(gettext("After the Restart")).build();
@@ -120,9 +132,14 @@ impl SimpleComponent for Done {
             draw(widgets, view, credentials, &sender);
             widgets.drawn = true;
         }
+        widgets.trouble.set_visible(view.trouble.is_some());
         if let Some(told) = &view.trouble {
-            widgets.trouble.set_label(&told.text);
-            widgets.trouble.set_visible(true);
+            if widgets.trouble.title() != told.title {
+                announce(&widgets.code, &told.text);
+            }
+            widgets.trouble.set_title(&told.title);
+            widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+            widgets.trouble.set_tooltip_text(Some(&told.details));
         }
         if view.kept {
             widgets.kept.set_active(true);
@@ -154,10 +171,10 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));
     if let Some(password) = &credentials.user_password {
         let title = fill(&gettext("Password of {user}"), &[("user", &view.user)]);
-        group.add(&secret_row(&title, password.expose()));
+        group.add(&secret_row(&title, password.expose(), sender));
     }
     for (name, secret) in &credentials.services {
-        group.add(&secret_row(name, secret.expose()));
+        group.add(&secret_row(name, secret.expose(), sender));
     }
     let save = adw::ButtonRow::builder()
         .title(gettext("_Save to a File…"))
@@ -167,18 +184,32 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     let (document, tell) = (document(view, credentials), sender.clone());
     save.connect_activated(move |row| {
         let tell = tell.clone();
-        files::save(row, "forge-credentials.txt", document.clone(), move |written| {
-            if written.is_ok() {
+        files::save(row, "forge-credentials.txt", document.clone(), move |notice| {
+            if matches!(notice, Notice::Saved) {
                 let _ = tell.output(Change::Kept);
             }
+            let _ = tell.output(Change::Said(notice));
         });
     });
     group.add(&save);
+    let paper = adw::ButtonRow::builder()
+        .title(gettext("_Print…"))
+        .use_underline(true)
+        .start_icon_name("printer-symbolic")
+        .build();
+    let (document, tell) = (self::document(view, credentials), sender.clone());
+    paper.connect_activated(move |row| {
+        let tell = tell.clone();
+        print::print(row, &gettext("Credentials"), document.clone(), move |notice| {
+            let _ = tell.output(Change::Said(notice));
+        });
+    });
+    group.add(&paper);
     widgets.secrets.append(&group);
 }
 
 /// A secret that is hidden until it is asked for, with a way to copy it.
-fn secret_row(title: &str, secret: &str) -> adw::ExpanderRow {
+fn secret_row(title: &str, secret: &str, sender: &ComponentSender<Done>) -> adw::ExpanderRow {
     let row = adw::ExpanderRow::builder().use_markup(false).title(title).build();
     let text = gtk::Label::builder().label(secret).selectable(true).wrap(true).xalign(0.0).build();
     text.set_wrap_mode(gtk::pango::WrapMode::WordChar);
@@ -193,8 +224,10 @@ fn secret_row(title: &str, secret: &str) -> adw::ExpanderRow {
     let label = fill(&gettext("Copy {what}"), &[("what", title)]);
     copy.set_tooltip_text(Some(&label));
     copy.update_property(&[gtk::accessible::Property::Label(&label)]);
-    let secret = Zeroizing::new(secret.to_owned());
-    copy.connect_clicked(move |button| button.clipboard().set_text(&secret));
+    let (secret, tell) = (Zeroizing::new(secret.to_owned()), sender.clone());
+    copy.connect_clicked(move |button| {
+        let _ = tell.output(Change::Said(files::copy(button, &secret)));
+    });
     row.add_suffix(&copy);
     row
 }

@@ -1,8 +1,8 @@
 //! It did not work: what happened, what state things are in, what to do.
 
-use super::{Input, installing::LogDrawer};
+use super::Input;
 use crate::{
-    parts::frame::Frame,
+    parts::{frame::Frame, log_drawer::LogDrawer},
     sentences::errors,
     session::{Change, Ended, Page, Session},
 };
@@ -53,7 +53,10 @@ impl SimpleComponent for Failure {
 
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let status = adw::StatusPage::new();
-        let log = LogDrawer::new();
+        let tell = sender.clone();
+        let log = LogDrawer::new(move |notice| {
+            let _ = tell.output(Change::Said(notice));
+        });
         frame.body.append(&status);
         frame.body.append(&log.root);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
@@ -74,10 +77,13 @@ impl SimpleComponent for Failure {
         let icon = if self.view.was_cancelled { "process-stop-symbolic" } else { "dialog-warning-symbolic" };
         widgets.status.set_icon_name(Some(icon));
         widgets.status.set_title(&told.title);
-        widgets.status.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+        let words = gtk::glib::markup_escape_text(&told.text);
+        if widgets.status.description().as_ref() != Some(&words) {
+            widgets.status.set_description(Some(&words));
+            // A screen reader hears it at once.
+            widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
+        }
         widgets.log.set_text(&[self.view.log.as_str(), &told.details].join(""));
-        // A screen reader hears it at once.
-        widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
         widgets.frame.button.set_sensitive(true);
     }
 }

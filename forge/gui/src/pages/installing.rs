@@ -2,13 +2,12 @@
 
 use super::Input;
 use crate::{
-    parts::{files, frame::Frame},
+    parts::{frame::Frame, log_drawer::LogDrawer},
     sentences::{fill, plan, progress},
     session::{Change, Page, Session},
 };
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
-use zeroize::Zeroizing;
 
 /// The page.
 pub struct Installing {
@@ -56,71 +55,6 @@ pub struct Widgets {
     log: LogDrawer,
 }
 
-/// The log, folded away.
-#[derive(Debug, Clone)]
-pub struct LogDrawer {
-    /// The widget.
-    pub root: gtk::Expander,
-    text: gtk::TextBuffer,
-}
-
-impl LogDrawer {
-    /// A drawer that is closed.
-    pub fn new() -> Self {
-        let text = gtk::TextBuffer::new(None);
-        let view = gtk::TextView::builder()
-            .buffer(&text)
-            .editable(false)
-            .monospace(true)
-            .wrap_mode(gtk::WrapMode::WordChar)
-            .top_margin(12)
-            .bottom_margin(12)
-            .left_margin(12)
-            .right_margin(12)
-            .build();
-        view.update_property(&[gtk::accessible::Property::Label(&gettext("Log"))]);
-        view.add_css_class("log");
-        let scroll = gtk::ScrolledWindow::builder().min_content_height(160).child(&view).build();
-        scroll.add_css_class("card");
-        scroll.set_overflow(gtk::Overflow::Hidden);
-        let copy = gtk::Button::builder().label(gettext("_Copy")).use_underline(true).build();
-        let save = gtk::Button::builder().label(gettext("_Save…")).use_underline(true).build();
-        let all = text.clone();
-        let whole = move || all.text(&all.start_iter(), &all.end_iter(), false);
-        let copied = whole.clone();
-        copy.connect_clicked(move |button| button.clipboard().set_text(&copied()));
-        save.connect_clicked(move |button| {
-            files::save(button, "forge.log", Zeroizing::new(whole().into()), |_| {});
-        });
-        let buttons = gtk::Box::builder().spacing(12).halign(gtk::Align::End).build();
-        buttons.append(&copy);
-        buttons.append(&save);
-        let inside = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(12).margin_top(12).build();
-        inside.append(&scroll);
-        inside.append(&buttons);
-        let root = gtk::Expander::builder().label(gettext("Show _Details")).use_underline(true).child(&inside).build();
-        root.set_widget_name("details");
-        Self { root, text }
-    }
-
-    /// Shows this text.
-    pub fn set_text(&self, text: &str) {
-        let known = self.text.text(&self.text.start_iter(), &self.text.end_iter(), false);
-        match text.strip_prefix(known.as_str()) {
-            // What was selected stays selected.
-            Some("") => {}
-            Some(more) => self.text.insert(&mut self.text.end_iter(), more),
-            None => self.text.set_text(text),
-        }
-    }
-}
-
-impl Default for LogDrawer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl SimpleComponent for Installing {
     type Init = ();
     type Input = Input<View>;
@@ -161,7 +95,10 @@ impl SimpleComponent for Installing {
         frame.body.append(&title);
         frame.body.append(&now);
         frame.body.append(&calm);
-        let log = LogDrawer::new();
+        let tell = sender.clone();
+        let log = LogDrawer::new(move |notice| {
+            let _ = tell.output(Change::Said(notice));
+        });
         frame.body.append(&log.root);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let near = frame.page.clone();

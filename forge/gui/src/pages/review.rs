@@ -3,7 +3,10 @@
 use super::Input;
 use crate::{
     keyboard_names::KeyboardNames,
-    parts::{disk_bar, files, frame::Frame},
+    parts::{
+        disk_bar, files,
+        frame::{Frame, announce},
+    },
     sentences::{disks, errors, issues, plan},
     session::{Change, Judged, Page, Session},
 };
@@ -92,10 +95,13 @@ impl SimpleComponent for Review {
             "A file that installs other computers in the same way, without questions",
         )));
         let answers = std::rc::Rc::new(std::cell::RefCell::new(None::<String>));
-        let kept = answers.clone();
+        let (kept, tell) = (answers.clone(), sender.clone());
         save.connect_activated(move |row| {
             if let Some(text) = kept.borrow().clone() {
-                files::save(row, "answers.toml", Zeroizing::new(text), |_| {});
+                let tell = tell.clone();
+                files::save(row, "answers.toml", Zeroizing::new(text), move |notice| {
+                    let _ = tell.output(Change::Said(notice));
+                });
             }
         });
         let group = adw::PreferencesGroup::new();
@@ -138,6 +144,9 @@ impl SimpleComponent for Review {
         widgets.frame.set_note(&view.plan.as_deref().map(plan::target_and_size).unwrap_or_default());
         *widgets.answers.borrow_mut() = view.answers.clone();
         if let Some(told) = &view.trouble {
+            if widgets.trouble.title() != told.title {
+                announce(&widgets.frame.body, &told.text);
+            }
             widgets.trouble.set_title(&told.title);
             widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
             widgets.trouble.set_tooltip_text(Some(&told.details));

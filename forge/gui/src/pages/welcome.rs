@@ -4,7 +4,7 @@ use super::Input;
 use crate::{
     parts::{
         choice_list::{Choice, ChoiceList},
-        frame::Frame,
+        frame::{Frame, announce},
     },
     sentences::{errors, languages},
     session::{Change, Page, Session},
@@ -145,6 +145,9 @@ impl SimpleComponent for Welcome {
         widgets.spinner.set_visible(view.is_looking);
         widgets.trouble.set_visible(view.trouble.is_some());
         if let Some(told) = &view.trouble {
+            if widgets.trouble.title() != told.title {
+                announce(&widgets.frame.body, &told.text);
+            }
             widgets.trouble.set_title(&told.title);
             widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
             widgets.trouble.set_tooltip_text(Some(&told.details));

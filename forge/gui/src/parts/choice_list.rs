@@ -7,6 +7,9 @@ use std::{
     rc::Rc,
 };
 
+/// After so many frames a page that came on screen has its place.
+const LAID_OUT: u32 = 4;
+
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
@@ -83,6 +86,17 @@ impl ChoiceList {
         };
         let filter = list.clone();
         list.search.connect_search_changed(move |search| filter.filter(&search.text()));
+        let found = list.clone();
+        // Enter takes the first that was found; where nothing is searched for, it is the primary button.
+        list.search.connect_activate(move |search| match search.text().is_empty() {
+            true => search.activate_default(),
+            false => found.choose_first(),
+        });
+        // Escape leaves the search, and then the page.
+        list.search.connect_stop_search(|search| match search.text().is_empty() {
+            true => drop(search.activate_action("navigation.pop", None)),
+            false => search.set_text(""),
+        });
         list
     }
 
@@ -140,6 +154,36 @@ impl ChoiceList {
             row.mark.set_opacity(f64::from(u8::from(is_chosen)));
             row.row.upcast_ref::<gtk::Widget>().update_state(&[gtk::accessible::State::Selected(Some(is_chosen))]);
         }
+        drop(rows);
+        self.scroll();
+    }
+
+    /// Chooses the first row that the search found.
+    fn choose_first(&self) {
+        // The search waits for a pause in typing; Enter does not.
+        self.filter(&self.search.text());
+        let found = self.rows.borrow().iter().find(|row| row.row.is_visible()).map(|row| row.id.clone());
+        if let Some(id) = found {
+            (self.chosen.0)(&id);
+            self.search.set_text("");
+        }
+    }
+
+    /// Scrolls to the marked row, once it has a place: a page is laid out, and takes the focus, after it was filled.
+    fn scroll(&self) {
+        let (list, frames) = (self.clone(), Cell::new(0));
+        self.root.add_tick_callback(move |root, _| {
+            frames.set(frames.get() + 1);
+            if frames.get() < LAID_OUT {
+                return glib::ControlFlow::Continue;
+            }
+            let viewport = root.ancestor(gtk::Viewport::static_type()).and_downcast::<gtk::Viewport>();
+            let rows = list.rows.borrow();
+            if let (Some(viewport), Some(row)) = (viewport, list.marked.get().and_then(|at| rows.get(at))) {
+                bring_into_view(&viewport, row.row.upcast_ref());
+            }
+            glib::ControlFlow::Break
+        });
     }
 
     /// Shows the rows that hold every word of the search.
@@ -158,6 +202,16 @@ impl ChoiceList {
             row.group.set_visible(some);
         }
         self.nothing.set_visible(!any && !rows.is_empty());
+    }
+}
+
+/// Scrolls until a widget stands in the middle, if it does not stand where it is seen already.
+fn bring_into_view(viewport: &gtk::Viewport, widget: &gtk::Widget) {
+    let place = viewport.child().and_then(|content| widget.compute_bounds(&content));
+    let (Some(place), Some(scroll)) = (place, viewport.vadjustment()) else { return };
+    let (top, height) = (f64::from(place.y()), f64::from(place.height()));
+    if top < scroll.value() || top + height > scroll.value() + scroll.page_size() {
+        scroll.set_value(top - (scroll.page_size() - height) / 2.0);
     }
 }
 

@@ -138,7 +138,9 @@ pub fn with_legend(segments: &[Segment]) -> gtk::Widget {
         let dot = gtk::Box::builder().valign(gtk::Align::Center).build();
         dot.add_css_class("dot");
         dot.add_css_class(segment.kind.class());
-        let name = gtk::Label::builder().label(&segment.name).build();
+        // Large text in a narrow window needs more than a line.
+        let name = gtk::Label::builder().label(&segment.name).wrap(true).xalign(0.0).build();
+        name.set_wrap_mode(gtk::pango::WrapMode::WordChar);
         let length = gtk::Label::builder().label(size(segment.bytes)).build();
         length.add_css_class("dimmed");
         length.add_css_class("numeric");

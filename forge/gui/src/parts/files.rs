@@ -1,7 +1,8 @@
-//! Saving what is shown.
+//! Saving and copying what is shown.
 
+use crate::session::{Notice, Trouble};
 use gettextrs::gettext;
-use relm4::gtk::{self, gio, prelude::*};
+use relm4::gtk::{self, gdk, gio, prelude::*};
 use std::{
     fs::OpenOptions,
     io::{self, Write},
@@ -11,19 +12,37 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Asks where, and writes a file that only its owner can read. `done` is told how it went, unless the question was closed.
-pub fn save(
-    near: &impl IsA<gtk::Widget>,
-    name: &str,
-    text: Zeroizing<String>,
-    done: impl FnOnce(io::Result<()>) + 'static,
-) {
+pub fn save(near: &impl IsA<gtk::Widget>, name: &str, text: Zeroizing<String>, done: impl FnOnce(Notice) + 'static) {
     let window = near.root().and_downcast::<gtk::Window>();
     let dialog = gtk::FileDialog::builder().title(gettext("Save")).initial_name(name).modal(true).build();
     dialog.save(window.as_ref(), gio::Cancellable::NONE, move |chosen| {
-        if let Some(path) = chosen.ok().and_then(|file| file.path()) {
-            done(write(&path, text.as_bytes()));
-        }
+        let file = match chosen {
+            Ok(file) => file,
+            Err(error) if error.matches(gtk::DialogError::Dismissed) => return,
+            Err(error) => return done(failed(io::Error::other(error.to_string()))),
+        };
+        // A place without a path is one that only a network has.
+        let no_path = || io::Error::from(io::ErrorKind::Unsupported);
+        let written = file.path().ok_or_else(no_path).and_then(|path| write(&path, text.as_bytes()));
+        done(written.map_or_else(failed, |()| Notice::Saved));
     });
+}
+
+fn failed(error: io::Error) -> Notice {
+    log::warn!("a file was not saved: {error}");
+    Notice::Trouble(Trouble::NotSaved(error))
+}
+
+/// Puts a text into the clipboard.
+pub fn copy(near: &impl IsA<gtk::Widget>, text: &str) -> Notice {
+    let content = gdk::ContentProvider::for_value(&text.to_value());
+    match near.clipboard().set_content(Some(&content)) {
+        Ok(()) => Notice::Copied,
+        Err(error) => {
+            log::warn!("the clipboard: {error}");
+            Notice::Trouble(Trouble::NotCopied)
+        }
+    }
 }
 
 /// A new file takes the place of an old one: one that others can read keeps its mode otherwise.

@@ -39,6 +39,11 @@ impl Frame {
         let button = gtk::Button::builder().label(button).use_underline(true).sensitive(false).build();
         button.add_css_class("pill");
         button.add_css_class("suggested-action");
+        if let Some(words) = button.child().and_downcast::<gtk::Label>() {
+            // Long words or large text make the button higher, not the window wider.
+            words.set_wrap(true);
+            words.set_justify(gtk::Justification::Center);
+        }
         let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).build();
         note.add_css_class("dimmed");
         note.add_css_class("caption");
@@ -70,6 +75,16 @@ impl Frame {
 
     /// Shows a line beside the primary button, or none.
     pub fn set_note(&self, text: &str) {
-        self.note.set_label(text);
+        if self.note.label() != text {
+            self.note.set_label(text);
+            announce(&self.note, text);
+        }
+    }
+}
+
+/// Lets a screen reader say what is new on the page, when it has nothing more urgent to say.
+pub fn announce(near: &impl IsA<gtk::Accessible>, text: &str) {
+    if !text.trim().is_empty() {
+        near.announce(text, gtk::AccessibleAnnouncementPriority::Medium);
     }
 }

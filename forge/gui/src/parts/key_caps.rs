@@ -8,6 +8,9 @@ pub fn caps(code: &str, name: &str) -> gtk::Widget {
     // A code is typed from left to right in every language.
     all.set_direction(gtk::TextDirection::Ltr);
     all.set_align(0.5);
+    // A screen reader says it when the focus comes to it: it is what this page is for.
+    all.set_focusable(true);
+    all.add_css_class("key-caps");
     all.upcast_ref::<gtk::Widget>().set_accessible_role(gtk::AccessibleRole::Group);
     all.upcast_ref::<gtk::Widget>()
         .update_property(&[gtk::accessible::Property::Label(&format!("{name}: {}", spelled(code)))]);

@@ -7,7 +7,9 @@
 //! | [`disk_bar`] | what is on a disk, in proportion |
 //! | [`disk_row`] | a disk to choose |
 //! | [`key_caps`] | a code to type, on keys |
-//! | [`files`] | saving what is shown |
+//! | [`log_drawer`] | the log, folded away |
+//! | [`files`] | saving and copying what is shown |
+//! | [`print`] | printing what is shown |
 
 pub mod choice_list;
 pub mod disk_bar;
@@ -15,3 +17,5 @@ pub mod disk_row;
 pub mod files;
 pub mod frame;
 pub mod key_caps;
+pub mod log_drawer;
+pub mod print;

@@ -1,10 +1,11 @@
 //! Errors: what happened, what state things are in, what to do.
 
 use super::{fill, issues, progress};
-use crate::session::Ended;
+use crate::session::{Ended, Trouble};
 use forge_dbus::{Error, client::ClientError, status::Failure};
 use forge_model::Stage;
 use gettextrs::gettext;
+use std::io;
 
 /// An error as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,61 @@ fn helper_refused(error: &Error, details: String) -> Told {
         _ => (gettext("Something Failed"), gettext("The installation service could not do what was asked.")),
     };
     told(title, vec![what, untouched()], details)
+}
+
+/// Why the code and the passwords of a system that is installed are not there.
+pub fn not_handed_over(error: &ClientError) -> Told {
+    told(
+        gettext("The Code Is Not There"),
+        vec![
+            gettext("The system is installed, but its code and passwords could not be fetched."),
+            gettext("They are kept until the restart. Choose Try Again before you restart."),
+        ],
+        error.to_string(),
+    )
+}
+
+/// What did not work beside the way through the pages.
+pub fn trouble(trouble: &Trouble) -> Told {
+    match trouble {
+        Trouble::NotSaved(error) => told(
+            gettext("The File Was Not Saved"),
+            vec![
+                match error.kind() {
+                    io::ErrorKind::StorageFull => gettext("The place that you chose is full."),
+                    io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                        gettext("The place that you chose cannot be written to.")
+                    }
+                    _ => gettext("The place that you chose does not take the file."),
+                },
+                gettext("Save it in another place, such as a USB stick."),
+            ],
+            error.to_string(),
+        ),
+        Trouble::NotCopied => told(
+            gettext("Nothing Was Copied"),
+            vec![gettext("The clipboard does not take it."), gettext("Save it to a file, or write it down.")],
+            String::new(),
+        ),
+        Trouble::NotPrinted => told(
+            gettext("Nothing Was Printed"),
+            vec![gettext("The printer does not answer."), gettext("Save it to a file, or write it down.")],
+            String::new(),
+        ),
+        Trouble::NotStopped(error) => told(
+            gettext("The Installation Goes On"),
+            vec![gettext("It cannot be stopped now."), gettext("Keep the computer on and the disk connected.")],
+            error.to_string(),
+        ),
+        Trouble::NotRestarted(error) => told(
+            gettext("The Computer Does Not Restart"),
+            vec![
+                gettext("The system is installed; only the restart was refused."),
+                gettext("Restart it from the menu at the top of the screen, or hold its power button."),
+            ],
+            error.to_string(),
+        ),
+    }
 }
 
 /// How an install ended that did not come to its end.

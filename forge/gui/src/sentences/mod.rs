@@ -16,8 +16,11 @@ pub mod languages;
 pub mod plan;
 pub mod progress;
 
-/// Puts values into a translated text: `{disk}` becomes the value named `disk`.
+/// Puts values into a translated text: `{disk}` becomes the value named `disk`. In a text that is written from right to
+/// left, each value stands apart (U+2068 to U+2069), so that a path or a size does not take the words beside it along.
 pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let [before_value, after_value] =
+        if text.chars().any(is_right_to_left) { ["\u{2068}", "\u{2069}"] } else { [""; 2] };
     // One pass, so that a value which itself looks like a placeholder stays as it is.
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
@@ -28,7 +31,9 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
             .and_then(|(name, tail)| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, tail)));
         match value {
             Some((value, tail)) => {
-                filled.push_str(value);
+                for part in [before_value, value, after_value] {
+                    filled.push_str(part);
+                }
                 rest = tail;
             }
             None => {
@@ -41,6 +46,11 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
+/// Hebrew, Arabic and the scripts beside them, and the marks that say so (Unicode, blocks and Bidi_Class R and AL).
+fn is_right_to_left(letter: char) -> bool {
+    matches!(letter, '\u{590}'..='\u{8ff}' | '\u{200f}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
+}
+
 /// A size as GNOME writes it: "1.0 TB".
 pub fn size(bytes: u64) -> String {
     relm4::gtk::glib::format_size(bytes).into()
@@ -49,6 +59,12 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_arabic_a_value_stands_apart() {
+        assert_eq!(fill("محو {a}؟", &[("a", "/dev/sda")]), "محو \u{2068}/dev/sda\u{2069}؟");
+        assert_eq!(fill("Erase {a}?", &[("a", "محو")]), "Erase محو?");
+    }
 
     #[test]
     fn values_take_the_place_of_their_names_in_any_order_and_once() {

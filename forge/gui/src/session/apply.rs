@@ -1,6 +1,6 @@
 //! What each change does.
 
-use super::{Change, Effect, Ended, Found, Judged, Page, Run, Session, choices, disks};
+use super::{Change, Effect, Ended, Found, Judged, Notice, Page, Run, Session, Trouble, choices, disks};
 use forge_dbus::client::ClientError;
 use forge_model::Inventory;
 
@@ -9,6 +9,11 @@ impl Session {
     pub fn apply(&mut self, change: Change) -> Vec<Effect> {
         match change {
             Change::Found(found) => self.found(*found),
+            Change::Zones(zones) => {
+                self.zones = zones;
+                self.propose();
+                vec![]
+            }
             Change::Disks(inventory) => self.look_again(inventory, false),
             Change::Language(locale) => self.chosen(|session| session.language = Some(locale)),
             Change::Keyboard(keyboard) => {
@@ -56,9 +61,11 @@ impl Session {
                 vec![Effect::Cancel]
             }
             Change::Cancel => vec![],
-            Change::CancelRefused(_) => {
+            Change::CancelRefused(error) => {
                 self.run.cancelling = false;
-                vec![]
+                // What has ended meanwhile needs no stopping.
+                let goes_on = self.page == Page::Installing;
+                goes_on.then(|| Effect::Tell(Notice::Trouble(Trouble::NotStopped(error)))).into_iter().collect()
             }
             Change::Ended(ended) => self.end(*ended),
             Change::HandedOver(Ok(credentials)) => {
@@ -76,6 +83,7 @@ impl Session {
             Change::TryAgain => self.try_again(),
             Change::Restart if self.page == Page::Done => vec![Effect::Close, Effect::Restart],
             Change::Restart => vec![],
+            Change::Said(notice) => vec![Effect::Tell(notice)],
         }
     }
 
@@ -103,8 +111,8 @@ impl Session {
             self.language = choices::locale(offered, spoken).map(str::to_owned);
             self.spoken = self.language.clone();
         }
-        self.propose(&found.offer);
         self.offer = Some(found.offer);
+        self.propose();
         let mut effects = self.look_again(found.inventory, is_first_look);
         if let Some(running) = found.running {
             self.run = Run { plan: Some(running.plan), progress: running.progress, cancelling: false };
@@ -119,13 +127,17 @@ impl Session {
     }
 
     /// What nobody has chosen yet follows the language.
-    fn propose(&mut self, offer: &forge_dbus::backend::Offer) {
+    fn propose(&mut self) {
+        let Some(offer) = &self.offer else { return };
         let offered = &offer.manifest.offered;
         if let (Some(language), None) = (&self.language, &self.keyboard) {
             self.keyboard = choices::keyboard(offered, language);
         }
         if let ([only], None) = (offered.timezones.as_slice(), &self.timezone) {
             self.timezone = Some(only.clone());
+        }
+        if let (Some(language), None) = (&self.language, &self.timezone) {
+            self.timezone = choices::timezone(offered, language, &self.zones);
         }
     }
 
@@ -261,6 +273,11 @@ impl Session {
         }
         if self.page == Page::Review {
             return self.ask();
+        }
+        // The helper keeps what it hands over until it was taken.
+        if self.page == Page::Done {
+            self.trouble = None;
+            return if self.credentials.is_none() { vec![Effect::Take] } else { vec![] };
         }
         self.begun = false;
         self.trouble = None;

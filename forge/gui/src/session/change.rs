@@ -7,13 +7,15 @@ use forge_dbus::{
     status::Progress,
 };
 use forge_model::{Handover, Inventory, Plan, Secret, answers::KeyboardAnswers};
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{collections::BTreeMap, fmt, io, ops::Deref, sync::Arc};
 
 /// Something happened. Every one is logged by relm4, so none may show a secret.
 #[derive(Debug)]
 pub enum Change {
     /// The machine was looked at for the first time.
     Found(Box<Result<Found, ClientError>>),
+    /// The time zone of each country that has only one, by the country's code.
+    Zones(BTreeMap<String, String>),
     /// A disk came, went or changed.
     Disks(Inventory),
     /// The person chose a language.
@@ -74,6 +76,34 @@ pub enum Change {
     TryAgain,
     /// The person wants the computer to restart.
     Restart,
+    /// Something that the person asked for went well, or did not.
+    Said(Notice),
+}
+
+/// How something went that a person asked for beside the way through the pages.
+#[derive(Debug)]
+pub enum Notice {
+    /// A file is written.
+    Saved,
+    /// It is in the clipboard.
+    Copied,
+    /// It did not work.
+    Trouble(Trouble),
+}
+
+/// What did not work, and is no reason to leave the page.
+#[derive(Debug)]
+pub enum Trouble {
+    /// A file was not written.
+    NotSaved(io::Error),
+    /// Nothing is in the clipboard.
+    NotCopied,
+    /// Nothing was printed.
+    NotPrinted,
+    /// The install goes on although it was asked to stop.
+    NotStopped(ClientError),
+    /// The computer goes on as it is.
+    NotRestarted(ClientError),
 }
 
 /// What a machine and a medium are, at the start.
@@ -136,6 +166,8 @@ pub enum Effect {
     Type(KeyboardAnswers),
     /// Say that the disk that was chosen is gone.
     DiskWithdrawn,
+    /// Tell the person how it went.
+    Tell(Notice),
     /// Look at the machine.
     Look,
     /// Ask the helper about these answers.

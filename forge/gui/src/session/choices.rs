@@ -4,6 +4,7 @@ use forge_model::{
     answers::KeyboardAnswers,
     payload::{Keyboard, Offered},
 };
+use std::collections::BTreeMap;
 
 /// The locale that fits what the program speaks: the same one, else one of the same language.
 pub fn locale<'a>(offered: &'a Offered, spoken: &str) -> Option<&'a str> {
@@ -49,6 +50,12 @@ pub fn keyboard(offered: &Offered, locale: &str) -> Option<KeyboardAnswers> {
     let first: Option<&Keyboard> =
         by_name(other).filter(|_| other != language_of(locale)).or_else(|| by_name(&territory));
     first.or_else(|| by_name(other)).or_else(|| by_name("us")).map(answer)
+}
+
+/// The time zone of the country of a locale, where that country has one and the payload offers it.
+pub fn timezone(offered: &Offered, locale: &str, zones: &BTreeMap<String, String>) -> Option<String> {
+    let zone = zones.get(territory_of(locale)?)?;
+    offered.timezones.contains(zone).then(|| zone.clone())
 }
 
 /// A keyboard as an answer.

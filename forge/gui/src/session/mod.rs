@@ -27,7 +27,7 @@ mod tests;
 pub mod wanted;
 
 pub use account::Account;
-pub use change::{Change, Credentials, Effect, Found, Running};
+pub use change::{Change, Credentials, Effect, Found, Notice, Running, Trouble};
 pub use page::Page;
 pub use run::Run;
 
@@ -37,6 +37,7 @@ use forge_dbus::{
     status::Outcome,
 };
 use forge_model::{Disk, Inventory, Issue, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity};
+use std::collections::BTreeMap;
 
 /// Everything that the wizard knows.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub struct Session {
     language: Option<String>,
     keyboard: Option<KeyboardAnswers>,
     timezone: Option<String>,
+    zones: BTreeMap<String, String>,
     disk: Option<Identity>,
     account: Account,
     verdict: Judged,
@@ -132,6 +134,7 @@ impl Session {
             language,
             keyboard: None,
             timezone: None,
+            zones: BTreeMap::new(),
             disk: None,
             account: Account::default(),
             verdict: Judged::default(),

@@ -430,3 +430,40 @@ fn no_debug_output_shows_a_secret() {
         assert!(!shown.contains(secret), "{secret}");
     }
 }
+
+#[test]
+fn the_time_zone_of_a_country_is_proposed_and_never_put_over_a_choice() {
+    let zones =
+        || [("DE", "Europe/Berlin"), ("XX", "Nowhere/At_All")].map(|(c, z)| (c.to_owned(), z.to_owned())).into();
+    for is_late in [false, true] {
+        let mut session = Session::new(Some("de_DE.UTF-8".into()));
+        if is_late {
+            session.apply(found());
+            assert_eq!(session.timezone(), None);
+            session.apply(Change::Zones(zones()));
+        } else {
+            session.apply(Change::Zones(zones()));
+            session.apply(found());
+        }
+        assert_eq!(session.timezone(), Some("Europe/Berlin"));
+    }
+    // The United States have several clocks: only the person knows.
+    let mut session = ready();
+    session.apply(Change::Zones(zones()));
+    assert_eq!(session.timezone(), None);
+    session.apply(Change::TimeZone("Asia/Tokyo".into()));
+    session.apply(Change::Language("de_DE.UTF-8".into()));
+    session.apply(Change::Zones(zones()));
+    assert_eq!(session.timezone(), Some("Asia/Tokyo"));
+    // What the payload does not offer is not proposed.
+    assert_eq!(choices::timezone(&machine::manifest().offered, "xx_XX.UTF-8", &zones()), None);
+}
+
+#[test]
+fn a_cancel_that_is_refused_is_told_while_it_matters() {
+    let refused = || Change::CancelRefused(ClientError::Refused(forge_dbus::Error::WrongState("too late".into())));
+    let mut session = ready();
+    walk(&mut session, Page::Installing);
+    assert!(matches!(session.apply(refused())[..], [Effect::Tell(Notice::Trouble(Trouble::NotStopped(_)))]));
+    assert!(ready().apply(refused()).is_empty());
+}

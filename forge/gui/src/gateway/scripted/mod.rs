@@ -42,6 +42,10 @@ pub enum Play {
     Fails,
     /// The plan is another one when it is confirmed.
     ChangesItsMind,
+    /// To its end, but the computer refuses to restart.
+    NeverRestarts,
+    /// To its end, but the code is handed over at the second time only.
+    HandsOverLate,
 }
 
 impl Scripted {
@@ -176,7 +180,7 @@ impl Gateway for Scripted {
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
             }
-            Play::Works | Play::ChangesItsMind => {
+            Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
                 let end = Update::Finished(Box::new(Outcome::Installed { receipt, partitions_seen: true }));
                 let paced = stream::iter(moments.chain([end])).then(|update| async {
@@ -200,6 +204,10 @@ impl Gateway for Scripted {
 
     async fn take(&self) -> Result<Credentials, ClientError> {
         self.called("take");
+        let taken = self.calls.lock().expect("no call panics").iter().filter(|call| **call == "take").count();
+        if self.play == Play::HandsOverLate && taken == 1 {
+            return Err(ClientError::Refused(Error::Failed("too many open files".into())));
+        }
         let handover: Handover = machine::handover();
         Ok(Credentials::new(handover))
     }
@@ -211,6 +219,9 @@ impl Gateway for Scripted {
 
     async fn restart(&self) -> Result<(), ClientError> {
         self.called("restart");
-        Ok(())
+        match self.play {
+            Play::NeverRestarts => Err(ClientError::Refused(Error::Failed("inhibited by someone".into()))),
+            _ => Ok(()),
+        }
     }
 }

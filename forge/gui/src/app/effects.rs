@@ -1,0 +1,146 @@
+//! What follows from a change: calls to the gateway, and what the window does by itself.
+
+use super::{App, Input, Widgets, questions};
+use crate::{
+    gateway::Begun,
+    language, live_keyboard,
+    session::{Change, Effect, Ended, Notice, Page, Trouble},
+};
+use forge_dbus::client::Update;
+use futures_util::{StreamExt, stream::BoxStream};
+use gettextrs::gettext;
+use relm4::{ComponentSender, adw};
+
+impl App {
+    /// Does what follows from a change.
+    pub(super) fn follow(&mut self, widgets: &Widgets, effect: Effect, sender: &ComponentSender<Self>) {
+        let gateway = self.gateway.clone();
+        match effect {
+            Effect::Push(page) => widgets.navigation.push_by_tag(page.tag()),
+            Effect::Show(page) => show(widgets, page),
+            Effect::Speak(locale) => {
+                // Only a failure comes back; the person goes on in the language that there is.
+                log::error!("the language stays: {}", language::speak(&locale));
+                sender.input(Input::Change(Change::Next));
+            }
+            Effect::Type(keyboard) => live_keyboard::switch_to(&keyboard),
+            Effect::DiskWithdrawn => {
+                widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));
+            }
+            Effect::Look => self.look(sender),
+            Effect::Check { asked, disk, answers } => sender.oneshot_command(async move {
+                let verdict = Box::new(gateway.check(&disk, &answers).await);
+                Input::Change(Change::Checked { asked, verdict })
+            }),
+            Effect::Install { disk, answers, digest, password } => sender.command(|out, shutdown| {
+                let install = async move {
+                    match gateway.install(&disk, &answers, &digest, password).await {
+                        Ok(Begun::Running(updates)) => {
+                            let _ = out.send(Input::Change(Change::Started));
+                            pass_on(updates, &out).await;
+                        }
+                        Ok(Begun::OtherPlan { digest, plan }) => {
+                            let _ = out.send(Input::Change(Change::PlanChanged { digest, plan }));
+                        }
+                        Err(error) => {
+                            let _ = out.send(Input::Change(Change::Ended(Box::new(Ended::Refused(error)))));
+                        }
+                    }
+                };
+                shutdown.register(install).drop_on_shutdown()
+            }),
+            Effect::Follow => sender.command(|out, shutdown| {
+                let follow = async move {
+                    match gateway.follow().await {
+                        Ok(updates) => pass_on(updates, &out).await,
+                        Err(error) => {
+                            log::warn!("the install that goes on: {error}");
+                            let _ = out.send(Input::Change(Change::Ended(Box::new(Ended::Lost { stage: None }))));
+                        }
+                    }
+                };
+                shutdown.register(follow).drop_on_shutdown()
+            }),
+            Effect::Cancel => sender.command(|out, shutdown| {
+                let cancel = async move {
+                    if let Err(error) = gateway.cancel().await {
+                        let _ = out.send(Input::Change(Change::CancelRefused(error)));
+                    }
+                };
+                shutdown.register(cancel).drop_on_shutdown()
+            }),
+            Effect::Take => {
+                sender.oneshot_command(async move { Input::Change(Change::HandedOver(gateway.take().await)) })
+            }
+            Effect::Close => sender.command(|_, shutdown| {
+                let close = async move {
+                    if let Err(error) = gateway.close().await {
+                        log::warn!("the job stays at the helper: {error}");
+                    }
+                };
+                shutdown.register(close).drop_on_shutdown()
+            }),
+            Effect::Tell(notice) => questions::tell(widgets, &notice),
+            Effect::Restart => sender.command(|out, shutdown| {
+                let restart = async move {
+                    if let Err(error) = gateway.restart().await {
+                        log::error!("the computer does not restart: {error}");
+                        let _ = out.send(Input::Change(Change::Said(Notice::Trouble(Trouble::NotRestarted(error)))));
+                    }
+                };
+                shutdown.register(restart).drop_on_shutdown()
+            }),
+        }
+    }
+
+    /// Looks at the machine.
+    pub(super) fn look(&self, sender: &ComponentSender<Self>) {
+        let gateway = self.gateway.clone();
+        sender.oneshot_command(async move { Input::Change(Change::Found(Box::new(gateway.look().await))) });
+    }
+
+    /// Hears of every disk that comes or goes, as long as the window is there.
+    pub(super) fn listen(&self, sender: &ComponentSender<Self>) {
+        let gateway = self.gateway.clone();
+        sender.command(|out, shutdown| {
+            let listen = async move {
+                match gateway.changes().await {
+                    Ok(mut changes) => {
+                        while let Some(inventory) = changes.next().await {
+                            let _ = out.send(Input::Change(Change::Disks(inventory)));
+                        }
+                    }
+                    Err(error) => log::warn!("disks that come and go are not heard of: {error}"),
+                }
+            };
+            shutdown.register(listen).drop_on_shutdown()
+        });
+    }
+}
+
+/// Tells what a job tells.
+async fn pass_on(mut updates: BoxStream<'static, Update>, out: &relm4::Sender<Input>) {
+    let mut stage = None;
+    while let Some(update) = updates.next().await {
+        let change = match update {
+            Update::Progress(progress) => {
+                stage = progress.stage().or(stage);
+                Change::Progress(progress)
+            }
+            Update::Finished(outcome) => Change::Ended(Box::new((*outcome).into())),
+            Update::Lost => Change::Ended(Box::new(Ended::Lost { stage })),
+        };
+        if out.send(Input::Change(change)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Shows a page with those before it behind it, where there is a way back.
+fn show(widgets: &Widgets, page: Page) {
+    let tags: Vec<&str> = match Page::ORDER.iter().position(|other| *other == page) {
+        Some(at) => Page::ORDER[..=at].iter().map(|page| page.tag()).collect(),
+        None => vec![page.tag()],
+    };
+    widgets.navigation.replace_with_tags(&tags);
+}

@@ -1,0 +1,197 @@
+//! The window: carries changes to the session and effects to pages and gateway. It decides nothing.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `effects` | what follows from a change: calls to the gateway, pages that come |
+//! | `keys` | Enter, Ctrl+L |
+//! | `look` | style and icons |
+//! | `questions` | what the window asks and tells beside its pages |
+//! | `script` | steps that it takes by itself |
+
+mod effects;
+mod keys;
+mod look;
+mod questions;
+mod script;
+
+use crate::{
+    country_zones,
+    gateway::Gateway,
+    keyboard_names::KeyboardNames,
+    language,
+    pages::Pages,
+    sentences::errors,
+    session::{Change, Ended, Page, Session},
+};
+use gettextrs::gettext;
+use relm4::{Component, ComponentParts, ComponentSender, adw, adw::prelude::*, gtk::glib};
+use std::{cell::Cell, rc::Rc, sync::Arc};
+
+/// The window's state.
+pub struct App {
+    session: Session,
+    gateway: Arc<dyn Gateway>,
+    names: KeyboardNames,
+    log: String,
+    may_close: Rc<Cell<bool>>,
+    listens: bool,
+    steps: Vec<Change>,
+}
+
+/// The window's widgets.
+pub struct Widgets {
+    window: adw::ApplicationWindow,
+    navigation: adw::NavigationView,
+    toasts: adw::ToastOverlay,
+    pages: Pages,
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Input {
+    /// Something happened.
+    Change(Change),
+    /// The names of keyboards are known.
+    Names(KeyboardNames),
+    /// The next step of a script.
+    Step,
+    /// The window was asked to close although something would be lost.
+    AskToClose,
+    /// Open or close the log.
+    ShowLog,
+    /// The keyboard pressed the primary button.
+    Primary,
+}
+
+impl Component for App {
+    type Init = Arc<dyn Gateway>;
+    type Input = Input;
+    type Output = ();
+    type CommandOutput = Input;
+    type Root = adw::ApplicationWindow;
+    type Widgets = Widgets;
+
+    fn init_root() -> Self::Root {
+        let window = adw::ApplicationWindow::builder()
+            // Translators: the name of the program.
+            .title(gettext("Forge"))
+            .default_width(880)
+            .default_height(680)
+            .width_request(360)
+            .height_request(480)
+            .build();
+        if crate::identity::ID.ends_with("Devel") {
+            window.add_css_class("devel");
+        }
+        window
+    }
+
+    fn init(gateway: Self::Init, window: Self::Root, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+        look::style();
+        let (changes, heard) = relm4::channel::<Change>();
+        let forward = sender.input_sender().clone();
+        relm4::spawn_local(heard.forward(forward, Input::Change));
+        let pages = Pages::new(&changes);
+        let navigation = adw::NavigationView::new();
+        for page in Page::ALL {
+            navigation.add(pages.widget(page));
+        }
+        let tell = sender.clone();
+        navigation.connect_popped(move |_, page| {
+            if let Some(page) = page.tag().and_then(|tag| Page::from_tag(&tag)) {
+                let _ = tell.input_sender().send(Input::Change(Change::Left(page)));
+            }
+        });
+        let toasts = adw::ToastOverlay::new();
+        toasts.set_child(Some(&navigation));
+        window.set_content(Some(&toasts));
+        let may_close = Rc::new(Cell::new(true));
+        let (asked, tell) = (may_close.clone(), sender.clone());
+        window.connect_close_request(move |_| {
+            if asked.get() {
+                return glib::Propagation::Proceed;
+            }
+            let _ = tell.input_sender().send(Input::AskToClose);
+            glib::Propagation::Stop
+        });
+        keys::bind(&window, &sender);
+
+        let session = Session::new(language::of_environment());
+        let app = Self {
+            session,
+            gateway,
+            names: KeyboardNames::default(),
+            log: String::new(),
+            may_close,
+            listens: false,
+            steps: script::first(),
+        };
+        sender.spawn_oneshot_command(|| Input::Names(KeyboardNames::read()));
+        sender.spawn_oneshot_command(|| Input::Change(Change::Zones(country_zones::read())));
+        app.look(&sender);
+        let widgets = Widgets { window, navigation, toasts, pages };
+        keys::default(&widgets, Page::Welcome);
+        ComponentParts { model: app, widgets }
+    }
+
+    fn update_with_view(&mut self, widgets: &mut Widgets, input: Input, sender: ComponentSender<Self>, _: &Self::Root) {
+        match input {
+            Input::Change(change) => self.change(widgets, change, &sender),
+            Input::Names(names) => self.names = names,
+            Input::Step if !self.steps.is_empty() => {
+                let change = self.steps.remove(0);
+                self.change(widgets, change, &sender);
+                script::later(&sender);
+            }
+            Input::Step => {}
+            Input::AskToClose => questions::ask_to_close(widgets, &self.session, &self.may_close),
+            Input::ShowLog => keys::show_log(widgets, self.session.page()),
+            Input::Primary => widgets.pages.primary(self.session.page()),
+        }
+        self.may_close.set(self.session.may_close());
+        keys::default(widgets, self.session.page());
+        widgets.pages.show(&self.session, &self.names, &self.log);
+    }
+
+    fn update_cmd_with_view(
+        &mut self,
+        widgets: &mut Widgets,
+        heard: Input,
+        sender: ComponentSender<Self>,
+        root: &Self::Root,
+    ) {
+        self.update_with_view(widgets, heard, sender, root);
+    }
+}
+
+impl App {
+    fn change(&mut self, widgets: &Widgets, change: Change, sender: &ComponentSender<Self>) {
+        let was_found = matches!(&change, Change::Found(found) if found.is_ok());
+        self.note(&change);
+        for effect in self.session.apply(change) {
+            self.follow(widgets, effect, sender);
+        }
+        if was_found && !self.listens {
+            self.listens = true;
+            self.listen(sender);
+            script::later(sender);
+        }
+    }
+
+    /// Keeps what the log drawer shows: stages and ends, in English, without any secret.
+    fn note(&mut self, change: &Change) {
+        let said = match change {
+            Change::Started => "the installation begins".to_owned(),
+            Change::Progress(now) if now.stage != self.session.run().progress.stage => format!("stage {}", now.stage),
+            Change::Cancel => "asked to stop".to_owned(),
+            Change::CancelRefused(error) => format!("it can not be stopped: {error}"),
+            Change::Ended(ended) => match &**ended {
+                Ended::Installed { receipt } => format!("installed; plan {}", receipt.plan_digest),
+                other => errors::ended(other).details,
+            },
+            _ => return,
+        };
+        let now = glib::DateTime::now_local().and_then(|now| now.format("%H:%M:%S")).unwrap_or_default();
+        self.log.push_str(&format!("{now}  {said}\n"));
+    }
+}

@@ -1,0 +1,50 @@
+//! What the window asks and tells beside its pages.
+
+use super::Widgets;
+use crate::{
+    sentences::errors,
+    session::{Notice, Page, Session},
+};
+use gettextrs::gettext;
+use relm4::{adw, adw::prelude::*};
+use std::{cell::Cell, rc::Rc};
+
+/// What closing the window would mean now.
+pub(super) fn ask_to_close(widgets: &Widgets, session: &Session, may_close: &Rc<Cell<bool>>) {
+    let (heading, text) = match session.page() {
+        Page::Installing => (
+            gettext("Close the Window?"),
+            gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
+        ),
+        _ => (gettext("Close Without the Code?"), gettext("It was not saved. Nobody can show it again.")),
+    };
+    let dialog = adw::AlertDialog::new(Some(&heading), Some(&text));
+    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("close", &gettext("_Close"))]);
+    dialog.set_response_appearance("close", adw::ResponseAppearance::Destructive);
+    dialog.set_default_response(Some("stay"));
+    dialog.set_close_response("stay");
+    let (window, allowed) = (widgets.window.clone(), may_close.clone());
+    dialog.connect_response(Some("close"), move |_, _| {
+        allowed.set(true);
+        window.close();
+    });
+    dialog.present(Some(&widgets.window));
+}
+
+/// Tells how something went: in passing when it worked, else with what to do, until it was read.
+pub(super) fn tell(widgets: &Widgets, notice: &Notice) {
+    let told = match notice {
+        Notice::Saved => return passing(widgets, &gettext("Saved")),
+        Notice::Copied => return passing(widgets, &gettext("Copied")),
+        Notice::Trouble(trouble) => errors::trouble(trouble),
+    };
+    let dialog = adw::AlertDialog::new(Some(&told.title), Some(&told.text));
+    dialog.add_response("close", &gettext("_Close"));
+    dialog.set_default_response(Some("close"));
+    dialog.set_close_response("close");
+    dialog.present(Some(&widgets.window));
+}
+
+fn passing(widgets: &Widgets, text: &str) {
+    widgets.toasts.add_toast(adw::Toast::new(text));
+}
