@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: installs a small real system, unattended, into a disk image, and starts it on request.
-use crate::{check::cargo, command, demo_system, paths, vm, workbench};
+//! With `--gui`, a person does it, in the window: see [`demo_gui`].
+use crate::{check::cargo, command, demo_gui, demo_system, paths, vm, workbench};
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
@@ -26,6 +27,9 @@ pub struct Args {
     /// Starts the installed disk in a machine with Secure Boot enforced, and enrolls its key as a person would.
     #[arg(long)]
     boot: bool,
+    /// Opens the window instead, on drives that are files; with --boot, starts what was installed when it is closed.
+    #[arg(long, conflicts_with = "answers")]
+    gui: bool,
     /// Other answers than data/demo/answers.toml; a copy goes to target/demo/answers.toml.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
@@ -34,6 +38,9 @@ pub struct Args {
 /// Makes everything that is not there yet, and installs anew.
 pub fn run(args: &Args) -> Result<()> {
     workbench::enter()?;
+    if args.gui {
+        return demo_gui::run(args.boot);
+    }
     let place = match &args.answers {
         Some(answers) => install(answers)?,
         None => install(&answers()?)?,

@@ -124,7 +124,7 @@ pub fn test() -> Result<()> {
 }
 
 /// A compositor without a screen, with a place of its own; both end with it.
-struct Session {
+pub struct Session {
     runtime: tempdir::Directory,
     compositor: Child,
     display: String,
@@ -156,6 +156,16 @@ mod tempdir {
 }
 
 impl Session {
+    /// One that is as large as the window likes to be.
+    pub fn usual() -> Result<Self> {
+        Self::start(&LOOKS[0])
+    }
+
+    /// The socket of its compositor.
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.0.join(&self.display)
+    }
+
     fn start(look: &Look) -> Result<Self> {
         let runtime = tempdir::Directory::make("gui-shots")?;
         let toolkit = runtime.0.join(".config/gtk-4.0");
@@ -206,7 +216,7 @@ impl Session {
 
     /// Sets what every program of this session needs: its display, a drawing that is the same everywhere, nothing of this
     /// host's theme, settings or portals.
-    fn prepare(&self, command: &mut Command) {
+    pub fn prepare(&self, command: &mut Command) {
         command
             .env("XDG_RUNTIME_DIR", &self.runtime.0)
             .env("XDG_CONFIG_HOME", self.runtime.0.join(".config"))
@@ -252,7 +262,7 @@ impl Session {
     }
 
     /// The picture of a window that does not move any more.
-    fn at_rest(&self, window: &mut Child) -> Result<Vec<u8>> {
+    pub fn at_rest(&self, window: &mut Child) -> Result<Vec<u8>> {
         let (begun, empty) = (Instant::now(), self.picture()?);
         let mut last = Vec::new();
         while begun.elapsed() < PATIENCE {

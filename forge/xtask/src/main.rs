@@ -3,6 +3,7 @@ mod bench;
 mod check;
 mod command;
 mod demo;
+mod demo_gui;
 mod demo_system;
 mod generated;
 mod gui_shots;
@@ -30,7 +31,7 @@ struct Cli {
 enum Command {
     /// Checks formatting, layers, licences and lints.
     Check,
-    /// Installs a small real system, unattended, into a disk image; with --boot, starts it.
+    /// Installs a small real system, unattended, into a disk image; with --boot, starts it; with --gui, in the window.
     Demo(demo::Args),
     /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,

@@ -293,7 +293,7 @@ fn cross(root: &Path, mirror: Option<&str>) -> Result<()> {
     let target = paths::target()?.join("workbench");
     std::fs::create_dir_all(&target)?;
     let toolchain = toolchain(&rustup_home)?;
-    let wanted = [
+    let mut wanted = vec![
         paths::repository()?,
         program_directory.to_owned(),
         target.clone(),
@@ -304,6 +304,8 @@ fn cross(root: &Path, mirror: Option<&str>) -> Result<()> {
         PathBuf::from("/tmp"),
         env::current_dir()?,
     ];
+    // `demo --gui` opens the window there.
+    wanted.extend(paths::wayland().and_then(|socket| Some(socket.parent()?.to_owned())));
     let path = env::join_paths(
         [toolchain.join("bin"), cargo_home.join("bin")]
             .into_iter()
