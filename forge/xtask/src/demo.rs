@@ -67,9 +67,14 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Makes `forgectl`, the demo's keys and its payload, unless they are there; returns the demo's folder and `forgectl`.
 pub fn prepare() -> Result<(PathBuf, PathBuf)> {
+    prepare_with(&[])
+}
+
+/// The same, and builds more packages with it: built one by one, they would build what they share once each.
+pub fn prepare_with(packages: &[&str]) -> Result<(PathBuf, PathBuf)> {
     let place = place()?;
     fs::create_dir_all(&place)?;
-    let forgectl = forgectl()?;
+    let forgectl = forgectl(packages)?;
     let system = demo_system::make()?;
     keys(&forgectl, &place)?;
     payload(&forgectl, &place, &system)?;
@@ -99,9 +104,10 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Builds `forgectl` and returns its path.
-fn forgectl() -> Result<PathBuf> {
-    command::run(cargo().args(["build", "--quiet", "--locked", "--package", "forge-cli"]))?;
+/// Builds `forgectl`, and other packages with it, and returns its path.
+fn forgectl(also: &[&str]) -> Result<PathBuf> {
+    let packages = ["forge-cli"].iter().chain(also).flat_map(|name| ["--package", name]);
+    command::run(cargo().args(["build", "--quiet", "--locked"]).args(packages))?;
     Ok(paths::target()?.join("debug/forgectl"))
 }
 

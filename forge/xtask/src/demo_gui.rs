@@ -5,7 +5,7 @@
 //! ```
 //! Nothing of the host's disks is in reach: the private system (`tests/private-system/run`) shows the files only. Where
 //! no desktop is running, a compositor without a screen takes its place; then a picture is all that there is to see.
-use crate::{check::cargo, command, demo, gui_shots::Session, paths, po, vm};
+use crate::{command, demo, gui_shots::Session, paths, po, vm};
 use anyhow::{Context, Result, ensure};
 use std::{
     env, fs,
@@ -67,8 +67,7 @@ pub fn run(boot: bool) -> Result<()> {
         crate::workbench::is_root()?,
         "only root can make a private system: sudo -E env \"PATH=$PATH\" cargo xtask demo --gui"
     );
-    let (payload, _) = demo::prepare()?;
-    command::run(cargo().args(["build", "--quiet", "--locked", "-p", "forge-gui", "-p", "forge-helper"]))?;
+    let (payload, _) = demo::prepare_with(&["forge-gui", "forge-helper"])?;
     let place = payload.join("gui");
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(&place)?;

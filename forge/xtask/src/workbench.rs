@@ -86,6 +86,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("fonts-noto-core", "Arabic and other scripts"),
     ("xkb-data", "keyboard layouts and their names"),
     ("librsvg2-common", "draws SVG icons"),
+    ("git", "meson dist takes its files from it"),
+    ("pngquant", "makes small pictures for the documentation"),
 ];
 
 /// Without these files a host is too old, or lacks a package of the list above.
