@@ -25,6 +25,17 @@ pub struct Options {
     /// Where the pictures go; target/gui-shots when left out.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Takes the pictures of docs/window.md instead, and puts them there.
+    #[arg(long, conflicts_with_all = ["pages", "looks", "output"])]
+    docs: bool,
+}
+
+impl Options {
+    /// These pages in one look, in the usual place.
+    pub fn of(pages: &[&str], look: &str) -> Self {
+        let pages = pages.iter().map(|&page| page.to_owned()).collect();
+        Self { pages, looks: vec![look.to_owned()], output: None, docs: false }
+    }
 }
 
 /// What the window shows where there is no helper: the same build, without a script.
@@ -81,6 +92,9 @@ const REST: Duration = Duration::from_millis(400);
 /// Takes the pictures.
 pub fn run(options: &Options) -> Result<()> {
     workbench::enter()?;
+    if options.docs {
+        return crate::gui_docs::run();
+    }
     command::run(cargo().args(["build", "--quiet", "--locked", "-p", "forge-gui", "--features", "scripted"]))?;
     let target = paths::target()?;
     // Beside the shipped program's name: a picture can never be of a program that another build replaced.

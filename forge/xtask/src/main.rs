@@ -6,6 +6,7 @@ mod demo;
 mod demo_gui;
 mod demo_system;
 mod generated;
+mod gui_docs;
 mod gui_shots;
 mod layers;
 mod licences;
