@@ -74,6 +74,22 @@ XML
             --warn=all --Werror=all "$1" 2>&1 | tee "$scratch/said"
         [ ! -s "$scratch/said" ]
         ;;
+    desktop)
+        need desktop-file-validate
+        # Hints and warnings are failures, too.
+        desktop-file-validate "$1" 2>&1 | tee "$scratch/said"
+        [ ! -s "$scratch/said" ]
+        ;;
+    metainfo)
+        need appstreamcli
+        appstreamcli validate --no-net --pedantic --explain "$1"
+        ;;
+    identity)
+        [ "$(basename "$2")" = "$1.desktop" ]
+        grep -qx "Icon=$1" "$2"
+        grep -q "<id>$1</id>" "$3"
+        grep -q "<launchable type=\"desktop-id\">$1.desktop</launchable>" "$3"
+        ;;
     *)
         echo "unknown: $kind"
         exit 2

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: installs a small real system, unattended, into a disk image, and starts it on request.
-use crate::{check::cargo, command, demo_system, paths, vm, workbench};
+//! With `--gui`, a person does it, in the window: see [`demo_gui`].
+use crate::{check::cargo, command, demo_gui, demo_system, paths, vm, workbench};
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
@@ -26,6 +27,9 @@ pub struct Args {
     /// Starts the installed disk in a machine with Secure Boot enforced, and enrolls its key as a person would.
     #[arg(long)]
     boot: bool,
+    /// Opens the window instead, on drives that are files; with --boot, starts what was installed when it is closed.
+    #[arg(long, conflicts_with = "answers")]
+    gui: bool,
     /// Other answers than data/demo/answers.toml; a copy goes to target/demo/answers.toml.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
@@ -34,6 +38,9 @@ pub struct Args {
 /// Makes everything that is not there yet, and installs anew.
 pub fn run(args: &Args) -> Result<()> {
     workbench::enter()?;
+    if args.gui {
+        return demo_gui::run(args.boot);
+    }
     let place = match &args.answers {
         Some(answers) => install(answers)?,
         None => install(&answers()?)?,
@@ -60,9 +67,14 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Makes `forgectl`, the demo's keys and its payload, unless they are there; returns the demo's folder and `forgectl`.
 pub fn prepare() -> Result<(PathBuf, PathBuf)> {
+    prepare_with(&[])
+}
+
+/// The same, and builds more packages with it: built one by one, they would build what they share once each.
+pub fn prepare_with(packages: &[&str]) -> Result<(PathBuf, PathBuf)> {
     let place = place()?;
     fs::create_dir_all(&place)?;
-    let forgectl = forgectl()?;
+    let forgectl = forgectl(packages)?;
     let system = demo_system::make()?;
     keys(&forgectl, &place)?;
     payload(&forgectl, &place, &system)?;
@@ -92,9 +104,10 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Builds `forgectl` and returns its path.
-fn forgectl() -> Result<PathBuf> {
-    command::run(cargo().args(["build", "--quiet", "--locked", "--package", "forge-cli"]))?;
+/// Builds `forgectl`, and other packages with it, and returns its path.
+fn forgectl(also: &[&str]) -> Result<PathBuf> {
+    let packages = ["forge-cli"].iter().chain(also).flat_map(|name| ["--package", name]);
+    command::run(cargo().args(["build", "--quiet", "--locked"]).args(packages))?;
     Ok(paths::target()?.join("debug/forgectl"))
 }
 

@@ -25,6 +25,17 @@ pub struct Options {
     /// Where the pictures go; target/gui-shots when left out.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Takes the pictures of docs/window.md instead, and puts them there.
+    #[arg(long, conflicts_with_all = ["pages", "looks", "output"])]
+    docs: bool,
+}
+
+impl Options {
+    /// These pages in one look, in the usual place.
+    pub fn of(pages: &[&str], look: &str) -> Self {
+        let pages = pages.iter().map(|&page| page.to_owned()).collect();
+        Self { pages, looks: vec![look.to_owned()], output: None, docs: false }
+    }
 }
 
 /// What the window shows where there is no helper: the same build, without a script.
@@ -82,6 +93,9 @@ const REST: Duration = Duration::from_millis(400);
 /// Takes the pictures.
 pub fn run(options: &Options) -> Result<()> {
     workbench::enter()?;
+    if options.docs {
+        return crate::gui_docs::run();
+    }
     command::run(cargo().args(["build", "--quiet", "--locked", "-p", "forge-gui", "--features", "scripted"]))?;
     let target = paths::target()?;
     // Beside the shipped program's name: a picture can never be of a program that another build replaced.
@@ -127,7 +141,7 @@ pub fn test() -> Result<()> {
 }
 
 /// A compositor without a screen, with a place of its own; both end with it.
-struct Session {
+pub struct Session {
     runtime: tempdir::Directory,
     compositor: Child,
     display: String,
@@ -159,6 +173,16 @@ mod tempdir {
 }
 
 impl Session {
+    /// One that is as large as the window likes to be.
+    pub fn usual() -> Result<Self> {
+        Self::start(&LOOKS[0])
+    }
+
+    /// The socket of its compositor.
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.0.join(&self.display)
+    }
+
     fn start(look: &Look) -> Result<Self> {
         let runtime = tempdir::Directory::make("gui-shots")?;
         let toolkit = runtime.0.join(".config/gtk-4.0");
@@ -209,7 +233,7 @@ impl Session {
 
     /// Sets what every program of this session needs: its display, a drawing that is the same everywhere, nothing of this
     /// host's theme, settings or portals.
-    fn prepare(&self, command: &mut Command) {
+    pub fn prepare(&self, command: &mut Command) {
         command
             .env("XDG_RUNTIME_DIR", &self.runtime.0)
             .env("XDG_CONFIG_HOME", self.runtime.0.join(".config"))
@@ -255,7 +279,7 @@ impl Session {
     }
 
     /// The picture of a window that does not move any more.
-    fn at_rest(&self, window: &mut Child) -> Result<Vec<u8>> {
+    pub fn at_rest(&self, window: &mut Child) -> Result<Vec<u8>> {
         let (begun, empty) = (Instant::now(), self.picture()?);
         let mut last = Vec::new();
         while begun.elapsed() < PATIENCE {

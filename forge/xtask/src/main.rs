@@ -3,8 +3,10 @@ mod bench;
 mod check;
 mod command;
 mod demo;
+mod demo_gui;
 mod demo_system;
 mod generated;
+mod gui_docs;
 mod gui_shots;
 mod layers;
 mod licences;
@@ -30,7 +32,7 @@ struct Cli {
 enum Command {
     /// Checks formatting, layers, licences and lints.
     Check,
-    /// Installs a small real system, unattended, into a disk image; with --boot, starts it.
+    /// Installs a small real system, unattended, into a disk image; with --boot, starts it; with --gui, in the window.
     Demo(demo::Args),
     /// Makes the demo's system tree and boot programs, once, and prints where they are.
     DemoSystem,

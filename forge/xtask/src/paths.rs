@@ -35,6 +35,14 @@ pub fn home() -> Result<PathBuf> {
     env::var_os("HOME").map(PathBuf::from).context("HOME is not set, so there is no place for the cache")
 }
 
+/// The socket of the Wayland compositor that this was started in, if it was.
+pub fn wayland() -> Option<PathBuf> {
+    // An absolute name stays as it is.
+    let directory = PathBuf::from(env::var_os("XDG_RUNTIME_DIR").unwrap_or_default());
+    let socket = directory.join(env::var_os("WAYLAND_DISPLAY").filter(|name| !name.is_empty())?);
+    socket.exists().then_some(socket)
+}
+
 /// Names a recipe in 16 hexadecimal digits: another recipe, another place in the cache.
 pub fn fingerprint(recipe: &impl Hash) -> String {
     let mut hasher = DefaultHasher::new();

@@ -10,7 +10,7 @@ use std::{
 /// What meson has to install, one path a line; checked in.
 const LIST: &str = "data/installed.txt";
 /// The programs that meson installs.
-pub const PROGRAMS: &[&str] = &["forgectl", "forge-helper"];
+pub const PROGRAMS: &[&str] = &["forge", "forgectl", "forge-helper"];
 
 /// Runs the checks; with `write`, brings the list of installed files up to date.
 pub fn run(write: bool) -> Result<()> {
@@ -23,6 +23,8 @@ pub fn run(write: bool) -> Result<()> {
     }
     let build = paths::target()?.join("validate/meson");
     set_up(&build, &programs)?;
+    // Compiles the translations and merges them into desktop file and metainfo.
+    command::output(Command::new("/usr/bin/meson").args(["compile", "-C"]).arg(&build))?;
     command::output(
         Command::new("/usr/bin/meson").args(["test", "--no-rebuild", "--print-errorlogs", "-C"]).arg(&build),
     )
@@ -30,7 +32,9 @@ pub fn run(write: bool) -> Result<()> {
     let place = paths::target()?.join("validate/installed");
     install(&build, &place)?;
     compare(&place, write)?;
-    eprintln!("validate: unit, policies, profiles and the list of installed files are in order");
+    eprintln!(
+        "validate: unit, policies, profiles, desktop file, metainfo and the list of installed files are in order"
+    );
     Ok(())
 }
 

@@ -86,6 +86,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("fonts-noto-core", "Arabic and other scripts"),
     ("xkb-data", "keyboard layouts and their names"),
     ("librsvg2-common", "draws SVG icons"),
+    ("git", "meson dist takes its files from it"),
+    ("pngquant", "makes small pictures for the documentation"),
 ];
 
 /// Without these files a host is too old, or lacks a package of the list above.
@@ -293,7 +295,7 @@ fn cross(root: &Path, mirror: Option<&str>) -> Result<()> {
     let target = paths::target()?.join("workbench");
     std::fs::create_dir_all(&target)?;
     let toolchain = toolchain(&rustup_home)?;
-    let wanted = [
+    let mut wanted = vec![
         paths::repository()?,
         program_directory.to_owned(),
         target.clone(),
@@ -304,6 +306,8 @@ fn cross(root: &Path, mirror: Option<&str>) -> Result<()> {
         PathBuf::from("/tmp"),
         env::current_dir()?,
     ];
+    // `demo --gui` opens the window there.
+    wanted.extend(paths::wayland().and_then(|socket| Some(socket.parent()?.to_owned())));
     let path = env::join_paths(
         [toolchain.join("bin"), cargo_home.join("bin")]
             .into_iter()

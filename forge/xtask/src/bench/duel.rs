@@ -27,7 +27,7 @@ pub enum Goal {
 
 impl Goal {
     /// The ratio that is shown, of our time and the peer's.
-    fn ratio(self, ours: f64, peer: f64) -> f64 {
+    pub fn ratio(self, ours: f64, peer: f64) -> f64 {
         match self {
             Self::AtMost(_) => ours / peer,
             Self::Faster(_) => peer / ours,
@@ -96,14 +96,15 @@ pub fn fight(duel: &Duel, stage: &Stage, rounds: u32) -> Result<Outcome> {
     })
 }
 
-fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+/// Values in their order.
+pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     values
 }
 
 /// The middle of sorted values; of an even number, the mean of the two in the middle.
-fn median(sorted: &[f64]) -> f64 {
+pub fn median(sorted: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 

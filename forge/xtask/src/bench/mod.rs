@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the engine's image path against the tools a person would use instead.
+//! `cargo xtask bench`: the engine's image path against the tools a person would use instead, and the window against a
+//! bare one.
 //!
 //! Contenders take turns (A B, then B A, …) on the same files; what counts is the median of the
 //! ratios of the pairs, because a disk's speed changes from one minute to the next. Everything is
@@ -8,6 +9,7 @@ mod duel;
 mod install;
 mod stage;
 mod table;
+mod window;
 
 use std::path::PathBuf;
 
@@ -33,7 +35,7 @@ pub struct Options {
     /// Directory in memory; the same.
     #[arg(long, default_value = "/dev/shm", value_name = "DIR")]
     memory: PathBuf,
-    /// Leave one of the two places out.
+    /// Measure one of these only.
     #[arg(long, value_name = "PLACE")]
     only: Option<Only>,
 }
@@ -42,6 +44,7 @@ pub struct Options {
 enum Only {
     Disk,
     Memory,
+    Window,
 }
 
 /// The goals; each is a ratio of times in one run.
@@ -55,6 +58,9 @@ const DUELS: [Duel; 4] = [
 /// Measures and prints the table.
 pub fn run(options: &Options) -> Result<()> {
     crate::workbench::enter()?;
+    if options.only == Some(Only::Window) {
+        return window::run(options.rounds);
+    }
     let program = contender::compile()?;
     let before = load()?;
     let disk = options.disk.clone().map_or_else(crate::paths::target, Ok)?;
@@ -75,7 +81,11 @@ pub fn run(options: &Options) -> Result<()> {
     let cores = std::thread::available_parallelism()?;
     let machine = format!("{cores} cores; load before {before}, after {}.", load()?);
     print!("{}", table::render(options.size, options.rounds, &machine, &results));
-    install::run(options.rounds)
+    install::run(options.rounds)?;
+    match options.only {
+        Some(_) => Ok(()),
+        None => window::run(options.rounds),
+    }
 }
 
 /// How many programs wanted a core in the last minute: above zero before, times are noisy.

@@ -2,7 +2,8 @@
 //!
 //! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
 //! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys; [`tamper`] changes disks;
-//! [`guest`] logs in; [`checks`] looks around there; [`demo`] says what it must find.
+//! [`alone`] starts any installed disk; [`guest`] logs in; [`checks`] looks around there; [`demo`] says what it must find.
+mod alone;
 mod ansi;
 mod checks;
 mod console;
@@ -33,17 +34,20 @@ pub struct Args {
     /// Only list the scenarios.
     #[arg(long)]
     list: bool,
+    /// Only starts this disk, with Secure Boot off, up to its question for a name.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "demo", "list"])]
+    disk: Option<PathBuf>,
 }
 
 impl Args {
     /// Every scenario, on the demo in its usual place.
     pub fn all() -> Self {
-        Self { names: Vec::new(), demo: None, list: false }
+        Self { names: Vec::new(), demo: None, list: false, disk: None }
     }
 
     /// One scenario on what a demo left.
     pub fn only(name: &str, demo: &Path) -> Self {
-        Self { names: vec![name.into()], demo: Some(demo.into()), list: false }
+        Self { names: vec![name.into()], demo: Some(demo.into()), list: false, disk: None }
     }
 }
 
@@ -52,6 +56,10 @@ pub fn run(args: &Args) -> Result<()> {
     if args.list {
         SCENARIOS.iter().for_each(|s| println!("{:16} {}", s.name, s.sentence));
         return Ok(());
+    }
+    if let Some(disk) = &args.disk {
+        crate::workbench::enter()?;
+        return start(disk);
     }
     let chosen = chosen(&args.names)?;
     crate::workbench::enter()?;
@@ -76,6 +84,13 @@ pub fn run(args: &Args) -> Result<()> {
     let failed = rows.iter().filter(|(_, passed, _)| !passed).count();
     println!("vm: {} passed, {failed} failed", rows.len() - failed);
     ensure!(failed == 0, "VM scenarios failed; logs and screenshots are in {}/vm", folder.display());
+    Ok(())
+}
+
+/// Starts one installed disk with Secure Boot off; logs and pictures go to a folder beside it.
+pub fn start(disk: &Path) -> Result<()> {
+    let picture = alone::start(disk, &disk.with_extension("vm"))?;
+    println!("{} starts and asks for a name: {}", disk.display(), picture.display());
     Ok(())
 }
 

@@ -112,6 +112,14 @@ impl Disk {
         files.iter().try_for_each(|file| self.flip_in_file(file))
     }
 
+    /// Copies the certificate of the machine's key, which lies on the ESP for MokManager.
+    pub(super) fn take_certificate(&self, to: &Path) -> Result<()> {
+        let found = self.esp_files(|f| f.ends_with("-key.cer"))?;
+        let name = found.first().context("the ESP holds no certificate")?;
+        self.mtools("mcopy", &["-n", "-o"], &[format!("::/{name}").into(), to.into()])?;
+        Ok(())
+    }
+
     /// Makes the guest talk on the serial line, which an installed system does not do by itself.
     ///
     /// A UKI's command line is sealed; only an addon signed by the machine's own key may add to it.
