@@ -1,5 +1,5 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, generated, layers, licences, paths, uml, validate, vm, workbench};
+use crate::{command, demo, generated, gui_shots, layers, licences, paths, po, uml, validate, vm, workbench};
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
@@ -20,7 +20,8 @@ pub fn check() -> Result<()> {
         cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"]).args(["--", "-D", "warnings"]),
     )?;
     generated::run(false)?;
-    eprintln!("check: formatting, layers, licences, data files, lints and generated files are in order");
+    po::run(true)?;
+    eprintln!("check: formatting, layers, licences, data files, lints, generated files and translations are in order");
     Ok(())
 }
 
@@ -30,6 +31,7 @@ pub fn test(with_machines: bool) -> Result<()> {
     // The tests of the helper start it, and forgectl, as a person or the bus does.
     command::run(cargo().args(["build", "--workspace", "--bins", "--locked", "--quiet"]))?;
     command::run(cargo().args(["test", "--workspace", "--locked"]))?;
+    gui_shots::test()?;
     if with_machines {
         uml::run(&uml::Args::all())?;
         demo::install(&demo::answers()?)?;
