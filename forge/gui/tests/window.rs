@@ -7,6 +7,7 @@
 use forge_gui::{
     app::{App, Input},
     gateway::scripted::{Play, Scripted, way_to},
+    parts::print,
     session::{Change, Notice, Page, Trouble},
 };
 use relm4::{
@@ -199,6 +200,21 @@ fn the_keyboard_alone_goes_on_and_back() {
     until("the first page", || window.page() == Some(Page::Welcome));
     window.close();
 
+    // Escape in a search leaves the search first, then the page.
+    let window = Window::open(Play::Stands);
+    window.walk(Page::TimeZone);
+    let search = || {
+        let entries = window.widgets().into_iter().filter_map(|w| w.downcast::<gtk::SearchEntry>().ok());
+        entries.filter(|entry| entry.is_mapped()).last().expect("a search")
+    };
+    search().grab_focus();
+    search().set_text("tok");
+    assert!(window.strike("Escape"));
+    assert_eq!((search().text().as_str(), window.page()), ("", Some(Page::TimeZone)));
+    assert!(window.strike("Escape"));
+    until("the keyboard", || window.page() == Some(Page::Keyboard));
+    window.close();
+
     // Ctrl+L opens the log.
     let window = Window::open(Play::Stands);
     window.walk(Page::Installing);
@@ -244,6 +260,27 @@ fn what_did_not_work_is_told_with_what_to_do() {
     window.press("Try Again");
     until("the code", || window.texts().contains("Your Code") && !window.texts().contains("The Code Is Not There"));
     window.close();
+}
+
+#[gtk::test]
+fn what_is_printed_is_a_page_of_text() {
+    if adw::init().is_err() {
+        return;
+    }
+    for lines in [3, 300] {
+        let text = "Code for Enroll MOK: hdjk ufgs vbnt\n".repeat(lines);
+        let file = std::env::temp_dir().join(format!("forge-gui-print-{}-{lines}.pdf", std::process::id()));
+        let operation = print::sheet("Credentials", text.into());
+        operation.set_export_filename(&file);
+        operation.set_allow_async(false);
+        let result = operation.run(gtk::PrintOperationAction::Export, gtk::Window::NONE);
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        let _ = std::fs::remove_file(&file);
+        assert_eq!(result.ok(), Some(gtk::PrintOperationResult::Apply));
+        assert!(bytes.starts_with(b"%PDF"), "{} bytes", bytes.len());
+        // A page without any text is far smaller than one with a font in it.
+        assert!(bytes.len() > 3000, "{} bytes", bytes.len());
+    }
 }
 
 /// Whether a screen reader has something to say of a widget that takes the keyboard.
