@@ -39,12 +39,15 @@ impl Frame {
         let button = gtk::Button::builder().label(button).use_underline(true).sensitive(false).build();
         button.add_css_class("pill");
         button.add_css_class("suggested-action");
+        button.add_css_class("primary");
         if let Some(words) = button.child().and_downcast::<gtk::Label>() {
             // Long words or large text make the button higher, not the window wider.
             words.set_wrap(true);
             words.set_justify(gtk::Justification::Center);
         }
         let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).build();
+        // Beside a long button, large text has room for less than a word.
+        note.set_wrap_mode(gtk::pango::WrapMode::WordChar);
         note.add_css_class("dimmed");
         note.add_css_class("caption");
         let bar =

@@ -14,8 +14,7 @@ pub fn print(
     text: Zeroizing<String>,
     said: impl Fn(Notice) + Clone + 'static,
 ) {
-    let operation = gtk::PrintOperation::builder().n_pages(1).job_name(name).allow_async(true).build();
-    operation.connect_draw_page(move |_, page, _| draw(page, &text));
+    let operation = sheet(name, text);
     let tell = said.clone();
     operation.connect_done(move |_, result| {
         if result == gtk::PrintOperationResult::Error {
@@ -27,6 +26,13 @@ pub fn print(
         log::warn!("nothing was printed: {error}");
         said(Notice::Trouble(Trouble::NotPrinted));
     }
+}
+
+/// One page with this text.
+pub fn sheet(name: &str, text: Zeroizing<String>) -> gtk::PrintOperation {
+    let operation = gtk::PrintOperation::builder().n_pages(1).job_name(name).allow_async(true).build();
+    operation.connect_draw_page(move |_, page, _| draw(page, &text));
+    operation
 }
 
 /// Draws the text on the page, smaller where it would not fit.

@@ -1,0 +1,115 @@
+//! The window in the hands of a test.
+
+use forge_gui::{
+    app::{App, Input},
+    gateway::scripted::{Play, Scripted, way_to},
+    session::{Change, Page},
+};
+use relm4::{
+    Component, ComponentController, Controller, adw,
+    adw::prelude::*,
+    gtk::{self, glib},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Lets the window work until something is so.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    let context = glib::MainContext::default();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "waited for: {what}");
+        if !context.iteration(false) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Every widget below one, depth first.
+pub fn below(root: &gtk::Widget) -> Vec<gtk::Widget> {
+    let mut found = vec![root.clone()];
+    let mut child = root.first_child();
+    while let Some(widget) = child {
+        found.extend(below(&widget));
+        child = widget.next_sibling();
+    }
+    found
+}
+
+/// The window, with a machine that is played.
+pub struct Window {
+    pub controller: Controller<App>,
+    pub machine: Arc<Scripted>,
+}
+
+impl Window {
+    pub fn open(play: Play) -> Self {
+        let machine = Arc::new(Scripted::new(play));
+        let controller = App::builder().launch(machine.clone()).detach();
+        controller.widget().present();
+        let window = Self { controller, machine };
+        until("the machine is looked at", || window.button("Next").is_some_and(|button| button.is_sensitive()));
+        window
+    }
+
+    pub fn widgets(&self) -> Vec<gtk::Widget> {
+        below(self.controller.widget().upcast_ref())
+    }
+
+    pub fn page(&self) -> Option<Page> {
+        let navigation = self.widgets().into_iter().find_map(|w| w.downcast::<adw::NavigationView>().ok())?;
+        Page::from_tag(&navigation.visible_page()?.tag()?)
+    }
+
+    /// A button on screen by what it reads, without the underscore.
+    pub fn button(&self, text: &str) -> Option<gtk::Button> {
+        let reads = |button: &gtk::Button| button.label().is_some_and(|label| label.replace('_', "") == text);
+        let buttons = self.widgets().into_iter().filter_map(|w| w.downcast::<gtk::Button>().ok());
+        buttons.filter(|button| button.is_mapped()).find(reads)
+    }
+
+    pub fn press(&self, text: &str) {
+        until(text, || self.button(text).is_some_and(|button| button.is_sensitive()));
+        self.button(text).expect("it is there").emit_clicked();
+    }
+
+    /// Answers the question on screen.
+    pub fn answer(&self, response: &str) {
+        let dialog = self.widgets().into_iter().find_map(|w| w.downcast::<adw::AlertDialog>().ok());
+        let dialog = dialog.expect("a question");
+        assert_ne!(dialog.default_response().as_deref(), Some(response), "Enter destroys nothing");
+        dialog.emit_by_name_with_details::<()>("response", glib::Quark::from_str(response), &[&response]);
+        dialog.force_close();
+    }
+
+    pub fn texts(&self) -> String {
+        let labels = self.widgets().into_iter().filter_map(|w| w.downcast::<gtk::Label>().ok());
+        // A size keeps its unit on the same line with a space that does not break.
+        labels.filter(|label| label.is_mapped()).map(|label| label.text().replace('\u{a0}', " ") + "\n").collect()
+    }
+
+    /// What a person chooses and types on the way, told to the window one by one.
+    pub fn walk(&self, page: Page) {
+        for change in way_to(page) {
+            let before = self.page();
+            let goes_on = matches!(change, Change::Next | Change::Confirm);
+            if matches!(change, Change::Confirm) {
+                until("the plan", || self.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+            }
+            self.controller.emit(Input::Change(change));
+            if goes_on {
+                until(&format!("the page after {before:?}"), || self.page() != before);
+            }
+        }
+    }
+
+    pub fn calls(&self) -> Vec<&'static str> {
+        self.machine.calls.lock().expect("no call panics").clone()
+    }
+
+    pub fn close(self) {
+        self.controller.widget().destroy();
+    }
+}

@@ -1,0 +1,67 @@
+//! What a person is told when something beside the way does not work, and what is printed.
+
+use crate::played::{Window, until};
+use forge_gui::{
+    app::Input,
+    gateway::scripted::Play,
+    parts::print,
+    session::{Change, Notice, Page, Trouble},
+};
+use relm4::{ComponentController, adw, adw::prelude::*, gtk};
+
+#[gtk::test]
+fn what_did_not_work_is_told_with_what_to_do() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::open(Play::NeverRestarts);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.controller.emit(Input::Change(Change::Confirm));
+    until("the last page", || window.page() == Some(Page::Done) && window.texts().contains("Your Code"));
+    window.controller.emit(Input::Change(Change::Kept));
+    until("the code is kept", || {
+        window.widgets().iter().any(|w| w.downcast_ref().is_some_and(adw::SwitchRow::is_active))
+    });
+    window.press("Restart");
+    until("the restart that was refused", || window.texts().contains("The Computer Does Not Restart"));
+    assert!(window.texts().contains("The system is installed; only the restart was refused."));
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    window.controller.emit(Input::Change(Change::Said(Notice::Trouble(Trouble::NotSaved(full)))));
+    until("the file that was not saved", || window.texts().contains("The place that you chose is full."));
+    window.controller.emit(Input::Change(Change::Said(Notice::Saved)));
+    until("a file that was saved", || window.texts().contains("Saved"));
+    window.close();
+
+    // A code that was not fetched is asked for again; nothing is said of disks that were not written.
+    let window = Window::open(Play::HandsOverLate);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.controller.emit(Input::Change(Change::Confirm));
+    until("the trouble", || window.texts().contains("The Code Is Not There"));
+    assert!(!window.texts().contains("Nothing was written"));
+    window.press("Try Again");
+    until("the code", || window.texts().contains("Your Code") && !window.texts().contains("The Code Is Not There"));
+    window.close();
+}
+
+#[gtk::test]
+fn what_is_printed_is_a_page_of_text() {
+    if adw::init().is_err() {
+        return;
+    }
+    for lines in [3, 300] {
+        let text = "Code for Enroll MOK: hdjk ufgs vbnt\n".repeat(lines);
+        let file = std::env::temp_dir().join(format!("forge-gui-print-{}-{lines}.pdf", std::process::id()));
+        let operation = print::sheet("Credentials", text.into());
+        operation.set_export_filename(&file);
+        operation.set_allow_async(false);
+        let result = operation.run(gtk::PrintOperationAction::Export, gtk::Window::NONE);
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        let _ = std::fs::remove_file(&file);
+        assert_eq!(result.ok(), Some(gtk::PrintOperationResult::Apply));
+        assert!(bytes.starts_with(b"%PDF"), "{} bytes", bytes.len());
+        // A page without any text is far smaller than one with a font in it.
+        assert!(bytes.len() > 3000, "{} bytes", bytes.len());
+    }
+}
