@@ -148,7 +148,7 @@ struct Globals {
 
 impl Dispatch<wl_registry::WlRegistry, ()> for Globals {
     fn event(
-        &mut self,
+        globals: &mut Self,
         registry: &wl_registry::WlRegistry,
         event: wl_registry::Event,
         (): &(),
@@ -157,9 +157,9 @@ impl Dispatch<wl_registry::WlRegistry, ()> for Globals {
     ) {
         let wl_registry::Event::Global { name, interface, .. } = event else { return };
         if interface == wl_seat::WlSeat::interface().name {
-            self.seat = Some(registry.bind(name, 1, handle, ()));
+            globals.seat = Some(registry.bind(name, 1, handle, ()));
         } else if interface == Manager::interface().name {
-            self.manager = Some(registry.bind(name, 1, handle, ()));
+            globals.manager = Some(registry.bind(name, 1, handle, ()));
         }
     }
 }

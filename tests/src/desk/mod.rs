@@ -75,9 +75,8 @@ impl<'a> Desk<'a> {
         let socket = self.place.join("run/bus");
         until("the session bus", || socket.exists().then_some(()));
         let address = self.address();
-        self.bus = self
-            .system
-            .block_on(async { zbus::connection::Builder::address(address.as_str()).unwrap().build().await.unwrap() });
+        self.bus =
+            self.system.block_on(async { zbus::connection::Builder::address(address.as_str()).build().await.unwrap() });
         let registry = self.command("/usr/libexec/at-spi2-registryd");
         self.start(registry, "at-spi-registry");
         let daemon = self.system.block_on(zbus::fdo::DBusProxy::new(&self.bus)).unwrap();

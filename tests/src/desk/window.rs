@@ -9,7 +9,7 @@ use super::{
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -160,6 +160,18 @@ impl Window<'_> {
     /// Its process.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn ended(mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the window stays; there is:\n{}", told(&self.sees()));
+            settle(GLANCE);
+        }
     }
 
     /// Ends it as a fault would.
