@@ -93,6 +93,11 @@ async fn property<T: TryFrom<OwnedVariant>>(
     T::try_from(reply.body().deserialize::<OwnedVariant>().ok()?).ok()
 }
 
+/// Words as they are compared: a space that breaks no line is a space.
+fn words(told: Option<String>) -> String {
+    told.unwrap_or_default().replace('\u{a0}', " ")
+}
+
 async fn below(bus: &Connection, of: &Reference, depth: usize, seen: &mut Vec<Thing>) -> zbus::Result<()> {
     let states: Vec<u32> = ask(bus, of, ACCESSIBLE, "GetState").await?.body().deserialize()?;
     let states = states.iter().rev().fold(0, |all, word| (all << 32) | u64::from(*word));
@@ -103,8 +108,8 @@ async fn below(bus: &Connection, of: &Reference, depth: usize, seen: &mut Vec<Th
         return Ok(());
     }
     thing.role = ask(bus, of, ACCESSIBLE, "GetRoleName").await?.body().deserialize()?;
-    thing.name = property(bus, of, ACCESSIBLE, "Name").await.unwrap_or_default();
-    thing.description = property(bus, of, ACCESSIBLE, "Description").await.unwrap_or_default();
+    thing.name = words(property(bus, of, ACCESSIBLE, "Name").await);
+    thing.description = words(property(bus, of, ACCESSIBLE, "Description").await);
     let interfaces: Vec<String> = ask(bus, of, ACCESSIBLE, "GetInterfaces").await?.body().deserialize()?;
     if interfaces.iter().any(|name| name == "org.a11y.atspi.EditableText") {
         let all = bus.call_method(
