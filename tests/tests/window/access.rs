@@ -1,9 +1,8 @@
 //! Names, order and focus on every page.
 
 use crate::{
-    bench::USUAL,
     install::LONG,
-    person::{DISK, PASSWORD, Room},
+    person::{DISK, PASSWORD, Room, SIZE},
 };
 use forge_tests::{
     desk::{
@@ -32,9 +31,9 @@ const CONTROLS: [&str; 11] = [
 /// Walks from the first page to the last and calls this on each.
 fn on_each_page(system: &System, mut look: impl FnMut(&mut Window, &str)) {
     let room = Room::of(system, Person::Allowed);
-    let _first = LoopDisk::new(system, "FIRST", USUAL, 512);
+    let _first = LoopDisk::new(system, "FIRST", SIZE, 512);
     let properties = &[("ID_MODEL", "Second_Disk")];
-    let _second = LoopDisk::make(system, Make { serial: "SECOND", size: USUAL, properties, ..Make::default() });
+    let _second = LoopDisk::make(system, Make { serial: "SECOND", size: SIZE, properties, ..Make::default() });
     let mut window = room.window("window");
     let mut on = |window: &mut Window, page: &str| {
         window.at(page);

@@ -1,9 +1,9 @@
 //! The window dies and comes back; two windows.
 
 use crate::{
-    bench::{Slow, USUAL},
+    bench::Slow,
     install::{LONG, code_of},
-    person::{DISK, Password, Room, answer_everything, stopped_while_writing, take_disk, to_disks},
+    person::{DISK, Password, Room, SIZE, answer_everything, stopped_while_writing, take_disk, to_disks},
 };
 use forge_tests::{
     desk::has,
@@ -15,7 +15,7 @@ use forge_tests::{
 fn a_window_that_is_killed_stops_its_install_and_the_next_one_finds_what_it_left() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let disk = LoopDisk::new(system, "KILLED", USUAL, 512);
+        let disk = LoopDisk::new(system, "KILLED", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
         let stopped = stopped_while_writing(&room, &mut window);
@@ -34,7 +34,7 @@ fn a_window_that_is_killed_stops_its_install_and_the_next_one_finds_what_it_left
 fn a_window_that_is_killed_at_the_end_shows_the_same_code_again() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let _disk = LoopDisk::new(system, "AGAIN", USUAL, 512);
+        let _disk = LoopDisk::new(system, "AGAIN", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
         window.choose("Erase and Install");
@@ -50,9 +50,9 @@ fn a_window_that_is_killed_at_the_end_shows_the_same_code_again() {
 fn while_somebody_else_installs_nothing_is_begun_and_the_window_says_why() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let mine = LoopDisk::new(system, "MINE", USUAL, 512);
+        let mine = LoopDisk::new(system, "MINE", SIZE, 512);
         let properties = &[("ID_MODEL", "Other_Disk")];
-        let other = LoopDisk::make(system, Make { serial: "OTHER", size: USUAL, properties, ..Make::default() });
+        let other = LoopDisk::make(system, Make { serial: "OTHER", size: SIZE, properties, ..Make::default() });
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
         let before = digest(mine.file());
@@ -81,7 +81,7 @@ fn while_somebody_else_installs_nothing_is_begun_and_the_window_says_why() {
 fn who_starts_it_a_second_time_is_taken_to_the_window_that_installs() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let _disk = LoopDisk::new(system, "TWICE", USUAL, 512);
+        let _disk = LoopDisk::new(system, "TWICE", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
         let slow = Slow::by(room.bench.helper(), 2, 20);

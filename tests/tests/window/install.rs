@@ -1,9 +1,8 @@
 //! An install from the first page to the last, by keyboard only.
 
 use crate::{
-    bench::USUAL,
     caller::Caller,
-    person::{PASSWORD, Password, Room, answer_everything},
+    person::{PASSWORD, Password, Room, SIZE, answer_everything},
 };
 use forge_dbus::client::Forge;
 use forge_model::layout::Role;
@@ -23,7 +22,7 @@ pub const LONG: Duration = Duration::from_secs(90);
 fn a_person_installs_by_keyboard_and_the_disk_expects_the_code_and_the_password_that_they_were_shown() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let disk = LoopDisk::new(system, "KEYBOARD", USUAL, 512);
+        let disk = LoopDisk::new(system, "KEYBOARD", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
         window.choose("Erase and Install");
@@ -52,7 +51,7 @@ fn a_person_installs_by_keyboard_and_the_disk_expects_the_code_and_the_password_
 fn nothing_secret_of_an_install_is_in_the_windows_words_the_logs_or_on_the_bus() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let disk = LoopDisk::new(system, "SECRET", USUAL, 512);
+        let disk = LoopDisk::new(system, "SECRET", SIZE, 512);
         let monitor = Monitor::start(system);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Typed);

@@ -14,7 +14,9 @@ use std::fs;
 pub const PASSWORD: &str = "canary-feathers-of-a-bird-that-sings";
 
 /// The disk that [`forge_tests::private::LoopDisk::new`] makes, as the window names it.
-pub const DISK: &str = "InterGenOS Forge Test Disk, 536.9 MB";
+pub const DISK: &str = "InterGenOS Forge Test Disk, 1.1 GB";
+/// The size of a disk on which the small payload fits with as much room for files as the window asks for.
+pub const SIZE: u64 = 1 << 30;
 
 /// A system with a helper, and a desk at which a person sits.
 pub struct Room<'a> {

@@ -1,13 +1,15 @@
 //! polkit says no, the person stops it, the helper dies, disks come and go.
 
 use crate::{
-    bench::USUAL,
     install::LONG,
-    person::{DISK, Password, Room, answer_everything, rule, stopped_while_writing, take_disk, to_disks, to_review},
+    person::{
+        DISK, Password, Room, SIZE, answer_everything, rule, stopped_while_writing, take_disk, to_disks, to_review,
+    },
 };
 use forge_tests::{
     desk::{has, sight::State},
     disk::{could_start, digest},
+    installed,
     private::{Agent, Answer, LoopDisk, Make, Person, system},
 };
 
@@ -17,7 +19,7 @@ const NOTHING: &str = "Nothing was written to any disk.";
 fn who_may_not_look_at_disks_is_told_so_on_the_first_page() {
     system(|system| {
         let room = Room::of(system, Person::Refused);
-        let disk = LoopDisk::new(system, "REFUSED", USUAL, 512);
+        let disk = LoopDisk::new(system, "REFUSED", SIZE, 512);
         let before = digest(disk.file());
         let mut window = room.window("window");
         window.reads("Not Allowed");
@@ -34,7 +36,7 @@ fn who_may_look_but_not_install_is_told_so_and_nothing_is_written() {
     system(|system| {
         rule(system, Person::Refused, "YES", "NO");
         let room = Room::of(system, Person::Refused);
-        let disk = LoopDisk::new(system, "REFUSED", USUAL, 512);
+        let disk = LoopDisk::new(system, "REFUSED", SIZE, 512);
         let before = digest(disk.file());
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
@@ -56,7 +58,7 @@ fn who_closes_the_question_for_a_password_is_told_so_and_nothing_is_written() {
     system(|system| {
         rule(system, Person::Asked, "YES", "AUTH_ADMIN");
         let room = Room::of(system, Person::Asked);
-        let disk = LoopDisk::new(system, "ASKED", USUAL, 512);
+        let disk = LoopDisk::new(system, "ASKED", SIZE, 512);
         let before = digest(disk.file());
         let agent = Agent::new(system, Answer::Dismiss);
         let mut window = room.desk.open_by(&room.bench.path("forge"), "window", |command| agent.spawn(command));
@@ -74,7 +76,9 @@ fn who_closes_the_question_for_a_password_is_told_so_and_nothing_is_written() {
 fn who_stops_it_while_it_writes_is_told_before_and_after_what_that_leaves() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let disk = room.bench.used_disk("STOP");
+        let installed = installed::shared();
+        let content = Some(installed.disk.path.as_path());
+        let disk = LoopDisk::make(system, Make { serial: "STOP", size: SIZE, content, ..Make::default() });
         let mut window = room.window("window");
         to_disks(&mut window);
         take_disk(&mut window, DISK);
@@ -128,7 +132,7 @@ fn who_stops_it_while_it_writes_is_told_before_and_after_what_that_leaves() {
 fn a_helper_that_dies_while_it_writes_leaves_a_sentence_and_a_way_on() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let disk = LoopDisk::new(system, "DIES", USUAL, 512);
+        let disk = LoopDisk::new(system, "DIES", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
         stopped_while_writing(&room, &mut window).kill();
@@ -147,13 +151,13 @@ fn a_helper_that_dies_while_it_writes_leaves_a_sentence_and_a_way_on() {
 fn a_disk_that_goes_is_withdrawn_from_whoever_chose_it_and_one_that_comes_is_offered() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let first = LoopDisk::new(system, "FIRST", USUAL, 512);
+        let first = LoopDisk::new(system, "FIRST", SIZE, 512);
         let mut window = room.window("window");
         to_disks(&mut window);
         take_disk(&mut window, DISK);
         let properties = &[("ID_MODEL", "Second_Disk")];
-        let second = LoopDisk::make(system, Make { serial: "SECOND", size: USUAL, properties, ..Make::default() });
-        window.reads("Second Disk, 536.9 MB");
+        let second = LoopDisk::make(system, Make { serial: "SECOND", size: SIZE, properties, ..Make::default() });
+        window.reads("Second Disk, 1.1 GB");
         // The choice stays.
         let is_chosen = |window: &forge_tests::desk::Window| {
             window.sees().iter().any(|thing| thing.name == DISK && thing.is(State::Selected))
