@@ -72,9 +72,15 @@ fn everything_that_can_be_used_has_a_name() {
             window.keep_picture("window-pictures", &page.to_lowercase().replace(' ', "-"));
             let things = window.sees();
             // A row that unfolds is a nameless row around one that has the name: the keyboard goes only to the inner one.
-            let is_used = |thing: &Thing| thing.role != "list item" || thing.is(State::Focusable);
-            let is_control = |thing: &Thing| CONTROLS.contains(&thing.role.as_str()) && is_used(thing);
-            if things.iter().any(|thing| is_control(thing) && thing.name.trim().is_empty()) {
+            let has_inner = |at: usize| {
+                let inside = things[at + 1..].iter().take_while(|thing| thing.depth > things[at].depth);
+                inside.into_iter().any(|thing| thing.role == "list item" && !thing.name.is_empty())
+            };
+            let is_nameless = |(at, thing): (usize, &Thing)| {
+                let is_control = CONTROLS.contains(&thing.role.as_str());
+                is_control && thing.name.trim().is_empty() && !(thing.role == "list item" && has_inner(at))
+            };
+            if things.iter().enumerate().any(is_nameless) {
                 nameless.push(format!("{page}:\n{}", told(&things)));
             }
         });
