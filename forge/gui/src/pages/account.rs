@@ -65,22 +65,27 @@ pub struct Widgets {
     computer_fault: gtk::Label,
 }
 
-/// A row of text, and whether anything was ever written in it.
+/// A row of text, whether a person ever wrote in it, and whether the program writes in it now.
 struct Field {
     row: adw::EntryRow,
     written: Rc<Cell<bool>>,
+    shows: Rc<Cell<bool>>,
 }
 
 /// A row of text that tells every change.
 fn entry(title: &str, sender: &ComponentSender<Account>, change: fn(String) -> Change) -> Field {
     let row = adw::EntryRow::builder().title(title).use_markup(false).activates_default(true).build();
-    let written = Rc::new(Cell::new(false));
-    let (tell, touched) = (sender.clone(), written.clone());
+    let (written, shows) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let (tell, touched, is_shown) = (sender.clone(), written.clone(), shows.clone());
     row.connect_changed(move |row| {
+        // What the program proposes is nobody's wish: told a moment later, it would end all proposing.
+        if is_shown.get() {
+            return;
+        }
         touched.set(true);
         let _ = tell.output(change(row.text().into()));
     });
-    Field { row, written }
+    Field { row, written, shows }
 }
 
 impl Field {
@@ -88,7 +93,9 @@ impl Field {
     fn show(&self, text: &str) {
         let is_writing = self.written.get() && self.row.focus_child().is_some();
         if self.row.text() != text && !is_writing {
+            self.shows.set(true);
             self.row.set_text(text);
+            self.shows.set(false);
         }
     }
 }

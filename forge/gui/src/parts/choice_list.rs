@@ -198,7 +198,8 @@ impl ChoiceList {
             any |= fits;
         }
         for row in rows.iter() {
-            let some = rows.iter().any(|other| other.group == row.group && other.row.is_visible());
+            // Whether the row itself is shown: a list that is hidden until it is filled has none on screen yet.
+            let some = rows.iter().any(|other| other.group == row.group && other.row.get_visible());
             row.group.set_visible(some);
         }
         self.nothing.set_visible(!any && !rows.is_empty());

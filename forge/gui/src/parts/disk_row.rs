@@ -11,8 +11,9 @@ pub fn row(disk: &Disk, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow, O
     let row = gtk::ListBoxRow::builder().activatable(is_free).selectable(false).build();
     let line = gtk::Box::builder().spacing(12).margin_top(12).margin_bottom(12).margin_start(12).margin_end(12).build();
     let radio = is_free.then(|| {
-        // The row is the one stop of the keyboard; it passes everything on.
-        let radio = gtk::CheckButton::builder().valign(gtk::Align::Center).focusable(false).can_target(false).build();
+        // The row is the one stop of the keyboard; it passes everything on. A radio button of a group takes Tab even where
+        // it is not focusable, and then keeps it: can_focus is what it heeds.
+        let radio = gtk::CheckButton::builder().valign(gtk::Align::Center).can_focus(false).can_target(false).build();
         radio.set_accessible_role(gtk::AccessibleRole::Presentation);
         radio.set_group(group);
         line.append(&radio);

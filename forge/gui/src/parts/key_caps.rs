@@ -2,7 +2,10 @@
 
 use relm4::{adw, adw::prelude::*, gtk};
 
-/// A code whose groups are parted by spaces. `name` is what a screen reader says before it.
+/// Letters of a group: what an eye takes in at once.
+const GROUP: usize = 4;
+
+/// A code in groups of four, which is how it is read and typed. `name` is what a screen reader says before it.
 pub fn caps(code: &str, name: &str) -> gtk::Widget {
     let all = adw::WrapBox::builder().child_spacing(18).line_spacing(9).justify(adw::JustifyMode::None).build();
     // A code is typed from left to right in every language.
@@ -14,10 +17,10 @@ pub fn caps(code: &str, name: &str) -> gtk::Widget {
     all.upcast_ref::<gtk::Widget>().set_accessible_role(gtk::AccessibleRole::Group);
     all.upcast_ref::<gtk::Widget>()
         .update_property(&[gtk::accessible::Property::Label(&format!("{name}: {}", spelled(code)))]);
-    for group in code.split_whitespace() {
+    for group in groups(code) {
         let keys = gtk::Box::builder().spacing(4).build();
         keys.set_direction(gtk::TextDirection::Ltr);
-        for letter in group.chars() {
+        for letter in group {
             let key = gtk::Label::builder().label(letter.to_string()).build();
             key.add_css_class("key-cap");
             keys.append(&key);
@@ -27,10 +30,27 @@ pub fn caps(code: &str, name: &str) -> gtk::Widget {
     all.upcast()
 }
 
+fn groups(code: &str) -> Vec<Vec<char>> {
+    let letters: Vec<char> = code.chars().filter(|letter| !letter.is_whitespace()).collect();
+    letters.chunks(GROUP).map(<[char]>::to_vec).collect()
+}
+
 /// Letter by letter, as it has to be heard.
 fn spelled(code: &str) -> String {
-    code.split_whitespace()
-        .map(|group| group.chars().map(String::from).collect::<Vec<_>>().join(" "))
+    groups(code)
+        .iter()
+        .map(|group| group.iter().map(char::to_string).collect::<Vec<_>>().join(" "))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_heard_letter_by_letter_in_groups_of_four_however_it_was_handed_over() {
+        assert_eq!(spelled("pedpnbhe"), "p e d p, n b h e");
+        assert_eq!(spelled("pedp nbhe"), spelled("pedpnbhe"));
+    }
 }

@@ -1,0 +1,96 @@
+//! The window dies and comes back; two windows.
+
+use crate::{
+    bench::Slow,
+    install::{LONG, code_of},
+    person::{DISK, Password, Room, SIZE, answer_everything, stopped_while_writing, take_disk, to_disks},
+};
+use forge_tests::{
+    desk::has,
+    disk::{could_start, digest},
+    private::{LoopDisk, Make, Person, system},
+};
+
+#[test]
+fn a_window_that_is_killed_stops_its_install_and_the_next_one_finds_what_it_left() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let disk = LoopDisk::new(system, "KILLED", SIZE, 512);
+        let mut window = room.window("window");
+        answer_everything(&mut window, Password::Made);
+        let stopped = stopped_while_writing(&room, &mut window);
+        window.kill();
+        drop(stopped);
+        room.bench.until_no_job();
+        assert!(!could_start(disk.file()));
+        let mut window = room.window("window-again");
+        to_disks(&mut window);
+        window.reads("An installation that did not end");
+        take_disk(&mut window, DISK);
+    });
+}
+
+#[test]
+fn a_window_that_is_killed_at_the_end_shows_the_same_code_again() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let _disk = LoopDisk::new(system, "AGAIN", SIZE, 512);
+        let mut window = room.window("window");
+        answer_everything(&mut window, Password::Made);
+        window.choose("Erase and Install");
+        let code = code_of(&window);
+        window.kill();
+        let window = room.window("window-again");
+        window.at("Installed");
+        assert_eq!(code_of(&window), code);
+    });
+}
+
+#[test]
+fn while_somebody_else_installs_nothing_is_begun_and_the_window_says_why() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let mine = LoopDisk::new(system, "MINE", SIZE, 512);
+        let properties = &[("ID_MODEL", "Other_Disk")];
+        let other = LoopDisk::make(system, Make { serial: "OTHER", size: SIZE, properties, ..Make::default() });
+        let mut window = room.window("window");
+        answer_everything(&mut window, Password::Made);
+        let before = digest(mine.file());
+        let job = room.bench.prepare(&other, true).unwrap();
+        let slow = Slow::by(room.bench.helper(), 2, 20);
+        job.run();
+        window.choose("Erase and Install");
+        window.at("Not Installed");
+        window.reads("Another Installation Goes On");
+        window.reads("Nothing was written to any disk.");
+        drop(slow);
+        assert!(before == digest(mine.file()));
+        let mut job = job;
+        job.finished();
+        job.close();
+        // Then it is this window's turn.
+        window.choose("Try Again");
+        window.at("Review");
+        window.choose("Erase and Install");
+        window.until_within(LONG, "the end", |things| has(things, "Your Code").then_some(()));
+        assert!(could_start(mine.file()));
+    });
+}
+
+#[test]
+fn who_starts_it_a_second_time_is_taken_to_the_window_that_installs() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let _disk = LoopDisk::new(system, "TWICE", SIZE, 512);
+        let mut window = room.window("window");
+        answer_everything(&mut window, Password::Made);
+        let slow = Slow::by(room.bench.helper(), 2, 20);
+        window.choose("Erase and Install");
+        window.until_within(LONG, "it begins", |things| has(things, "Installing on").then_some(()));
+        let second = room.desk.open(&room.bench.path("forge"), "second-window");
+        assert!(second.ended().success(), "{}", system.log("second-window"));
+        window.at("Installing");
+        drop(slow);
+        code_of(&window);
+    });
+}

@@ -1,0 +1,21 @@
+//! The real window with the real helper, at a desk of its own: real bus, polkit, udev and UDisks2, used by keyboard and read
+//! as a screen reader reads it. Each test in a private system of its own.
+//!
+//! - [`person`]: what a person does on each page
+//! - [`install`]: an install from the first page to the last, by keyboard only; where no secret may be
+//! - [`trouble`]: polkit says no, the person stops it, the helper dies, disks come and go
+//! - [`again`]: the window dies and comes back; two windows
+//! - [`access`]: names, order and focus on every page
+
+mod access;
+mod again;
+// The helper and its payload, as the tests of the bus have them.
+#[allow(dead_code)]
+#[path = "../bus/bench.rs"]
+mod bench;
+#[allow(dead_code)]
+#[path = "../bus/caller.rs"]
+mod caller;
+mod install;
+mod person;
+mod trouble;

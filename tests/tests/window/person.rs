@@ -1,0 +1,131 @@
+//! What a person does on each page, with nothing but the keyboard.
+
+use crate::{
+    bench::{Bench, Slow, Stopped, program},
+    install::LONG,
+};
+use forge_tests::{
+    desk::{Desk, Window, has, sight::State},
+    private::{Person, System, until},
+};
+use std::fs;
+
+/// What the person types.
+pub const PASSWORD: &str = "canary-feathers-of-a-bird-that-sings";
+
+/// The disk that [`forge_tests::private::LoopDisk::new`] makes, as the window names it.
+pub const DISK: &str = "InterGenOS Forge Test Disk, 1.1 GB";
+/// The size of a disk on which the small payload fits with as much room for files as the window asks for.
+pub const SIZE: u64 = 1 << 30;
+
+/// A system with a helper, and a desk at which a person sits.
+pub struct Room<'a> {
+    pub bench: Bench<'a>,
+    pub desk: Desk<'a>,
+}
+
+impl<'a> Room<'a> {
+    pub fn of(system: &'a System, person: Person) -> Self {
+        let room = Self { bench: Bench::new(system), desk: Desk::of(system, person) };
+        fs::copy(program("forge"), room.bench.path("forge")).unwrap();
+        room
+    }
+
+    /// The window, when it has come up.
+    pub fn window(&self, name: &str) -> Window<'_> {
+        let window = self.desk.open(&self.bench.path("forge"), name);
+        window.until("the window", |things| (!things.is_empty()).then_some(()));
+        window
+    }
+}
+
+/// Whether the password is the person's own or Forge's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    Typed,
+    Made,
+}
+
+/// From the first page to the disk.
+pub fn to_disks(window: &mut Window) {
+    window.at("Welcome");
+    window.choose("English");
+    // The program starts itself again in that language.
+    window.choose("Next");
+    window.at("Keyboard");
+    window.fill("Type Here to Test", "z y 1");
+    window.choose("Next");
+    window.at("Time Zone");
+    window.choose("Berlin");
+    window.choose("Next");
+    window.at("Disk");
+}
+
+/// Chooses a disk.
+pub fn take_disk(window: &mut Window, disk: &str) {
+    window.choose(disk);
+    window.until("the disk is chosen", |things| {
+        things.iter().any(|thing| thing.name == disk && thing.is(State::Selected)).then_some(())
+    });
+}
+
+/// From the disk to the plan.
+pub fn to_review(window: &mut Window, password: Password) {
+    window.choose("Next");
+    window.at("Your Account");
+    window.fill("Your Name", "Anna Test");
+    match password {
+        Password::Made => window.choose("Make a Password for Me"),
+        Password::Typed => {
+            window.fill("Password", PASSWORD);
+            window.fill("Password Again", PASSWORD);
+        }
+    }
+    window.choose("Next");
+    window.at("Secure Boot");
+    window.choose("Next");
+    window.at("Review");
+    window.reads("is erased");
+}
+
+/// All pages before the one that erases.
+pub fn answer_everything(window: &mut Window, password: Password) {
+    to_disks(window);
+    take_disk(window, DISK);
+    to_review(window, password);
+}
+
+/// Lets the helper come as far as a stage of writing, and stops it there. The window shows the stage by then.
+pub fn stopped_while_writing(room: &Room, window: &mut Window) -> Stopped {
+    let slow = Slow::by(room.bench.helper(), 2, 60);
+    window.choose("Erase and Install");
+    window.until_within(LONG, "a stage that writes", |things| {
+        let words = ["Erasing the disk", "Writing the system", "Reading the system back", "Writing settings"];
+        assert!(!has(things, "Your Code"), "it was over before it was seen");
+        words.iter().any(|words| has(things, words)).then_some(())
+    });
+    slow.stop()
+}
+
+/// What polkit says to a person from now on, before the usual rules: to looking at disks, and to writing one.
+pub fn rule(system: &System, person: Person, inspect: &str, install: &str) {
+    let name = match person {
+        Person::Refused => "games",
+        Person::Asked => "mail",
+        other => panic!("no rule for {other:?}"),
+    };
+    let known = system.log("polkitd").len();
+    let script = format!(
+        "polkit.addRule(function(action, subject) {{\n\
+         if (subject.user != '{name}') return polkit.Result.NOT_HANDLED;\n\
+         if (action.id == 'org.intergenos.Forge1.inspect') return polkit.Result.{inspect};\n\
+         if (action.id == 'org.intergenos.Forge1.install') return polkit.Result.{install};\n\
+         return polkit.Result.NOT_HANDLED;\n}});\n"
+    );
+    let rules = "/run/polkit-1/rules.d";
+    // The rules are read by a user without powers, and in the order of their names.
+    fs::write(format!("{rules}/00-a-desk.rules"), script).unwrap();
+    until("polkit reads the rule", || {
+        system.log("polkitd").get(known..).is_some_and(|new| new.contains("Finished loading")).then_some(())
+    });
+}
