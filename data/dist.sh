@@ -4,6 +4,6 @@ set -eu
 cd "$MESON_DIST_ROOT"
 mkdir -p .cargo
 # cargo says what it needs to be told to use them.
-cargo vendor --quiet --locked --versioned-dirs vendor >vendor.toml
+cargo vendor --locked --versioned-dirs vendor >vendor.toml
 { echo; cat vendor.toml; } >>.cargo/config.toml
 rm vendor.toml

@@ -12,6 +12,8 @@ use std::{
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 /// The drives: serial number, size for `truncate`, vendor, model.
@@ -28,6 +30,9 @@ const USED_TABLE: &str = "label: gpt\n\
     size=100M, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name=\"EFI system partition\"\n\
     size=16M, type=E3C9E316-0B5C-4DB8-817D-F92DF00215AE, name=\"Microsoft reserved partition\"\n\
     type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7, name=\"Basic data partition\"\n";
+
+/// The window rests before the helper answers, too; by then it has, on a busy machine.
+const START: Duration = Duration::from_secs(8);
 
 /// Whoever sits at the demo may install, as at a live medium. There is no logind that could tell who that is.
 const RULE: &str = r#"polkit.addRule(function(action) {
@@ -80,7 +85,10 @@ pub fn run(boot: bool) -> Result<()> {
     let mut window = open(&place, &payload, &socket)?;
     match &stood_in {
         Some(session) => {
-            let taken = session.at_rest(&mut window);
+            let taken = session.at_rest(&mut window).and_then(|_| {
+                thread::sleep(START);
+                session.picture()
+            });
             // It takes its drives along.
             let _ = Command::new("/usr/bin/kill").arg(window.id().to_string()).status();
             let _ = window.wait();
@@ -130,6 +138,13 @@ fn open(place: &Path, payload: &Path, socket: &Path) -> Result<Child> {
     for directory in [&session, &rules, &home] {
         fs::create_dir(directory)?;
     }
+    // The font of GNOME, which is in the workbench; without settings GTK takes any.
+    let toolkit = home.join(".config/gtk-4.0");
+    fs::create_dir_all(&toolkit)?;
+    fs::write(
+        toolkit.join("settings.ini"),
+        "[Settings]\ngtk-font-name=Adwaita Sans 11\ngtk-decoration-layout=:close\n",
+    )?;
     chown(&home, Some(person), Some(person))?;
     fs::write(rules.join("50-demo.rules"), RULE)?;
     let translations = po::compiled(&target)?;

@@ -295,7 +295,8 @@ impl Session {
         anyhow::bail!("the window does not come to rest")
     }
 
-    fn picture(&self) -> Result<Vec<u8>> {
+    /// The whole output as a PNG.
+    pub fn picture(&self) -> Result<Vec<u8>> {
         let output = Command::new("/usr/bin/grim")
             .arg("-")
             .env("XDG_RUNTIME_DIR", &self.runtime.0)
