@@ -69,7 +69,9 @@ check "forgectl says that it was cancelled, or that the helper left" sh -c '[ "$
 check "the disk starts nothing" sh -c '! blkid -p "/dev/$1" | grep -q PTTYPE' sh "$second"
 check "the next install goes on" install_on "$second"
 
-# Pulled out while it is written.
+# Pulled out while it is written. UDisks2 first finishes its look at what was just installed: a disk that changes between
+# plan and run is refused.
+timeout 60 udevadm settle; sleep 5
 : >/tmp/install.log
 install_on "$second" >/tmp/install.log 2>&1 &
 installing=$!
