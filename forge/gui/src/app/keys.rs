@@ -1,4 +1,4 @@
-//! The keyboard: Enter is the primary button, Ctrl+L the log. Escape and Alt+Left are the navigation view's own.
+//! The keyboard: Enter is the primary button, Ctrl+L the log, F1 help. Escape and Alt+Left are the navigation view's own.
 
 use super::{App, Input, Widgets};
 use crate::session::Page;
@@ -12,8 +12,9 @@ use relm4::{
 pub(super) fn bind(window: &adw::ApplicationWindow, sender: &ComponentSender<App>) {
     let controller = gtk::ShortcutController::new();
     controller.set_scope(gtk::ShortcutScope::Managed);
-    for (keys, input) in [("<Control>l", (|| Input::ShowLog) as fn() -> Input), ("<Control>Return", || Input::Primary)]
-    {
+    let keys: [(&str, fn() -> Input); 3] =
+        [("<Control>l", || Input::ShowLog), ("<Control>Return", || Input::Primary), ("F1", || Input::Help)];
+    for (keys, input) in keys {
         let tell = sender.clone();
         let action = gtk::CallbackAction::new(move |_, _| {
             let _ = tell.input_sender().send(input());

@@ -3,12 +3,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `effects` | what follows from a change: calls to the gateway, pages that come |
-//! | `keys` | Enter, Ctrl+L |
+//! | `help` | what F1 shows |
+//! | `keys` | Enter, Ctrl+L, F1 |
 //! | `look` | style and icons |
 //! | `questions` | what the window asks and tells beside its pages |
 //! | `script` | steps that it takes by itself |
 
 mod effects;
+mod help;
 mod keys;
 mod look;
 mod questions;
@@ -57,6 +59,8 @@ pub enum Input {
     Step,
     /// The window was asked to close although something would be lost.
     AskToClose,
+    /// Show the help of the page.
+    Help,
     /// Open or close the log.
     ShowLog,
     /// The keyboard pressed the primary button.
@@ -145,6 +149,7 @@ impl Component for App {
             }
             Input::Step => {}
             Input::AskToClose => questions::ask_to_close(widgets, &self.session, &self.may_close),
+            Input::Help => help::show(widgets, self.session.page()),
             Input::ShowLog => keys::show_log(widgets, self.session.page()),
             Input::Primary => widgets.pages.primary(self.session.page()),
         }

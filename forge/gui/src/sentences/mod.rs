@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`disks`] | what a disk is, what is on it, why it can not be taken |
 //! | [`errors`] | what happened, what state things are in, what to do |
+//! | [`help`] | what F1 says about a page |
 //! | [`issues`] | why the answers do not fit |
 //! | [`languages`] | languages, keyboards and time zones by their names |
 //! | [`plan`] | what will be done |
@@ -11,6 +12,7 @@
 
 pub mod disks;
 pub mod errors;
+pub mod help;
 pub mod issues;
 pub mod languages;
 pub mod plan;
