@@ -1,4 +1,5 @@
-//! The keyboard: Enter is the primary button, Ctrl+L the log. Escape and Alt+Left are the navigation view's own.
+//! The keyboard: Enter is the primary button where nothing else takes it, Ctrl+L the log. Escape and Alt+Left are the
+//! navigation view's own.
 
 use super::{App, Input, Widgets};
 use crate::session::Page;
@@ -22,6 +23,29 @@ pub(super) fn bind(window: &adw::ApplicationWindow, sender: &ComponentSender<App
         controller.add_shortcut(gtk::Shortcut::new(gtk::ShortcutTrigger::parse_string(keys), Some(action)));
     }
     window.add_controller(controller);
+    window.connect_focus_widget_notify(|window| {
+        if let Some(focus) = gtk::prelude::GtkWindowExt::focus(window) {
+            arrived(&focus);
+        }
+    });
+}
+
+/// The keyboard has come to a widget.
+fn arrived(focus: &gtk::Widget) {
+    // Enter is the row's own: else the toolkit presses the primary button, and goes on without what the person chose.
+    if focus.is::<gtk::ListBoxRow>() || focus.is::<gtk::Expander>() {
+        focus.set_receives_default(true);
+    }
+    // A page that comes before it is filled has nothing to go to but the area that scrolls.
+    if let Some(area) = focus.downcast_ref::<gtk::ScrolledWindow>() {
+        let area = area.downgrade();
+        glib::idle_add_local_once(move || {
+            let content = area.upgrade().filter(|area| area.is_focus()).and_then(|area| area.child());
+            if let Some(content) = content {
+                content.child_focus(gtk::DirectionType::TabForward);
+            }
+        });
+    }
 }
 
 /// What Enter presses where nothing else takes it. To stop an install is never what it presses: Escape asks for that.
