@@ -1,5 +1,6 @@
 //! What a screen reader sees: the objects that a program shows, over AT-SPI 2 (at-spi2-core, xml/Accessible.xml).
 
+use futures_util::future::join5;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, fdo::DBusProxy};
 
 /// The object that every program registers at.
@@ -99,7 +100,15 @@ fn words(told: Option<String>) -> String {
 }
 
 async fn below(bus: &Connection, of: &Reference, depth: usize, seen: &mut Vec<Thing>) -> zbus::Result<()> {
-    let states: Vec<u32> = ask(bus, of, ACCESSIBLE, "GetState").await?.body().deserialize()?;
+    let (states, role, name, description, interfaces) = join5(
+        ask(bus, of, ACCESSIBLE, "GetState"),
+        ask(bus, of, ACCESSIBLE, "GetRoleName"),
+        property(bus, of, ACCESSIBLE, "Name"),
+        property(bus, of, ACCESSIBLE, "Description"),
+        ask(bus, of, ACCESSIBLE, "GetInterfaces"),
+    )
+    .await;
+    let states: Vec<u32> = states?.body().deserialize()?;
     let states = states.iter().rev().fold(0, |all, word| (all << 32) | u64::from(*word));
     let mut thing =
         Thing { depth, role: String::new(), name: String::new(), description: String::new(), text: None, states };
@@ -107,10 +116,9 @@ async fn below(bus: &Connection, of: &Reference, depth: usize, seen: &mut Vec<Th
     if depth > 1 && !thing.is(State::Showing) {
         return Ok(());
     }
-    thing.role = ask(bus, of, ACCESSIBLE, "GetRoleName").await?.body().deserialize()?;
-    thing.name = words(property(bus, of, ACCESSIBLE, "Name").await);
-    thing.description = words(property(bus, of, ACCESSIBLE, "Description").await);
-    let interfaces: Vec<String> = ask(bus, of, ACCESSIBLE, "GetInterfaces").await?.body().deserialize()?;
+    thing.role = role?.body().deserialize()?;
+    (thing.name, thing.description) = (words(name), words(description));
+    let interfaces: Vec<String> = interfaces?.body().deserialize()?;
     if interfaces.iter().any(|name| name == "org.a11y.atspi.EditableText") {
         let all = bus.call_method(
             Some(of.0.as_str()),

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How long a person waits for the window to do something that takes the machine no time.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a person looks at a window before they look again.
 const GLANCE: Duration = Duration::from_millis(40);
 /// More stops than any page has.

@@ -24,28 +24,26 @@ pub(super) fn bind(window: &adw::ApplicationWindow, sender: &ComponentSender<App
     }
     window.add_controller(controller);
     window.connect_focus_widget_notify(|window| {
-        if let Some(focus) = gtk::prelude::GtkWindowExt::focus(window) {
-            arrived(&focus);
+        // Enter is the row's own: else the toolkit presses the primary button, and goes on without what the person chose.
+        let takes_enter = |widget: &gtk::Widget| widget.is::<gtk::ListBoxRow>() || widget.is::<gtk::Expander>();
+        if let Some(row) = gtk::prelude::GtkWindowExt::focus(window).filter(takes_enter) {
+            row.set_receives_default(true);
         }
+        settle(window);
     });
 }
 
-/// The keyboard has come to a widget.
-fn arrived(focus: &gtk::Widget) {
-    // Enter is the row's own: else the toolkit presses the primary button, and goes on without what the person chose.
-    if focus.is::<gtk::ListBoxRow>() || focus.is::<gtk::Expander>() {
-        focus.set_receives_default(true);
-    }
-    // A page that comes before it is filled has nothing to go to but the area that scrolls.
-    if let Some(area) = focus.downcast_ref::<gtk::ScrolledWindow>() {
-        let area = area.downgrade();
-        glib::idle_add_local_once(move || {
-            let content = area.upgrade().filter(|area| area.is_focus()).and_then(|area| area.child());
-            if let Some(content) = content {
-                content.child_focus(gtk::DirectionType::TabForward);
-            }
-        });
-    }
+/// A page that comes before it is filled gives the keyboard to the area that scrolls, which says nothing to anybody. When
+/// the pages have shown what is new, it goes on to the first thing that is there.
+pub(super) fn settle(window: &adw::ApplicationWindow) {
+    let window = window.downgrade();
+    glib::idle_add_local_once(move || {
+        let focus = window.upgrade().and_then(|window| gtk::prelude::GtkWindowExt::focus(&window));
+        let area = focus.and_downcast::<gtk::ScrolledWindow>();
+        if let Some(content) = area.and_then(|area| area.child()) {
+            content.child_focus(gtk::DirectionType::TabForward);
+        }
+    });
 }
 
 /// What Enter presses where nothing else takes it. To stop an install is never what it presses: Escape asks for that.

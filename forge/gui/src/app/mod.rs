@@ -151,6 +151,7 @@ impl Component for App {
         self.may_close.set(self.session.may_close());
         keys::default(widgets, self.session.page());
         widgets.pages.show(&self.session, &self.names, &self.log);
+        keys::settle(&widgets.window);
     }
 
     fn update_cmd_with_view(

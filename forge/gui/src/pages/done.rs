@@ -166,6 +166,8 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     caps.set_margin_top(6);
     caps.set_margin_bottom(6);
     widgets.code.append(&caps);
+    // It comes after the page did, and is what a person has to hear first.
+    caps.grab_focus();
 
     let group = adw::PreferencesGroup::builder().title(gettext("Credentials")).build();
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));

@@ -107,6 +107,8 @@ impl SimpleComponent for Review {
         let group = adw::PreferencesGroup::new();
         group.add(&save);
         plan.append(&group);
+        // What comes first on the page gets the keyboard first, and that is not this row.
+        plan.set_visible(false);
         frame.body.append(&plan);
         let trouble = adw::StatusPage::builder().icon_name("dialog-warning-symbolic").build();
         trouble.add_css_class("compact");
@@ -139,6 +141,7 @@ impl SimpleComponent for Review {
         widgets.plan.set_visible(view.plan.is_some());
         widgets.trouble.set_visible(view.trouble.is_some());
         widgets.spinner.set_visible(view.plan.is_none() && view.trouble.is_none());
+        widgets.frame.banner.set_visible(view.changed);
         widgets.frame.banner.set_revealed(view.changed);
         widgets.frame.button.set_sensitive(view.may_go_on);
         widgets.frame.set_note(&view.plan.as_deref().map(plan::target_and_size).unwrap_or_default());

@@ -57,7 +57,8 @@ impl Frame {
         bar.append(&note);
         bar.append(&button);
 
-        let banner = adw::Banner::builder().build();
+        // What is not shown is not there for a screen reader either.
+        let banner = adw::Banner::builder().visible(false).build();
         let header = adw::HeaderBar::new();
         let view = adw::ToolbarView::builder().content(&content).build();
         view.add_top_bar(&header);
