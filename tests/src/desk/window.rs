@@ -140,6 +140,18 @@ impl Window<'_> {
         }
     }
 
+    /// Gives a name to the dialog that asks where to save, and saves there.
+    pub fn save_as(&mut self, file: &Path) {
+        // The toolkit's own dialog: the keyboard is in the name.
+        self.until("the dialog", |things| {
+            let focused = things.iter().rfind(|thing| thing.is(State::Focused))?;
+            (has(things, "Save") && focused.text.is_some()).then_some(())
+        });
+        self.press("ctrl+a");
+        self.write(file.to_str().unwrap());
+        self.press("Return");
+    }
+
     /// A picture of the screen, as PNG.
     pub fn picture(&self) -> Vec<u8> {
         self.desk.picture()
