@@ -4,7 +4,7 @@ use crate::{
     bench::{Bench, Slow, Stopped, program},
     install::LONG,
 };
-use forge_dbus::client::Update;
+use forge_dbus::{client::Update, status::Progress};
 use forge_model::Stage;
 use forge_tests::{
     desk::{
@@ -110,23 +110,29 @@ pub fn begin(window: &mut Window) {
     }
 }
 
-/// Begins, and lets the helper come as far as the beginning of a stage; there it stands still, and the window says so.
-pub fn stopped_at(room: &Room, window: &mut Window, stage: Stage) -> Stopped {
+/// Begins, and lets the helper come as far as this; there it stands still.
+pub fn stopped_when(room: &Room, window: &mut Window, is_it: impl Fn(&Progress) -> bool) -> Stopped {
     let slow = Slow::by(room.bench.helper(), 2, 40);
     begin(window);
     let forge = room.bench.forge();
     let has_job = || room.bench.system.block_on(forge.job()).unwrap().is_some();
     window.until_within(LONG, "a job", |_| has_job().then_some(()));
     let mut job = room.bench.watch();
-    let stopped = loop {
+    loop {
         match job.next() {
-            Update::Progress(progress) if progress.stage() == Some(stage) => break slow.stop(),
-            Update::Progress(progress) => {
-                assert!(progress.stage() < Some(stage), "{stage:?} was over before it was met")
-            }
-            other => panic!("{other:?}"),
+            Update::Progress(progress) if is_it(&progress) => return slow.stop(),
+            Update::Progress(_) => {}
+            other => panic!("it was over before it was met: {other:?}"),
         }
-    };
+    }
+}
+
+/// The same at the beginning of a stage; the window says that it is there.
+pub fn stopped_at(room: &Room, window: &mut Window, stage: Stage) -> Stopped {
+    let stopped = stopped_when(room, window, |progress| {
+        assert!(progress.stage() <= Some(stage), "{stage:?} was over before it was met");
+        progress.stage() == Some(stage)
+    });
     let words = match stage {
         Stage::Prepare => "Making the keys",
         Stage::Write => "Writing the system",
