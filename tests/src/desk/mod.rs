@@ -12,7 +12,7 @@ pub mod keys;
 pub mod sight;
 mod window;
 
-pub use window::{Window, has, told};
+pub use window::{Window, has, question, told};
 
 use crate::private::{Person, System, until};
 use keys::Keyboard;
@@ -41,7 +41,7 @@ pub struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// Starts it.
     pub fn of(system: &'a System, person: Person) -> Self {
-        let place = system.disks().parent().unwrap().join("desk");
+        let place = system.disks().parent().unwrap().join(format!("desk-{}", person.uid()));
         fs::create_dir(&place).unwrap();
         for directory in ["run", "home", "home/.config", "home/.config/gtk-4.0"] {
             let directory = place.join(directory);
@@ -134,7 +134,7 @@ impl<'a> Desk<'a> {
     }
 
     fn start(&mut self, mut command: Command, log: &str) {
-        let log = File::create(self.log_of(log)).unwrap();
+        let log = File::create(self.log_of(&format!("{log}-{}", self.person.uid()))).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.programs.push(command.spawn().unwrap());
     }

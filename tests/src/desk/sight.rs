@@ -30,7 +30,7 @@ pub enum State {
 }
 
 /// Something that is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thing {
     /// How deep in the window.
     pub depth: usize,
