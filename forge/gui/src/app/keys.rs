@@ -10,7 +10,7 @@ use relm4::{
 };
 
 /// The keys of the window.
-pub(super) fn bind(window: &adw::ApplicationWindow, sender: &ComponentSender<App>) {
+pub(super) fn bind(window: &adw::ApplicationWindow, pages: &adw::NavigationView, sender: &ComponentSender<App>) {
     let controller = gtk::ShortcutController::new();
     controller.set_scope(gtk::ShortcutScope::Managed);
     for (keys, input) in [("<Control>l", (|| Input::ShowLog) as fn() -> Input), ("<Control>Return", || Input::Primary)]
@@ -23,25 +23,32 @@ pub(super) fn bind(window: &adw::ApplicationWindow, sender: &ComponentSender<App
         controller.add_shortcut(gtk::Shortcut::new(gtk::ShortcutTrigger::parse_string(keys), Some(action)));
     }
     window.add_controller(controller);
-    window.connect_focus_widget_notify(|window| {
+    let pages = pages.downgrade();
+    window.connect_focus_widget_notify(move |window| {
         // Enter is the row's own: else the toolkit presses the primary button, and goes on without what the person chose.
         let takes_enter = |widget: &gtk::Widget| widget.is::<gtk::ListBoxRow>() || widget.is::<gtk::Expander>();
         if let Some(row) = gtk::prelude::GtkWindowExt::focus(window).filter(takes_enter) {
             row.set_receives_default(true);
         }
-        settle(window);
+        if let Some(pages) = pages.upgrade() {
+            settle(window, &pages);
+        }
     });
 }
 
-/// A page that comes before it is filled gives the keyboard to the area that scrolls, which says nothing to anybody. When
-/// the pages have shown what is new, it goes on to the first thing that is there.
-pub(super) fn settle(window: &adw::ApplicationWindow) {
-    let window = window.downgrade();
+/// Brings the keyboard to the first thing of the page, where it is nowhere that says anything to anybody: on the area that
+/// scrolls, because the page came before it was filled; or lost, because a question gave it back to a page that is gone.
+pub(super) fn settle(window: &adw::ApplicationWindow, pages: &adw::NavigationView) {
+    let (window, pages) = (window.downgrade(), pages.downgrade());
     glib::idle_add_local_once(move || {
-        let focus = window.upgrade().and_then(|window| gtk::prelude::GtkWindowExt::focus(&window));
-        let area = focus.and_downcast::<gtk::ScrolledWindow>();
-        if let Some(content) = area.and_then(|area| area.child()) {
-            content.child_focus(gtk::DirectionType::TabForward);
+        let (Some(window), Some(pages)) = (window.upgrade(), pages.upgrade()) else { return };
+        let inside: Option<gtk::Widget> =
+            match gtk::prelude::GtkWindowExt::focus(&window).filter(gtk::Widget::is_mapped) {
+                None => pages.visible_page().and_upcast(),
+                Some(focus) => focus.downcast::<gtk::ScrolledWindow>().ok().and_then(|area| area.child()),
+            };
+        if let Some(inside) = inside {
+            inside.child_focus(gtk::DirectionType::TabForward);
         }
     });
 }
