@@ -2,7 +2,10 @@
 
 use super::Input;
 use crate::{
-    parts::{disk_row, frame::Frame},
+    parts::{
+        disk_row,
+        frame::{Frame, status},
+    },
     sentences::{disks::facts, plan},
     session::{Change, Page, Session, disks::Shown},
 };
@@ -67,11 +70,9 @@ impl SimpleComponent for Disk {
         free_group.set_description(Some(&gettext("Where to install? Nothing is written before the last page.")));
         let taken = disk_row::list();
         let taken_group = disk_row::group(&gettext("Cannot Be Used Now"), &taken);
-        let nothing = adw::StatusPage::builder()
-            .icon_name("drive-harddisk-symbolic")
-            .title(gettext("No Disk to Install On"))
-            .description(gettext("Connect a disk: it shows up here by itself."))
-            .build();
+        let nothing = status("drive-harddisk-symbolic", None);
+        nothing.set_title(&gettext("No Disk to Install On"));
+        nothing.set_description(Some(&gettext("Connect a disk: it shows up here by itself.")));
         nothing.add_css_class("compact");
         frame.body.append(&nothing);
         frame.body.append(&free_group);

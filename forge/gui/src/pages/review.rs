@@ -5,7 +5,7 @@ use crate::{
     keyboard_names::KeyboardNames,
     parts::{
         disk_bar, files,
-        frame::{Frame, announce},
+        frame::{Frame, announce, status},
     },
     sentences::{disks, errors, issues, plan},
     session::{Change, Judged, Page, Session},
@@ -110,7 +110,7 @@ impl SimpleComponent for Review {
         // What comes first on the page gets the keyboard first, and that is not this row.
         plan.set_visible(false);
         frame.body.append(&plan);
-        let trouble = adw::StatusPage::builder().icon_name("dialog-warning-symbolic").build();
+        let trouble = status("dialog-warning-symbolic", None);
         trouble.add_css_class("compact");
         frame.body.append(&trouble);
         let spinner = adw::Spinner::builder().height_request(32).margin_top(48).build();

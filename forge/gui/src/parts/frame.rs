@@ -86,6 +86,15 @@ impl Frame {
     }
 }
 
+/// A picture with a headline and a sentence, to stand among the content of a page; perhaps with a button below.
+pub fn status(icon: &str, button: Option<&gtk::Button>) -> adw::StatusPage {
+    let status = adw::StatusPage::builder().icon_name(icon).build();
+    status.set_child(button);
+    // The page scrolls already: what would scroll in here is a stop of the keyboard that says nothing.
+    status.set_can_focus(button.is_some());
+    status
+}
+
 /// Lets a screen reader say what is new on the page, when it has nothing more urgent to say.
 pub fn announce(near: &impl IsA<gtk::Accessible>, text: &str) {
     if !text.trim().is_empty() {
