@@ -12,7 +12,7 @@ pub mod keys;
 pub mod sight;
 mod window;
 
-pub use window::{Window, has, told};
+pub use window::{Window, has, question, told};
 
 use crate::private::{Person, System, until};
 use keys::Keyboard;
@@ -41,7 +41,7 @@ pub struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// Starts it.
     pub fn of(system: &'a System, person: Person) -> Self {
-        let place = system.disks().parent().unwrap().join("desk");
+        let place = system.disks().parent().unwrap().join(format!("desk-{}", person.uid()));
         fs::create_dir(&place).unwrap();
         for directory in ["run", "home", "home/.config", "home/.config/gtk-4.0"] {
             let directory = place.join(directory);
@@ -134,7 +134,7 @@ impl<'a> Desk<'a> {
     }
 
     fn start(&mut self, mut command: Command, log: &str) {
-        let log = File::create(self.log_of(log)).unwrap();
+        let log = File::create(self.log_of(&format!("{log}-{}", self.person.uid()))).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.programs.push(command.spawn().unwrap());
     }
@@ -173,14 +173,16 @@ impl Drop for Desk<'_> {
     }
 }
 
-/// A bus at which root may listen, too: the test runs as root, the session as the person.
+/// A bus at which root may listen, too: the test runs as root, the session as the person. Whoever reads a window asks many
+/// questions at once.
 fn bus_configuration(place: &Path) -> String {
     format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
          <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
          <policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>\
-         <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/></policy></busconfig>\n",
+         <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/></policy>\
+         <limit name=\"max_replies_per_connection\">50000</limit></busconfig>\n",
         place.join("run/bus").display()
     )
 }

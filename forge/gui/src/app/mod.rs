@@ -118,7 +118,7 @@ impl Component for App {
             let _ = tell.input_sender().send(Input::AskToClose);
             glib::Propagation::Stop
         });
-        keys::bind(&window, &sender);
+        keys::bind(&window, &navigation, &sender);
 
         let session = Session::new(language::of_environment());
         let app = Self {
@@ -156,6 +156,7 @@ impl Component for App {
         self.may_close.set(self.session.may_close());
         keys::default(widgets, self.session.page());
         widgets.pages.show(&self.session, &self.names, &self.log);
+        keys::settle(&widgets.window, &widgets.navigation);
     }
 
     fn update_cmd_with_view(

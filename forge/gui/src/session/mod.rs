@@ -36,7 +36,9 @@ use forge_dbus::{
     client::ClientError,
     status::Outcome,
 };
-use forge_model::{Disk, Inventory, Issue, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity};
+use forge_model::{
+    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity,
+};
 use std::collections::BTreeMap;
 
 /// Everything that the wizard knows.
@@ -156,11 +158,6 @@ impl Session {
         self.offer.as_ref()
     }
 
-    /// The disks, as they are now.
-    pub fn disks(&self) -> &[Disk] {
-        &self.inventory.disks
-    }
-
     /// Whether the machine has answered, for good or bad.
     pub fn has_begun(&self) -> bool {
         self.begun
@@ -195,6 +192,19 @@ impl Session {
     pub fn disk(&self) -> Option<&Disk> {
         let chosen = self.disk.as_ref()?;
         self.inventory.disks.iter().find(|disk| disk.identity == *chosen)
+    }
+
+    /// The disks in the order in which they are shown, with what stands against each.
+    pub fn shown_disks(&self) -> Vec<disks::Shown> {
+        disks::shown(&self.inventory.disks, self.manifest())
+    }
+
+    fn is_free(&self, disk: &Disk) -> bool {
+        disks::against(disk, self.manifest()).is_none()
+    }
+
+    fn manifest(&self) -> Option<&Manifest> {
+        self.offer.as_ref().map(|offer| &offer.manifest)
     }
 
     /// The person.
@@ -237,7 +247,7 @@ impl Session {
             Page::Welcome => self.offer.is_some() && self.language.is_some(),
             Page::Keyboard => self.keyboard.is_some(),
             Page::TimeZone => self.timezone.is_some(),
-            Page::Disk => self.disk().is_some_and(disks::is_free),
+            Page::Disk => self.disk().is_some_and(|disk| self.is_free(disk)),
             Page::Account => self.account.is_complete(),
             Page::SecureBoot => true,
             Page::Review => matches!(self.verdict, Judged::Plan { .. }),
