@@ -21,5 +21,6 @@ mod caller;
 mod disks;
 mod install;
 mod person;
+mod real;
 mod stop;
 mod trouble;
