@@ -15,6 +15,7 @@
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
 //! | [`efivars`] | the firmware's variables, and what they say about a machine |
+//! | [`preflight`] | what this machine's firmware would say to a boot chain |
 //! | [`credentials`] | passwords and service credentials |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
@@ -31,6 +32,7 @@ pub mod memory;
 pub mod mok;
 pub mod openpgp;
 pub mod payload;
+pub mod preflight;
 pub mod prepare;
 pub mod probe;
 pub mod state;
