@@ -220,3 +220,39 @@ pub enum StagingFault {
     /// The firmware, or the system, refused for another reason.
     Refused,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn firmware(writable: bool, free: Option<u64>) -> Firmware {
+        Firmware { secure_boot: SecureBoot::On, shim_validates: true, writable, free }
+    }
+
+    #[test]
+    fn a_store_that_says_nothing_of_its_room_is_tried_and_a_full_or_closed_one_is_not() {
+        assert_eq!(firmware(true, None).by_hand(), None);
+        assert_eq!(firmware(true, Some(STAGING_BYTES)).by_hand(), None);
+        assert_eq!(firmware(true, Some(STAGING_BYTES - 1)).by_hand(), Some(ByHand::NoRoom));
+        assert_eq!(firmware(false, None).by_hand(), Some(ByHand::ReadOnly));
+    }
+
+    #[test]
+    fn what_was_found_arrives_as_it_was_sent() {
+        let file = BootFile::Shim;
+        let faults = vec![
+            ChainFault::NotSigned { file },
+            ChainFault::RevokedGeneration { file, component: "shim".into(), has: 3, needs: 4 },
+        ];
+        let sent = Preflight { firmware: firmware(true, Some(7)), faults };
+        let json = serde_json::to_string(&sent).unwrap();
+        assert!(json.contains("\"fault\":\"revoked-generation\",\"file\":\"shim\""), "{json}");
+        assert_eq!(serde_json::from_str::<Preflight>(&json).unwrap(), sent);
+        let staged = Staged {
+            boot_entry: Staging::Done,
+            request: Staging::Failed { fault: StagingFault::NoRoom, details: "x".into() },
+        };
+        let json = serde_json::to_string(&staged).unwrap();
+        assert_eq!(serde_json::from_str::<Staged>(&json).unwrap(), staged);
+    }
+}
