@@ -5,25 +5,25 @@
 use forge_engine::probe;
 use forge_model::{
     Answers, Inventory, Issue, Plan,
-    inventory::DiskKind,
+    inventory::{DiskKind, Identity},
     machine::{BootFile, ByHand, ChainFault, Firmware, Preflight, SecureBoot},
 };
 use forge_tests::{
     disk::{Disk, USUAL},
     job::ANSWERS,
-    payload::shared,
+    payload::{TestPayload, shared},
 };
 
 /// A plan for a machine with this firmware.
-fn plan(kind: DiskKind, firmware: Option<Preflight>) -> Result<Plan, Vec<Issue>> {
-    let (payload, disk) = (shared(), Disk::empty(USUAL));
+fn plan(payload: &TestPayload, kind: DiskKind, firmware: Option<Preflight>) -> Result<Plan, Vec<Issue>> {
+    let disk = Disk::empty(USUAL);
     let opened = payload.open().unwrap();
     let target = forge_engine::target::Target::open_file(&disk.path).unwrap();
     let Inventory { mut disks, .. } = probe::file(&target).unwrap();
     disks[0].kind = kind;
     // The same disk each time, so that digests can be compared.
-    disks[0].identity.path = "/dev/sdz".into();
-    disks[0].identity.sequence = Some(1);
+    disks[0].identity = Identity { path: "/dev/sdz".into(), serial: None, wwn: None, sequence: Some(1) };
+    disks[0].model = None;
     let answers = Answers::parse(ANSWERS).unwrap();
     Plan::new(&Inventory { disks, firmware }, "/dev/sdz", &answers, &opened.manifest, &opened.manifest_sha256)
 }
@@ -34,16 +34,18 @@ fn firmware(writable: bool, free: Option<u64>, faults: Vec<ChainFault>) -> Optio
 
 #[test]
 fn every_fault_of_the_chain_is_in_the_way_of_a_disk_and_of_no_file() {
+    let payload = shared();
     let faults = [BootFile::Shim, BootFile::Grub].map(|file| ChainFault::NoGeneration { file });
-    let issues = plan(DiskKind::Disk, firmware(true, None, faults.to_vec())).unwrap_err();
+    let issues = plan(&payload, DiskKind::Disk, firmware(true, None, faults.to_vec())).unwrap_err();
     assert_eq!(issues, faults.clone().map(|fault| Issue::ChainRefused { fault }));
     assert_eq!(issues[0].place(), None);
-    let file = plan(DiskKind::File, firmware(false, Some(0), faults.to_vec())).unwrap();
+    let file = plan(&payload, DiskKind::File, firmware(false, Some(0), faults.to_vec())).unwrap();
     assert_eq!(file.by_hand, None);
 }
 
 #[test]
 fn a_firmware_that_takes_no_request_is_told_and_is_no_part_of_what_is_confirmed() {
+    let payload = shared();
     let plans = [
         (None, Some(ByHand::NoFirmware)),
         (firmware(false, None, vec![]), Some(ByHand::ReadOnly)),
@@ -52,7 +54,7 @@ fn a_firmware_that_takes_no_request_is_told_and_is_no_part_of_what_is_confirmed(
         (firmware(true, None, vec![]), None),
     ];
     let plans = plans.map(|(firmware, expected)| {
-        let plan = plan(DiskKind::Disk, firmware).unwrap();
+        let plan = plan(&payload, DiskKind::Disk, firmware).unwrap();
         assert_eq!(plan.by_hand, expected);
         plan
     });
