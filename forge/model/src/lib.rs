@@ -22,13 +22,17 @@
 //! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
 //! | [`Receipt`]: what was done | [`receipt`] |
 //! | [`Handover`]: what a person gets, once | [`handover`] |
+//! | [`Machine`]: what the firmware says, and how far the key's enrollment is | [`machine`] |
+//! | [`Audit`]: the posture of an installed machine, promise by promise | [`audit`] |
 //! | [`Secret`]: a value that does not print | [`secret`] |
 
 pub mod answers;
+pub mod audit;
 pub mod handover;
 pub mod inventory;
 pub mod issue;
 pub mod layout;
+pub mod machine;
 pub mod names;
 pub mod pace;
 pub mod payload;
@@ -40,10 +44,12 @@ pub mod size;
 pub mod verity;
 
 pub use answers::Answers;
+pub use audit::Audit;
 pub use handover::Handover;
 pub use inventory::{Disk, Inventory};
 pub use issue::Issue;
 pub use layout::Layout;
+pub use machine::Machine;
 pub use pace::Pace;
 pub use payload::Manifest;
 pub use plan::Plan;
