@@ -19,6 +19,7 @@ use keys::Keyboard;
 use std::{
     fs::{self, File, Permissions},
     os::unix::fs::{PermissionsExt, chown},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -72,11 +73,10 @@ impl<'a> Desk<'a> {
         bus.arg("--nofork").arg("--nopidfile").arg("--nosyslog");
         bus.arg(format!("--config-file={}", self.place.join("bus.conf").display()));
         self.start(bus, "session-bus");
-        let socket = self.place.join("run/bus");
-        until("the session bus", || socket.exists().then_some(()));
         let address = self.address();
-        self.bus =
-            self.system.block_on(async { zbus::connection::Builder::address(address.as_str()).build().await.unwrap() });
+        // Its socket is there a moment before it listens.
+        let connect = async || zbus::connection::Builder::address(address.as_str()).build().await.ok();
+        self.bus = until("the session bus", || self.system.block_on(connect()));
         let registry = self.command("/usr/libexec/at-spi2-registryd");
         self.start(registry, "at-spi-registry");
         let daemon = self.system.block_on(zbus::fdo::DBusProxy::new(&self.bus)).unwrap();
@@ -101,7 +101,9 @@ impl<'a> Desk<'a> {
         let runtime = self.place.join("run");
         self.display = until("sway opens a display", || {
             let names = fs::read_dir(&runtime).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            names.into_iter().find(|name| name.starts_with("wayland-") && !name.ends_with(".lock"))
+            let mut displays =
+                names.into_iter().filter(|name| name.starts_with("wayland-") && !name.ends_with(".lock"));
+            displays.find(|name| UnixStream::connect(runtime.join(name)).is_ok())
         });
     }
 
