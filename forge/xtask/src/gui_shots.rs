@@ -43,7 +43,7 @@ const NO_HELPER: &str = "no-helper";
 /// German was chosen in the window: it speaks it from the second page on.
 const LANGUAGE: &str = "language";
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 30] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -56,6 +56,24 @@ const PAGES: [&str; 12] = [
     "installing",
     "failure",
     "done",
+    "card",
+    "practise-start",
+    "practise",
+    "practise-no",
+    "practise-code",
+    "practise-wrong",
+    "practise-reboot",
+    "practise-done",
+    "guide",
+    "guide-off",
+    "guide-pending",
+    "guide-lost",
+    "guide-read-only",
+    "guide-unknown",
+    "guide-code",
+    "guide-from-disk",
+    "guide-turn-on",
+    "guide-checks",
 ];
 
 /// A way in which the window is looked at.

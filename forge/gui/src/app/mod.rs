@@ -2,13 +2,17 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `again` | starts the program again as another part of itself |
 //! | `effects` | what follows from a change: calls to the gateway, pages that come |
+//! | [`guide`] | the window of the first-boot guide |
 //! | `keys` | Enter, Ctrl+L |
 //! | `look` | style and icons |
 //! | `questions` | what the window asks and tells beside its pages |
 //! | `script` | steps that it takes by itself |
 
+mod again;
 mod effects;
+pub mod guide;
 mod keys;
 mod look;
 mod questions;
@@ -72,18 +76,7 @@ impl Component for App {
     type Widgets = Widgets;
 
     fn init_root() -> Self::Root {
-        let window = adw::ApplicationWindow::builder()
-            // Translators: the name of the program.
-            .title(gettext("Forge"))
-            .default_width(880)
-            .default_height(680)
-            .width_request(360)
-            .height_request(480)
-            .build();
-        if crate::identity::ID.ends_with("Devel") {
-            window.add_css_class("devel");
-        }
-        window
+        window()
     }
 
     fn init(gateway: Self::Init, window: Self::Root, sender: ComponentSender<Self>) -> ComponentParts<Self> {
@@ -162,6 +155,22 @@ impl Component for App {
     ) {
         self.update_with_view(widgets, heard, sender, root);
     }
+}
+
+/// An empty window of this program.
+fn window() -> adw::ApplicationWindow {
+    let window = adw::ApplicationWindow::builder()
+        // Translators: the name of the program.
+        .title(gettext("Forge"))
+        .default_width(880)
+        .default_height(680)
+        .width_request(360)
+        .height_request(480)
+        .build();
+    if crate::identity::ID.ends_with("Devel") {
+        window.add_css_class("devel");
+    }
+    window
 }
 
 impl App {
