@@ -3,7 +3,7 @@
 use forge_gui::{
     app::{
         App,
-        guide::{self, GuideWindow},
+        guide::{self, GuideWindow, Start},
     },
     gateway, identity, language,
 };
@@ -25,7 +25,7 @@ fn main() {
     if guide::is_wanted() {
         // It may have nothing to tell: then there is no window.
         let app = RelmApp::new(identity::ID).with_args(vec![]).visible_on_activate(false);
-        return app.run::<GuideWindow>(gateway::open());
+        return app.run::<GuideWindow>(Start::new(gateway::open()));
     }
     RelmApp::new(identity::ID).with_args(vec![]).run::<App>(gateway::open());
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 use forge_model::Secret;
 use relm4::{Component, ComponentParts, ComponentSender, adw, adw::prelude::*, gtk::glib};
-use std::{cell::Cell, env, future::Future, rc::Rc, sync::Arc};
+use std::{cell::Cell, env, future::Future, path::PathBuf, rc::Rc, sync::Arc};
 
 /// Whether this run of the program is the guide.
 pub fn is_wanted() -> bool {
@@ -25,9 +25,27 @@ pub fn is_wanted() -> bool {
     env::args().any(|argument| argument == again::GUIDE)
 }
 
+/// How the guide begins.
+pub struct Start {
+    /// The door to the machine.
+    pub gateway: Arc<dyn Gateway>,
+    /// Whether it started by itself, and ends by itself where there is nothing new to tell.
+    pub once: bool,
+    /// Where what was told last is kept.
+    pub kept: Option<PathBuf>,
+}
+
+impl Start {
+    /// As the command line and the environment say.
+    pub fn new(gateway: Arc<dyn Gateway>) -> Self {
+        Self { gateway, once: env::args().any(|argument| argument == again::ONCE), kept: told::place() }
+    }
+}
+
 /// The window's state.
 pub struct GuideWindow {
     guide: Guide,
+    kept: Option<PathBuf>,
     gateway: Arc<dyn Gateway>,
     may_close: Rc<Cell<bool>>,
     steps: Vec<Change>,
@@ -53,7 +71,7 @@ pub enum Input {
 }
 
 impl Component for GuideWindow {
-    type Init = Arc<dyn Gateway>;
+    type Init = Start;
     type Input = Input;
     type Output = ();
     type CommandOutput = Input;
@@ -64,7 +82,7 @@ impl Component for GuideWindow {
         super::window()
     }
 
-    fn init(gateway: Self::Init, window: Self::Root, sender: ComponentSender<Self>) -> ComponentParts<Self> {
+    fn init(start: Self::Init, window: Self::Root, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         look::style();
         let tell = sender.clone();
         let pages = Pages::new(
@@ -94,14 +112,12 @@ impl Component for GuideWindow {
             let _ = tell.input_sender().send(Input::AskToClose);
             glib::Propagation::Stop
         });
-        let once = env::args().any(|argument| argument == again::ONCE);
-        let kept = told::place().and_then(|place| told::read(&place));
-        let guide = Guide::new(once, kept);
+        let guide = Guide::new(start.once, start.kept.as_deref().and_then(told::read));
         sender.input(Input::Change(Change::Begin));
         let steps = script::guide().unwrap_or_default();
         script::soon(&sender, || Input::Step);
         ComponentParts {
-            model: Self { guide, gateway, may_close, steps },
+            model: Self { guide, kept: start.kept, gateway: start.gateway, may_close, steps },
             widgets: Widgets { window, navigation, toasts, pages },
         }
     }
@@ -158,7 +174,7 @@ impl GuideWindow {
                 widgets.window.destroy();
             }
             Effect::Remember(name) => {
-                let written = told::place().map(|place| told::write(&place, name));
+                let written = self.kept.as_deref().map(|place| told::write(place, name));
                 if let Some(Err(error)) = written {
                     log::warn!("that the state was told is not kept: {error}");
                 }

@@ -131,6 +131,10 @@ impl Component for App {
         match input {
             Input::Change(change) => self.change(widgets, change, &sender),
             Input::Names(names) => self.names = names,
+            // What is shown of a code waits until it was handed over.
+            Input::Step if matches!(self.steps.first(), Some(Change::Card)) && self.session.credentials().is_none() => {
+                script::later(&sender);
+            }
             Input::Step if !self.steps.is_empty() => {
                 let change = self.steps.remove(0);
                 self.change(widgets, change, &sender);

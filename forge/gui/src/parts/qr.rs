@@ -16,7 +16,12 @@ pub fn widget(text: &str, size: i32, name: &str) -> Option<gtk::DrawingArea> {
     area.set_overflow(gtk::Overflow::Hidden);
     area.set_draw_func(move |_, context, width, height| {
         let snapshot = gtk::Snapshot::new();
-        draw(&snapshot, &code, width.min(height) as f32);
+        // Whole pixels, so that no square is blurred.
+        let squares = code.size() + 2 * QUIET;
+        let side = width.min(height) / squares * squares;
+        snapshot.append_color(&gdk::RGBA::WHITE, &graphene::Rect::new(0.0, 0.0, width as f32, height as f32));
+        snapshot.translate(&graphene::Point::new(((width - side) / 2) as f32, ((height - side) / 2) as f32));
+        draw(&snapshot, &code, side as f32);
         if let Some(node) = snapshot.to_node() {
             node.draw(context);
         }

@@ -28,7 +28,7 @@ pub fn finding(finding: Finding) -> String {
     match finding {
         Finding::Pass => gettext("Holds"),
         Finding::Fail => gettext("Does not hold"),
-        Finding::CannotTell => gettext("Could not be measured"),
+        Finding::CannotTell => gettext("Could not be checked"),
     }
 }
 
@@ -49,11 +49,11 @@ pub fn summary(audit: &Audit) -> String {
     let mut parts = vec![];
     match (failed, unknown) {
         (0, 0) => parts.push(gettext("Every promise holds.")),
-        (0, _) => {}
+        (0, _) => parts.push(gettext("Every promise that could be checked holds.")),
         _ => parts.push(with(ngettext("{n} promise does not hold.", "{n} promises do not hold.", failed), failed)),
     }
     if unknown > 0 {
-        parts.push(with(ngettext("{n} could not be measured.", "{n} could not be measured.", unknown), unknown));
+        parts.push(with(ngettext("{n} check could not be made.", "{n} checks could not be made.", unknown), unknown));
     }
     parts.join(" ")
 }

@@ -45,7 +45,10 @@ pub fn slip(slip: Slip) -> String {
         }
         Slip::Wrong { at } => {
             // Translators: {at} is a number: the place of a character in the code.
-            fill(&gettext("Character {at} of the code is another one."), &[("at", &at.to_string())])
+            fill(
+                &gettext("Character {at} was not the right one. Look at the code once more."),
+                &[("at", &at.to_string())],
+            )
         }
         Slip::ThreeTimes => {
             gettext("After three wrong codes the menu is back. Choose Enroll MOK again: nothing is lost.")

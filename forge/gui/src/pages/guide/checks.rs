@@ -27,14 +27,12 @@ pub struct Checks {
 impl Checks {
     /// Builds it.
     pub fn new(tell: &Tell) -> Self {
-        let frame = Frame::tagged(Step::Checks.tag(), &gettext("Checks"), &gettext("_Measure Again"));
+        let frame = Frame::tagged(Step::Checks.tag(), &gettext("Checks"), &gettext("_Check Again"));
         frame.button.remove_css_class("suggested-action");
         let summary = frame.say("");
         summary.add_css_class("title-2");
         let spinner = adw::Spinner::builder().height_request(32).margin_top(48).build();
-        spinner
-            .upcast_ref::<gtk::Widget>()
-            .update_property(&[gtk::accessible::Property::Label(&gettext("Measuring…"))]);
+        spinner.upcast_ref::<gtk::Widget>().update_property(&[gtk::accessible::Property::Label(&gettext("Checking…"))]);
         frame.body.append(&spinner);
         let list = adw::Bin::new();
         frame.body.append(&list);

@@ -42,7 +42,7 @@ impl FromDisk {
             let words = gtk::Label::builder().label(&text).wrap(true).xalign(0.0).hexpand(true).build();
             line.append(&badge);
             line.append(&words);
-            let view = ScreenView::new(190);
+            let view = ScreenView::new(220);
             view.show(screen);
             view.area.set_margin_top(9);
             group.add(&line);

@@ -88,9 +88,9 @@ impl State {
         self.practise.set_visible(guide.needs_enrollment());
         self.from_disk.set_visible(guide.needs_enrollment() && guide.remedy() != Remedy::FromDisk);
         self.checks.set_subtitle(&match guide.audit() {
-            None => gettext("Measuring…"),
+            None => gettext("Checking…"),
             Some(Ok(measured)) => audit::summary(measured),
-            Some(Err(_)) => gettext("Could not be measured"),
+            Some(Err(_)) => gettext("Could not be checked"),
         });
         self.tell(guide);
         if self.shown.as_ref() != machine {

@@ -64,8 +64,7 @@ pub fn present(near: &impl IsA<gtk::Widget>, rehearsal: &Rehearsal, keys: &[Key]
     heading.add_css_class("dimmed");
     heading.add_css_class("caption");
     let code = rehearsal.code.expose();
-    let caps = key_caps::caps(code, &name);
-    caps.add_css_class("small-caps");
+    let caps = key_caps::small_caps(code, &name);
     let view = ScreenView::new(300);
     view.area.set_focusable(true);
     view.area.set_focus_on_click(true);

@@ -1,7 +1,7 @@
 //! Draws a screen of MokManager: light grey on blue on black, in characters of one width.
 
 use super::text_screen::TextScreen;
-use relm4::gtk::{self, gdk, graphene, pango, prelude::*};
+use relm4::gtk::{self, gdk, glib, graphene, pango, prelude::*};
 use std::{cell::RefCell, rc::Rc};
 
 /// UEFI's blue, light grey and black, as firmware draws them.
@@ -12,6 +12,8 @@ const BLACK: gdk::RGBA = gdk::RGBA::BLACK;
 const ASPECT: f32 = 1.9;
 /// Empty columns and rows between the box and the end of the screen.
 const MARGIN: f32 = 1.5;
+/// A screen is at most so much wider than high.
+const WIDEST: f32 = 1.5;
 
 /// A screen as a widget.
 #[derive(Debug, Clone)]
@@ -30,6 +32,14 @@ impl ScreenView {
         area.set_accessible_role(gtk::AccessibleRole::Img);
         // Words on the screen stand from left to right in every language.
         area.set_direction(gtk::TextDirection::Ltr);
+        // No higher than it is wide enough for; after this frame, because it changes the size of what is laid out now.
+        area.connect_resize(move |area, width, _| {
+            let wanted = height.min((width as f32 / WIDEST) as i32);
+            if area.content_height() != wanted {
+                let area = area.clone();
+                glib::idle_add_local_once(move || area.set_content_height(wanted));
+            }
+        });
         let shown: Rc<RefCell<Option<TextScreen>>> = Rc::default();
         let drawn = shown.clone();
         area.set_draw_func(move |area, context, width, height| {

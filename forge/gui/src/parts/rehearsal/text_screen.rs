@@ -4,11 +4,11 @@
 //! screen has 80 columns, most of them empty. This one leaves out the empty ones, so that it can be read in a window.
 
 /// Columns of the whole screen.
-pub const COLUMNS: u16 = 46;
+pub const COLUMNS: u16 = 50;
 /// Columns of a screen with long lines.
 pub const WIDE: u16 = 72;
 /// Rows of the whole screen.
-pub const ROWS: u16 = 17;
+pub const ROWS: u16 = 15;
 
 /// What stands on a screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
