@@ -30,7 +30,9 @@ struct Guide {
 
 impl Guide {
     fn start(first_boot: FirstBoot, once: bool, kept: Option<PathBuf>) -> Self {
-        let machine = Arc::new(Scripted { first_boot, ..Scripted::new(Play::Works) });
+        let mut machine = Scripted::new(Play::Works);
+        machine.first_boot = first_boot;
+        let machine = Arc::new(machine);
         let start = Start { gateway: machine.clone(), once, kept };
         Self { controller: GuideWindow::builder().launch(start).detach(), machine }
     }
@@ -109,7 +111,8 @@ fn the_guide_tells_every_state_and_leads_a_lost_request_to_a_restart() {
     guide.close();
 
     // Firmware that takes no requests: the way from disk, without a code.
-    let read_only = FirstBoot { writable: false, ..FirstBoot::new(Enrollment::Lost) };
+    let mut read_only = FirstBoot::new(Enrollment::Lost);
+    read_only.writable = false;
     let guide = Guide::start(read_only, false, None);
     until("the window", || guide.controller.widget().is_mapped());
     guide.press("Enroll from the Disk");

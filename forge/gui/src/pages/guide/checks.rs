@@ -76,25 +76,10 @@ impl Checks {
         mark.add_css_class(class);
         row.add_prefix(&mark);
         row.set_expanded(line.result == Finding::Fail);
-        let inside = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(6).build();
-        for set in [
-            gtk::Box::set_margin_start,
-            gtk::Box::set_margin_end,
-            gtk::Box::set_margin_top,
-            gtk::Box::set_margin_bottom,
-        ] {
-            set(&inside, 12);
+        if !line.evidence.is_empty() {
+            row.add_row(&fact(&gettext("What Was Read"), &line.evidence.join("\n")));
         }
-        // Evidence and commands are in English everywhere.
-        inside.set_direction(gtk::TextDirection::Ltr);
-        for words in &line.evidence {
-            inside.append(&plain(words));
-        }
-        row.add_row(&inside);
-        let command = adw::ActionRow::builder().use_markup(false).title(gettext("Check It Yourself")).build();
-        command.set_subtitle(&line.command);
-        command.add_css_class("property");
-        command.add_css_class("monospace");
+        let command = fact(&gettext("Check It Yourself"), &line.command);
         let copy = gtk::Button::builder().icon_name("edit-copy-symbolic").valign(gtk::Align::Center).build();
         copy.add_css_class("flat");
         let label = gettext("Copy the Command");
@@ -108,10 +93,11 @@ impl Checks {
     }
 }
 
-fn plain(words: &str) -> gtk::Label {
-    let label = gtk::Label::builder().label(words).selectable(true).wrap(true).xalign(0.0).build();
-    label.set_wrap_mode(gtk::pango::WrapMode::WordChar);
-    label.add_css_class("monospace");
-    label.add_css_class("caption");
-    label
+/// What a program said, under what it is.
+fn fact(title: &str, words: &str) -> adw::ActionRow {
+    let row = adw::ActionRow::builder().use_markup(false).title(title).subtitle(words).build();
+    row.set_subtitle_selectable(true);
+    row.add_css_class("property");
+    row.add_css_class("evidence");
+    row
 }
