@@ -68,7 +68,7 @@ impl SimpleComponent for SecureBoot {
         frame.body.append(&group);
         let missed = gtk::Label::builder()
             .label(gettext(
-                "If you miss the blue screen, nothing is lost: the system starts and helps you to try again.",
+                "If you miss the blue screen, nothing is lost: it comes back, or the system starts and helps you to try again.",
             ))
             .wrap(true)
             .xalign(0.0)

@@ -31,9 +31,7 @@ pub fn todo(todo: Todo) -> String {
 /// What went otherwise than it should.
 pub fn slip(slip: Slip) -> String {
     match slip {
-        Slip::ContinuedBoot => {
-            gettext("Continue boot starts the system without the key, and the question is not asked again.")
-        }
+        Slip::ContinuedBoot => gettext("Continue boot goes on without the key, and the question is not asked again."),
         Slip::FromDisk => gettext("From disk is another way, for when the code is lost."),
         Slip::SaidNo => gettext("No leads back to the menu. The key is not enrolled."),
         Slip::Length { typed, wanted } => {
