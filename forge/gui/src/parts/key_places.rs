@@ -7,6 +7,10 @@ use relm4::gtk::{self, gdk, prelude::*};
 /// A drawing of the keys, unless this session's keyboard types every character of the code on the key that MokManager
 /// reads it from.
 pub fn unless_known(code: &str) -> Option<gtk::Widget> {
+    #[cfg(feature = "scripted")]
+    if crate::gateway::scripted::has_other_keyboard() {
+        return Some(drawing(code));
+    }
     let display = gdk::Display::default()?;
     let is_known = code.chars().filter(|c| c.is_ascii_alphanumeric()).all(|character| {
         let keys = gdk::Key::from_name(character.to_string()).and_then(|symbol| display.map_keyval(symbol));

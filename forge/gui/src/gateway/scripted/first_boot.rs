@@ -102,6 +102,7 @@ pub fn key() -> Key {
 pub fn wanted_step(wanted: &str) -> Option<Step> {
     match wanted {
         "guide-off" | "guide-pending" | "guide-lost" | "guide-unknown" | "guide-read-only" => Some(Step::State),
+        "guide-places" => Some(Step::Code),
         page => Step::from_tag(page),
     }
 }

@@ -111,6 +111,11 @@ pub fn guide() -> Option<Vec<guide::Change>> {
     })
 }
 
+/// Whether a keyboard is played whose keys type something else.
+pub fn has_other_keyboard() -> bool {
+    env::var(SCRIPT).is_ok_and(|wanted| wanted == "guide-places")
+}
+
 /// The page of the wizard on which something is shown.
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
