@@ -6,7 +6,10 @@ use crate::{
     credentials::{self, CredentialError, Credentials, UserPassword},
     esp::{Esp, EspError},
     gpt, memory,
-    mok::{self, Alphabet, Code, CodeError, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
+    mok::{
+        self, Alphabet, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError,
+        VariableError,
+    },
     payload::{Payload, PayloadError},
     state::{self, StateError},
     system::{self, Certificates, Secrets, SystemError},
@@ -16,6 +19,7 @@ use crate::{
 };
 use forge_model::{
     Plan, Secret,
+    answers::KeyboardAnswers,
     layout::Role,
     receipt::{Key, WrittenPartition},
 };
@@ -127,7 +131,7 @@ pub fn prepare<'a>(
     for wanted in &manifest.credentials {
         services.insert(wanted.name.clone(), credentials::service(wanted)?);
     }
-    let code = Code::generate(&Alphabet::common())?;
+    let code = Code::generate(&alphabet(&plan.system.keyboard))?;
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
     let command_line = uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
@@ -154,6 +158,14 @@ pub fn prepare<'a>(
         credentials: Credentials { user_password, enrollment_code: Secret::new(code.typed().to_string()), services },
         request,
         certificate,
+    })
+}
+
+/// What the enrollment code is drawn from. A system without keyboard data still gets a code: one for the usual layouts.
+fn alphabet(keyboard: &KeyboardAnswers) -> Alphabet {
+    Keyboards::default().alphabet(keyboard).unwrap_or_else(|error| {
+        log::warn!("the enrollment code is drawn from letters that most keyboards share: {error}");
+        Alphabet::common()
     })
 }
 

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`session`] | every rule of order, back, skip, what is missing; pure, and tested without a display |
 //! | [`gateway`] | the only user of the bus |
+//! | [`guide`] | every rule of the first-boot guide; pure, and tested without a display |
 //! | [`app`] | the window: carries changes and effects between the two |
 //! | [`pages`] | one component for each page |
 //! | [`parts`] | what pages are made of: frame, list with search, disk bar, key caps |
@@ -23,6 +24,7 @@
 pub mod app;
 pub mod country_zones;
 pub mod gateway;
+pub mod guide;
 pub mod identity;
 pub mod keyboard_names;
 pub mod language;

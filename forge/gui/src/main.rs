@@ -1,6 +1,12 @@
-//! `forge`: the window that people install with.
+//! `forge`: the window that people install with; with `--guide`, the one that helps after the first start.
 
-use forge_gui::{app::App, gateway, identity, language};
+use forge_gui::{
+    app::{
+        App,
+        guide::{self, GuideWindow, Start},
+    },
+    gateway, identity, language,
+};
 use glib::{GlibLogger, GlibLoggerDomain, GlibLoggerFormat};
 use relm4::{RelmApp, adw, gtk};
 
@@ -16,6 +22,10 @@ fn main() {
     }
     language::bind();
     gtk::Window::set_default_icon_name(identity::ICON);
-    let app = RelmApp::new(identity::ID).with_args(vec![]);
-    app.run::<App>(gateway::open());
+    if guide::is_wanted() {
+        // It may have nothing to tell: then there is no window.
+        let app = RelmApp::new(identity::ID).with_args(vec![]).visible_on_activate(false);
+        return app.run::<GuideWindow>(Start::new(gateway::open()));
+    }
+    RelmApp::new(identity::ID).with_args(vec![]).run::<App>(gateway::open());
 }

@@ -43,7 +43,7 @@ const NO_HELPER: &str = "no-helper";
 /// German was chosen in the window: it speaks it from the second page on.
 const LANGUAGE: &str = "language";
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 31] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -56,6 +56,25 @@ const PAGES: [&str; 12] = [
     "installing",
     "failure",
     "done",
+    "card",
+    "practise-start",
+    "practise",
+    "practise-no",
+    "practise-code",
+    "practise-wrong",
+    "practise-reboot",
+    "practise-done",
+    "guide",
+    "guide-off",
+    "guide-pending",
+    "guide-lost",
+    "guide-read-only",
+    "guide-unknown",
+    "guide-code",
+    "guide-places",
+    "guide-from-disk",
+    "guide-turn-on",
+    "guide-checks",
 ];
 
 /// A way in which the window is looked at.
@@ -145,6 +164,8 @@ pub struct Session {
     runtime: tempdir::Directory,
     compositor: Child,
     display: String,
+    /// So many bytes has the picture of an output on which nothing is.
+    empty: usize,
 }
 
 /// A directory that goes with its owner.
@@ -207,8 +228,9 @@ impl Session {
             .env_remove("DISPLAY")
             .spawn()
             .context("cannot start sway")?;
-        let mut session = Self { runtime, compositor, display: String::new() };
+        let mut session = Self { runtime, compositor, display: String::new(), empty: 0 };
         session.display = session.wait_for_display()?;
+        session.empty = session.picture()?.len();
         Ok(session)
     }
 
@@ -280,14 +302,14 @@ impl Session {
 
     /// The picture of a window that does not move any more.
     pub fn at_rest(&self, window: &mut Child) -> Result<Vec<u8>> {
-        let (begun, empty) = (Instant::now(), self.picture()?);
+        let begun = Instant::now();
         let mut last = Vec::new();
         while begun.elapsed() < PATIENCE {
             thread::sleep(REST);
             ensure!(window.try_wait()?.is_none(), "the window closed by itself");
             let now = self.picture()?;
             // A script walks through pages for a while; a window at rest for less than that may be on its way.
-            if now == last && now != empty && begun.elapsed() > Duration::from_millis(3000) {
+            if now == last && now.len() > self.empty && begun.elapsed() > Duration::from_millis(3000) {
                 return Ok(now);
             }
             last = now;

@@ -84,7 +84,11 @@ fn sources(repository: &Path) -> Result<Vec<String>> {
             listed.push(path.strip_prefix(repository)?.display().to_string());
         }
     }
-    for name in ["data/org.intergenos.Forge.desktop.in", "data/org.intergenos.Forge.metainfo.xml.in"] {
+    for name in [
+        "data/org.intergenos.Forge.FirstBoot.desktop.in",
+        "data/org.intergenos.Forge.desktop.in",
+        "data/org.intergenos.Forge.metainfo.xml.in",
+    ] {
         if repository.join(name).exists() {
             listed.push(name.to_owned());
         }

@@ -7,12 +7,14 @@ use rand::rngs::{SysError, SysRng};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+/// From so many characters on, more of them make a code no shorter.
+pub(super) const ENOUGH: usize = 14;
 /// MokManager gives three tries, but the hash lies in a variable that a program can read and attack at leisure.
 const ENTROPY_BITS: u32 = 60;
 /// Characters in each group that is read at a glance.
 const GROUP: usize = 4;
 /// Fewer characters than this would make codes that nobody wants to type.
-const ALPHABET_LIMIT: usize = 10;
+pub(super) const ALPHABET_LIMIT: usize = 10;
 
 /// Why no code could be made.
 #[derive(Debug, Error)]
@@ -20,6 +22,17 @@ pub enum CodeError {
     /// The alphabet is too small, has a character twice, or one that a US keyboard does not type without Shift.
     #[error("an alphabet needs at least {ALPHABET_LIMIT} different lower-case letters or digits")]
     Alphabet,
+    /// The name of a layout or variant has characters that no such name has.
+    #[error("{0:?} names no keyboard layout")]
+    LayoutName(String),
+    /// The system's keyboard data does not have this layout, or is not there.
+    #[error("no keyboard layout {layout} in {directory}")]
+    Layout {
+        /// Layout, with its variant in parentheses.
+        layout: String,
+        /// Where the data is read.
+        directory: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random(#[from] SysError),
@@ -46,13 +59,20 @@ impl Alphabet {
         Ok(Self(bytes.to_vec()))
     }
 
-    /// Sixteen letters on the same keys in US, German and French layouts, none easily taken for another.
+    /// Sixteen letters on the same keys in US, German and French layouts, none easily taken for another: for a system whose
+    /// keyboard data can not be read.
     ///
     /// QWERTZ moves y and z; AZERTY moves a, m, q, w and z and puts the digits behind Shift. Of the rest, i, l and o
     /// look like digits and v like u.
     #[must_use]
     pub fn common() -> Self {
         Self(b"bcdefghjknprstux".to_vec())
+    }
+
+    /// The characters, in their order.
+    #[must_use]
+    pub fn characters(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// How many characters a code needs for at least 60 bits, in whole groups.

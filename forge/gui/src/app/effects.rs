@@ -1,15 +1,22 @@
 //! What follows from a change: calls to the gateway, and what the window does by itself.
 
-use super::{App, Input, Widgets, questions};
+use super::{App, Input, Widgets, again, questions, script};
 use crate::{
     gateway::Begun,
     language, live_keyboard,
+    parts::{
+        card,
+        rehearsal::{self, Rehearsal},
+    },
+    sentences::card::Card,
     session::{Change, Effect, Ended, Notice, Page, Trouble},
 };
 use forge_dbus::client::Update;
+use forge_model::Secret;
 use futures_util::{StreamExt, stream::BoxStream};
 use gettextrs::gettext;
 use relm4::{ComponentSender, adw};
+use std::rc::Rc;
 
 impl App {
     /// Does what follows from a change.
@@ -81,6 +88,17 @@ impl App {
                 shutdown.register(close).drop_on_shutdown()
             }),
             Effect::Tell(notice) => questions::tell(widgets, &notice),
+            Effect::Practise => rehearsal::present(&widgets.window, &self.rehearsal(), &script::keys()),
+            Effect::Card => self.card(widgets, sender),
+            Effect::Guide => sender.command(|_, shutdown| {
+                let guide = async move {
+                    // Only a machine with a key of its own is an installed one.
+                    if gateway.machine().await.is_ok_and(|machine| machine.key.is_some()) {
+                        log::error!("this stays the installer: {}", again::as_guide());
+                    }
+                };
+                shutdown.register(guide).drop_on_shutdown()
+            }),
             Effect::Restart => sender.command(|out, shutdown| {
                 let restart = async move {
                     if let Err(error) = gateway.restart().await {
@@ -91,6 +109,26 @@ impl App {
                 shutdown.register(restart).drop_on_shutdown()
             }),
         }
+    }
+
+    /// What is rehearsed: the code, once there is one.
+    fn rehearsal(&self) -> Rehearsal {
+        let (Some(credentials), Some(key)) = (self.session.credentials(), self.session.key()) else {
+            return Rehearsal::to_practise();
+        };
+        let code = Secret::new(credentials.enrollment_code.expose().to_owned());
+        Rehearsal { code: Rc::new(code), is_real: true, key }
+    }
+
+    fn card(&self, widgets: &Widgets, sender: &ComponentSender<Self>) {
+        let (Some(credentials), Some(key)) = (self.session.credentials(), self.session.key()) else { return };
+        let computer = self.session.run().plan.as_deref().map(|plan| plan.system.hostname.clone());
+        let code = Secret::new(credentials.enrollment_code.expose().to_owned());
+        let tell = sender.clone();
+        let shown = Card { computer: computer.unwrap_or_default(), key };
+        card::present(&widgets.window, &shown, Some(Rc::new(code)), move |notice| {
+            let _ = tell.input_sender().send(Input::Change(Change::Said(notice)));
+        });
     }
 
     /// Looks at the machine.

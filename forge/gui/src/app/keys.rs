@@ -57,8 +57,13 @@ pub(super) fn settle(window: &adw::ApplicationWindow, pages: &adw::NavigationVie
 /// What Enter presses where nothing else takes it. To stop an install is never what it presses: Escape asks for that.
 pub(super) fn default(widgets: &Widgets, page: Page) {
     let button = Some(&widgets.pages.frame(page).button).filter(|_| page != Page::Installing);
-    if widgets.window.default_widget().as_ref() != button.map(|button| button.upcast_ref()) {
-        widgets.window.set_default_widget(button);
+    set_default(&widgets.window, button);
+}
+
+/// Lets Enter press this button.
+pub(super) fn set_default(window: &adw::ApplicationWindow, button: Option<&gtk::Button>) {
+    if window.default_widget().as_ref() != button.map(|button| button.upcast_ref()) {
+        window.set_default_widget(button);
     }
 }
 

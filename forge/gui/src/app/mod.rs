@@ -2,14 +2,18 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `again` | starts the program again as another part of itself |
 //! | `effects` | what follows from a change: calls to the gateway, pages that come |
+//! | [`guide`] | the window of the first-boot guide |
 //! | `help` | what F1 shows |
 //! | `keys` | Enter, Ctrl+L, F1 |
 //! | `look` | style and icons |
 //! | `questions` | what the window asks and tells beside its pages |
 //! | `script` | steps that it takes by itself |
 
+mod again;
 mod effects;
+pub mod guide;
 mod help;
 mod keys;
 mod look;
@@ -76,18 +80,7 @@ impl Component for App {
     type Widgets = Widgets;
 
     fn init_root() -> Self::Root {
-        let window = adw::ApplicationWindow::builder()
-            // Translators: the name of the program.
-            .title(gettext("Forge"))
-            .default_width(880)
-            .default_height(680)
-            .width_request(360)
-            .height_request(480)
-            .build();
-        if crate::identity::ID.ends_with("Devel") {
-            window.add_css_class("devel");
-        }
-        window
+        window()
     }
 
     fn init(gateway: Self::Init, window: Self::Root, sender: ComponentSender<Self>) -> ComponentParts<Self> {
@@ -142,6 +135,10 @@ impl Component for App {
         match input {
             Input::Change(change) => self.change(widgets, change, &sender),
             Input::Names(names) => self.names = names,
+            // What is shown of a code waits until it was handed over.
+            Input::Step if matches!(self.steps.first(), Some(Change::Card)) && self.session.credentials().is_none() => {
+                script::later(&sender);
+            }
             Input::Step if !self.steps.is_empty() => {
                 let change = self.steps.remove(0);
                 self.change(widgets, change, &sender);
@@ -168,6 +165,22 @@ impl Component for App {
     ) {
         self.update_with_view(widgets, heard, sender, root);
     }
+}
+
+/// An empty window of this program.
+fn window() -> adw::ApplicationWindow {
+    let window = adw::ApplicationWindow::builder()
+        // Translators: the name of the program.
+        .title(gettext("Forge"))
+        .default_width(880)
+        .default_height(680)
+        .width_request(360)
+        .height_request(480)
+        .build();
+    if crate::identity::ID.ends_with("Devel") {
+        window.add_css_class("devel");
+    }
+    window
 }
 
 impl App {

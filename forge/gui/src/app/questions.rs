@@ -11,40 +11,56 @@ use std::{cell::Cell, rc::Rc};
 
 /// What closing the window would mean now.
 pub(super) fn ask_to_close(widgets: &Widgets, session: &Session, may_close: &Rc<Cell<bool>>) {
-    let (heading, text) = match session.page() {
-        Page::Installing => (
-            gettext("Close the Window?"),
-            gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
+    match session.page() {
+        Page::Installing => ask(
+            &widgets.window,
+            may_close,
+            &gettext("Close the Window?"),
+            &gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
         ),
-        _ => (gettext("Close Without the Code?"), gettext("It was not saved. Nobody can show it again.")),
-    };
-    let dialog = adw::AlertDialog::new(Some(&heading), Some(&text));
+        _ => ask_about_code(&widgets.window, may_close),
+    }
+}
+
+/// What closing the window would mean while a code is shown.
+pub(super) fn ask_about_code(window: &adw::ApplicationWindow, may_close: &Rc<Cell<bool>>) {
+    let text = gettext("It was not saved. Nobody can show it again.");
+    ask(window, may_close, &gettext("Close Without the Code?"), &text);
+}
+
+fn ask(window: &adw::ApplicationWindow, may_close: &Rc<Cell<bool>>, heading: &str, text: &str) {
+    let dialog = adw::AlertDialog::new(Some(heading), Some(text));
     dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("close", &gettext("_Close"))]);
     dialog.set_response_appearance("close", adw::ResponseAppearance::Destructive);
     dialog.set_default_response(Some("stay"));
     dialog.set_close_response("stay");
-    let (window, allowed) = (widgets.window.clone(), may_close.clone());
+    let (closing, allowed) = (window.clone(), may_close.clone());
     dialog.connect_response(Some("close"), move |_, _| {
         allowed.set(true);
-        window.close();
+        closing.close();
     });
-    dialog.present(Some(&widgets.window));
+    dialog.present(Some(window));
 }
 
 /// Tells how something went: in passing when it worked, else with what to do, until it was read.
 pub(super) fn tell(widgets: &Widgets, notice: &Notice) {
+    tell_in(&widgets.window, &widgets.toasts, notice);
+}
+
+/// The same in a window of its own.
+pub(super) fn tell_in(window: &adw::ApplicationWindow, toasts: &adw::ToastOverlay, notice: &Notice) {
     let told = match notice {
-        Notice::Saved => return passing(widgets, &gettext("Saved")),
-        Notice::Copied => return passing(widgets, &gettext("Copied")),
+        Notice::Saved => return passing(toasts, &gettext("Saved")),
+        Notice::Copied => return passing(toasts, &gettext("Copied")),
         Notice::Trouble(trouble) => errors::trouble(trouble),
     };
     let dialog = adw::AlertDialog::new(Some(&told.title), Some(&told.text));
     dialog.add_response("close", &gettext("_Close"));
     dialog.set_default_response(Some("close"));
     dialog.set_close_response("close");
-    dialog.present(Some(&widgets.window));
+    dialog.present(Some(window));
 }
 
-fn passing(widgets: &Widgets, text: &str) {
-    widgets.toasts.add_toast(adw::Toast::new(text));
+fn passing(toasts: &adw::ToastOverlay, text: &str) {
+    toasts.add_toast(adw::Toast::new(text));
 }

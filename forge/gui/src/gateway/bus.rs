@@ -1,7 +1,10 @@
 //! The helper, over the system bus.
 
 use super::{Begun, Gateway};
-use crate::session::{Credentials, Found, Running};
+use crate::{
+    guide::Request,
+    session::{Credentials, Found, Running},
+};
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
@@ -9,7 +12,7 @@ use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
     status::State,
 };
-use forge_model::{Inventory, Secret};
+use forge_model::{Audit, Inventory, Machine, Secret};
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::sync::Mutex;
 use zbus::Connection;
@@ -140,4 +143,22 @@ impl Gateway for Bus {
         let login = LoginProxy::new(&connection).await.map_err(ClientError::NoBus)?;
         login.reboot(true).await.map_err(|error| ClientError::Refused(Error::Failed(error.to_string())))
     }
+
+    // The helper's verbs Machine, Enroll and Audit come with the next version of the wire; until then it has none to call.
+
+    async fn machine(&self) -> Result<Machine, ClientError> {
+        Err(not_yet("Machine"))
+    }
+
+    async fn enroll(&self) -> Result<Request, ClientError> {
+        Err(not_yet("Enroll"))
+    }
+
+    async fn audit(&self) -> Result<Audit, ClientError> {
+        Err(not_yet("Audit"))
+    }
+}
+
+fn not_yet(verb: &str) -> ClientError {
+    ClientError::Refused(Error::Failed(format!("the helper has no verb {verb}")))
 }

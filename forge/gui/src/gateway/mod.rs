@@ -9,13 +9,16 @@ pub mod bus;
 #[cfg(any(test, feature = "scripted"))]
 pub mod scripted;
 
-use crate::session::{Credentials, Found};
+use crate::{
+    guide::Request,
+    session::{Credentials, Found},
+};
 use async_trait::async_trait;
 use forge_dbus::{
     backend::Verdict,
     client::{ClientError, Update},
 };
-use forge_model::{Inventory, Plan, Secret};
+use forge_model::{Audit, Inventory, Machine, Plan, Secret};
 use futures_util::stream::BoxStream;
 use std::sync::Arc;
 
@@ -46,6 +49,12 @@ pub trait Gateway: Send + Sync + 'static {
     async fn close(&self) -> Result<(), ClientError>;
     /// Restarts the computer.
     async fn restart(&self) -> Result<(), ClientError>;
+    /// What the machine says about its firmware and its key.
+    async fn machine(&self) -> Result<Machine, ClientError>;
+    /// Asks the firmware again to enroll the machine's key, with a new code.
+    async fn enroll(&self) -> Result<Request, ClientError>;
+    /// Measures every promise of the system.
+    async fn audit(&self) -> Result<Audit, ClientError>;
 }
 
 /// What became of a confirmation.

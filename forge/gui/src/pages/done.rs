@@ -5,9 +5,9 @@ use crate::{
     parts::{
         files,
         frame::{Frame, announce, status},
-        key_caps, print,
+        key_caps, key_places, print,
     },
-    sentences::{errors, fill},
+    sentences::{card, errors, fill},
     session::{Change, Credentials, Notice, Page, Session},
 };
 use gettextrs::gettext;
@@ -83,17 +83,22 @@ impl SimpleComponent for Done {
         frame.body.append(&code);
         frame.body.append(&trouble);
         let steps = adw::PreferencesGroup::builder().title(gettext("After the Restart")).build();
-        for (number, title, text) in [
-            ("1", gettext("A blue screen appears"), gettext("Press any key while it counts down.")),
-            // Translators: "Enroll MOK", "Continue" and "Yes" are words on a screen that is always in English.
-            ("2", gettext("Choose Enroll MOK, Continue, Yes"), gettext("With the arrow keys and Enter.")),
-            ("3", gettext("Type the code"), gettext("Without the spaces. Nothing is shown while you type.")),
-            ("4", gettext("Choose Reboot"), gettext("The system starts. The code is not needed again.")),
-        ] {
+        for (number, (title, text)) in (1..).zip(card::steps()) {
             let row = adw::ActionRow::builder().title(title).subtitle(text).build();
-            let badge = gtk::Label::builder().label(number).valign(gtk::Align::Center).build();
+            let badge = gtk::Label::builder().label(number.to_string()).valign(gtk::Align::Center).build();
             badge.add_css_class("step");
             row.add_prefix(&badge);
+            steps.add(&row);
+        }
+        for (title, icon, change) in [
+            (gettext("_Practise…"), "input-keyboard-symbolic", (|| Change::Practise) as fn() -> Change),
+            (gettext("_Enrollment Card…"), "document-print-symbolic", || Change::Card),
+        ] {
+            let row = adw::ButtonRow::builder().title(title).use_underline(true).start_icon_name(icon).build();
+            let tell = sender.clone();
+            row.connect_activated(move |_| {
+                let _ = tell.output(change());
+            });
             steps.add(&row);
         }
         let keep = adw::PreferencesGroup::new();
@@ -166,6 +171,9 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     caps.set_margin_top(6);
     caps.set_margin_bottom(6);
     widgets.code.append(&caps);
+    if let Some(places) = key_places::unless_known(code) {
+        widgets.code.append(&places);
+    }
     // It comes after the page did, and is what a person has to hear first.
     caps.grab_focus();
 

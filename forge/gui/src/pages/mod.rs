@@ -12,11 +12,13 @@
 //! | [`installing`] | none: what is done now |
 //! | [`failure`] | again? |
 //! | [`done`] | are the credentials in a safe place |
+//! | [`guide`] | the pages of the first-boot guide |
 
 pub mod account;
 pub mod disk;
 pub mod done;
 pub mod failure;
+pub mod guide;
 pub mod installing;
 pub mod keyboard;
 pub mod review;

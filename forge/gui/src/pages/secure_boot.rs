@@ -52,10 +52,23 @@ impl SimpleComponent for SecureBoot {
             row.add_prefix(&gtk::Image::from_icon_name(icon));
             group.add(&row);
         }
+        let practise = adw::ButtonRow::builder()
+            // Translators: opens a rehearsal of the screens that come after the restart.
+            .title(gettext("_Practise…"))
+            .use_underline(true)
+            .start_icon_name("input-keyboard-symbolic")
+            .build();
+        practise
+            .set_tooltip_text(Some(&gettext("The screens that come after the restart, and the keys that they want")));
+        let tell = sender.clone();
+        practise.connect_activated(move |_| {
+            let _ = tell.output(Change::Practise);
+        });
+        group.add(&practise);
         frame.body.append(&group);
         let missed = gtk::Label::builder()
             .label(gettext(
-                "If you miss the blue screen, nothing is lost: the system starts and helps you to try again.",
+                "If you miss the blue screen, nothing is lost: it comes back, or the system starts and helps you to try again.",
             ))
             .wrap(true)
             .xalign(0.0)

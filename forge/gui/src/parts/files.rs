@@ -13,6 +13,16 @@ use zeroize::Zeroizing;
 
 /// Asks where, and writes a file that only its owner can read. `done` is told how it went, unless the question was closed.
 pub fn save(near: &impl IsA<gtk::Widget>, name: &str, text: Zeroizing<String>, done: impl FnOnce(Notice) + 'static) {
+    save_by(near, name, move |path| fill(path, text.as_bytes()), done);
+}
+
+/// The same for what writes itself: `fill` gets an empty file that only its owner can read.
+pub fn save_by(
+    near: &impl IsA<gtk::Widget>,
+    name: &str,
+    fill: impl FnOnce(&Path) -> io::Result<()> + 'static,
+    done: impl FnOnce(Notice) + 'static,
+) {
     let window = near.root().and_downcast::<gtk::Window>();
     let dialog = gtk::FileDialog::builder().title(gettext("Save")).initial_name(name).modal(true).build();
     dialog.save(window.as_ref(), gio::Cancellable::NONE, move |chosen| {
@@ -23,7 +33,10 @@ pub fn save(near: &impl IsA<gtk::Widget>, name: &str, text: Zeroizing<String>, d
         };
         // A place without a path is one that only a network has.
         let no_path = || io::Error::from(io::ErrorKind::Unsupported);
-        let written = file.path().ok_or_else(no_path).and_then(|path| write(&path, text.as_bytes()));
+        let written = file.path().ok_or_else(no_path).and_then(|path| {
+            make(&path)?;
+            fill(&path)
+        });
         done(written.map_or_else(failed, |()| Notice::Saved));
     });
 }
@@ -46,12 +59,16 @@ pub fn copy(near: &impl IsA<gtk::Widget>, text: &str) -> Notice {
 }
 
 /// A new file takes the place of an old one: one that others can read keeps its mode otherwise.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn make(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
+}
+
+fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -66,7 +83,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("forge-gui-save-{}", std::process::id()));
         std::fs::write(&path, "old and longer than the new one").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        write(&path, b"new").unwrap();
+        make(&path).unwrap();
+        fill(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(&path).unwrap();

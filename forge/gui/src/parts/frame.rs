@@ -23,6 +23,11 @@ pub struct Frame {
 impl Frame {
     /// A page with this title; its primary button reads `button`, with an underlined letter.
     pub fn new(page: Page, title: &str, button: &str) -> Self {
+        Self::tagged(page.tag(), title, button)
+    }
+
+    /// The same for a page that is none of the wizard's; the tag is its name in the window.
+    pub fn tagged(tag: &str, title: &str, button: &str) -> Self {
         let body = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(24).build();
         for (margin, set) in [(24, gtk::Box::set_margin_top as fn(&gtk::Box, i32)), (24, gtk::Box::set_margin_bottom)] {
             set(&body, margin);
@@ -66,7 +71,7 @@ impl Frame {
         // As wide as the content, so that the button stands under what it is about.
         let bottom = adw::Clamp::builder().maximum_size(560).tightening_threshold(400).child(&bar).build();
         view.add_bottom_bar(&bottom);
-        let page = adw::NavigationPage::builder().tag(page.tag()).title(title).child(&view).build();
+        let page = adw::NavigationPage::builder().tag(tag).title(title).child(&view).build();
         Self { page, body, button, note, banner, header }
     }
 

@@ -5,8 +5,24 @@ use relm4::{adw, adw::prelude::*, gtk};
 /// Letters of a group: what an eye takes in at once.
 const GROUP: usize = 4;
 
+/// How wide a line of large caps becomes, so that four groups stand two by two.
+const LINE: i32 = 380;
+/// The same for small caps: four groups stand side by side.
+const SMALL_LINE: i32 = 520;
+
 /// A code in groups of four, which is how it is read and typed. `name` is what a screen reader says before it.
 pub fn caps(code: &str, name: &str) -> gtk::Widget {
+    keys(code, name, LINE)
+}
+
+/// The same on small keys, beside what it is typed into.
+pub fn small_caps(code: &str, name: &str) -> gtk::Widget {
+    let keys = keys(code, name, SMALL_LINE);
+    keys.add_css_class("small-caps");
+    keys
+}
+
+fn keys(code: &str, name: &str, line: i32) -> gtk::Widget {
     let all = adw::WrapBox::builder().child_spacing(18).line_spacing(9).justify(adw::JustifyMode::None).build();
     // A code is typed from left to right in every language.
     all.set_direction(gtk::TextDirection::Ltr);
@@ -27,7 +43,7 @@ pub fn caps(code: &str, name: &str) -> gtk::Widget {
         }
         all.append(&keys);
     }
-    all.upcast()
+    adw::Clamp::builder().maximum_size(line).tightening_threshold(line).child(&all).build().upcast()
 }
 
 fn groups(code: &str) -> Vec<Vec<char>> {

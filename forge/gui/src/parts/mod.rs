@@ -7,15 +7,23 @@
 //! | [`disk_bar`] | what is on a disk, in proportion |
 //! | [`disk_row`] | a disk to choose |
 //! | [`key_caps`] | a code to type, on keys |
+//! | [`key_places`] | where the keys of a code are, for other keyboards |
+//! | [`rehearsal`] | MokManager's screens, to be walked through beforehand |
+//! | [`card`] | the enrollment card, to print and to save |
+//! | [`qr`] | a QR code |
 //! | [`log_drawer`] | the log, folded away |
 //! | [`files`] | saving and copying what is shown |
 //! | [`print`] | printing what is shown |
 
+pub mod card;
 pub mod choice_list;
 pub mod disk_bar;
 pub mod disk_row;
 pub mod files;
 pub mod frame;
 pub mod key_caps;
+pub mod key_places;
 pub mod log_drawer;
 pub mod print;
+pub mod qr;
+pub mod rehearsal;

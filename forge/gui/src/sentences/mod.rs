@@ -2,21 +2,29 @@
 //!
 //! | file | what it says |
 //! |---|---|
+//! | [`audit`] | each promise of the system, and how it came out |
+//! | [`card`] | what stands on the enrollment card |
 //! | [`disks`] | what a disk is, what is on it, why it can not be taken |
 //! | [`errors`] | what happened, what state things are in, what to do |
 //! | [`help`] | what F1 says about a page |
 //! | [`issues`] | why the answers do not fit |
 //! | [`languages`] | languages, keyboards and time zones by their names |
+//! | [`machine`] | how far the enrollment of the key is, and what mends it |
 //! | [`plan`] | what will be done |
 //! | [`progress`] | what is done now, how fast, how long it takes |
+//! | [`rehearsal`] | what to do on MokManager's screens |
 
+pub mod audit;
+pub mod card;
 pub mod disks;
 pub mod errors;
 pub mod help;
 pub mod issues;
 pub mod languages;
+pub mod machine;
 pub mod plan;
 pub mod progress;
+pub mod rehearsal;
 
 /// Puts values into a translated text: `{disk}` becomes the value named `disk`. In a text that is written from right to
 /// left, each value stands apart (U+2068 to U+2069), so that a path or a size does not take the words beside it along.

@@ -1,7 +1,7 @@
 //! What each change does.
 
 use super::{Change, Effect, Ended, Found, Judged, Notice, Page, Run, Session, Trouble, choices, disks};
-use forge_dbus::client::ClientError;
+use forge_dbus::{Error, client::ClientError};
 use forge_model::Inventory;
 
 impl Session {
@@ -83,6 +83,9 @@ impl Session {
             Change::TryAgain => self.try_again(),
             Change::Restart if self.page == Page::Done => vec![Effect::Close, Effect::Restart],
             Change::Restart => vec![],
+            Change::Practise => vec![Effect::Practise],
+            Change::Card if self.credentials.is_some() => vec![Effect::Card],
+            Change::Card => vec![],
             Change::Said(notice) => vec![Effect::Tell(notice)],
         }
     }
@@ -100,8 +103,9 @@ impl Session {
         let found = match found {
             Ok(found) => found,
             Err(trouble) => {
+                let has_no_payload = matches!(trouble, ClientError::Refused(Error::NoPayload(_)));
                 self.trouble = Some(trouble);
-                return vec![];
+                return has_no_payload.then_some(Effect::Guide).into_iter().collect();
             }
         };
         self.trouble = None;

@@ -76,6 +76,10 @@ pub enum Change {
     TryAgain,
     /// The person wants the computer to restart.
     Restart,
+    /// The person wants to rehearse MokManager.
+    Practise,
+    /// The person wants the enrollment card.
+    Card,
     /// Something that the person asked for went well, or did not.
     Said(Notice),
 }
@@ -200,4 +204,10 @@ pub enum Effect {
     Close,
     /// Restart the computer.
     Restart,
+    /// Rehearse MokManager.
+    Practise,
+    /// Show the enrollment card.
+    Card,
+    /// This system has no payload: it may be an installed one, whose guide is wanted then.
+    Guide,
 }

@@ -37,7 +37,7 @@ use forge_dbus::{
     status::Outcome,
 };
 use forge_model::{
-    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity,
+    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity, machine::Key,
 };
 use std::collections::BTreeMap;
 
@@ -230,6 +230,13 @@ impl Session {
     /// What was handed over.
     pub fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+
+    /// The key of the system that was installed.
+    pub fn key(&self) -> Option<Key> {
+        let Some(Ended::Installed { receipt }) = &self.ended else { return None };
+        let key = &receipt.boot_key;
+        Some(Key { subject: key.name.clone(), sha1: key.sha1.clone(), sha256: key.sha256.clone() })
     }
 
     /// Whether the window may close without a question: nothing runs, and nothing would be lost.

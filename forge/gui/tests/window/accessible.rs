@@ -9,7 +9,7 @@ use forge_gui::{
 use relm4::{ComponentController, adw, adw::prelude::*, gtk};
 
 /// Whether a screen reader has something to say of a widget that takes the keyboard.
-fn has_name(widget: &gtk::Widget) -> bool {
+pub fn has_name(widget: &gtk::Widget) -> bool {
     let said = |text: Option<gtk::glib::GString>| text.is_some_and(|text| !text.is_empty());
     gtk::test_accessible_has_property(widget, gtk::AccessibleProperty::Label)
         || gtk::test_accessible_has_relation(widget, gtk::AccessibleRelation::LabelledBy)
@@ -25,7 +25,7 @@ fn has_name(widget: &gtk::Widget) -> bool {
 }
 
 /// What stands out of a page: wider than the window at its narrowest.
-const NARROWEST: i32 = 360;
+pub const NARROWEST: i32 = 360;
 
 #[gtk::test]
 fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text() {

@@ -9,10 +9,12 @@
 //! | `way` | from the first page to the last |
 //! | `keyboard` | the keyboard alone |
 //! | `told` | what did not work, and what is printed |
+//! | `guide` | the first-boot guide, the rehearsal and the card |
 //! | `accessible` | what a screen reader is told, what large text needs |
 #![cfg(feature = "scripted")]
 
 mod accessible;
+mod guide;
 mod keyboard;
 mod played;
 mod told;

@@ -53,7 +53,7 @@ fn what_is_printed_is_a_page_of_text() {
     for lines in [3, 300] {
         let text = "Code for Enroll MOK: hdjk ufgs vbnt\n".repeat(lines);
         let file = std::env::temp_dir().join(format!("forge-gui-print-{}-{lines}.pdf", std::process::id()));
-        let operation = print::sheet("Credentials", text.into());
+        let operation = print::sheet("Credentials", zeroize::Zeroizing::new(text));
         operation.set_export_filename(&file);
         operation.set_allow_async(false);
         let result = operation.run(gtk::PrintOperationAction::Export, gtk::Window::NONE);

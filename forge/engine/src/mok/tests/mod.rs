@@ -1,4 +1,5 @@
 mod code;
+mod code_keyboard;
 mod pair;
 mod signer;
 mod variables;

@@ -183,7 +183,7 @@ pub fn handover() -> Handover {
         receipt_signature: String::new(),
         certificate: String::new(),
         user_password: Some(secret("copper lantern walks quietly past harbor")),
-        enrollment_code: secret("hdjk ufgs vbnt"),
+        enrollment_code: secret("hdjkufgsxbntrcep"),
         services: BTreeMap::from([("mesh.token".into(), secret(&"5e".repeat(32)))]),
         variables_json: secret("{}"),
         staged: Staged::NOT_HERE,

@@ -2,10 +2,15 @@
 //!
 //! It plans with the real model, so what the window shows is what a helper would say. It writes nothing anywhere.
 
+pub mod first_boot;
 pub mod machine;
 
 use super::{Begun, Gateway};
-use crate::session::{Change, Credentials, Found, Page};
+use crate::parts::rehearsal::walk::Key;
+use crate::{
+    guide::{self, Request, Step},
+    session::{Change, Credentials, Found, Page},
+};
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
@@ -13,7 +18,10 @@ use forge_dbus::{
     client::{ClientError, Update},
     status::{Failure, Outcome, Progress},
 };
-use forge_model::{Answers, Handover, Inventory, Manifest, Plan, Secret, Stage, machine::Staged};
+use forge_model::{
+    Answers, Audit, Handover, Inventory, Machine, Manifest, Plan, Secret, Stage,
+    machine::{Enrollment, Staged},
+};
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use std::{env, future, sync::Mutex, time::Duration};
 
@@ -26,6 +34,8 @@ pub struct Scripted {
     inventory: Inventory,
     /// How an install goes.
     pub play: Play,
+    /// The installed system, and how its enrollment goes.
+    pub first_boot: first_boot::FirstBoot,
     planned: Mutex<Option<Plan>>,
     /// Names of the calls that were made, for tests.
     pub calls: Mutex<Vec<&'static str>>,
@@ -52,17 +62,19 @@ impl Scripted {
     /// A machine with several disks, whose install goes like this.
     pub fn new(play: Play) -> Self {
         let (planned, calls) = (Mutex::new(None), Mutex::new(Vec::new()));
-        Self { manifest: machine::manifest(), inventory: machine::inventory(), play, planned, calls }
+        let first_boot = first_boot::FirstBoot::new(Enrollment::Lost);
+        Self { manifest: machine::manifest(), inventory: machine::inventory(), play, first_boot, planned, calls }
     }
 
     /// The machine that the environment asks for.
     pub fn from_environment() -> Option<Self> {
-        let play = match Page::from_tag(&env::var(SCRIPT).ok()?) {
+        let wanted = env::var(SCRIPT).ok()?;
+        let play = match wizard_page(&wanted) {
             Some(Page::Failure) => Play::Fails,
             Some(Page::Done) => Play::Works,
             _ => Play::Stands,
         };
-        Some(Self::new(play))
+        Some(Self { first_boot: first_boot::FirstBoot::named(&wanted), ..Self::new(play) })
     }
 
     fn called(&self, name: &'static str) {
@@ -81,8 +93,60 @@ pub fn script() -> Vec<Change> {
     if env::var(SCRIPT).is_ok_and(|tag| tag == "language") {
         return vec![Change::Language("de_DE.UTF-8".into()), Change::Next];
     }
-    let page = env::var(SCRIPT).ok().and_then(|tag| Page::from_tag(&tag));
-    page.map(way_to).unwrap_or_default()
+    let Ok(wanted) = env::var(SCRIPT) else { return vec![] };
+    let mut way = wizard_page(&wanted).map(way_to).unwrap_or_default();
+    match wanted.as_str() {
+        "card" => way.push(Change::Card),
+        rehearsal if !keys_of(rehearsal).is_empty() => way.push(Change::Practise),
+        _ => {}
+    }
+    way
+}
+
+/// The steps that bring the guide to the page that the environment asks for; nothing where it asks for none of the guide.
+pub fn guide() -> Option<Vec<guide::Change>> {
+    let wanted = env::var(SCRIPT).ok()?;
+    let step = first_boot::wanted_step(&wanted)?;
+    Some(match step {
+        Step::State => vec![],
+        Step::Code => vec![guide::Change::Enroll],
+        other => vec![guide::Change::Open(other)],
+    })
+}
+
+/// Whether a keyboard is played whose keys type something else.
+pub fn has_other_keyboard() -> bool {
+    env::var(SCRIPT).is_ok_and(|wanted| wanted == "guide-places")
+}
+
+/// The page of the wizard on which something is shown.
+fn wizard_page(wanted: &str) -> Option<Page> {
+    match wanted {
+        "card" => Some(Page::Done),
+        rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
+        page => Page::from_tag(page),
+    }
+}
+
+/// The keys that are pressed in a rehearsal by themselves.
+pub fn keys() -> Vec<Key> {
+    env::var(SCRIPT).map(|wanted| keys_of(&wanted)).unwrap_or_default()
+}
+
+/// The way of a person through MokManager, up to the screen that is shown.
+fn keys_of(wanted: &str) -> Vec<Key> {
+    let way: &[Key] = &[Key::Other, Key::Down, Key::Enter, Key::Down, Key::Enter, Key::Down, Key::Enter];
+    let typed = |text: &str| text.chars().map(Key::Character).chain([Key::Enter]).collect::<Vec<_>>();
+    match wanted {
+        "practise" => way[..2].to_vec(),
+        "practise-start" => vec![Key::Nothing],
+        "practise-no" => [&way[..5], &[Key::Enter]].concat(),
+        "practise-code" => way.to_vec(),
+        "practise-wrong" => [way, &typed("fernduzk"), &[Key::Enter]].concat(),
+        "practise-reboot" => [way, &typed("ferndusk")].concat(),
+        "practise-done" => [way, &typed("ferndusk"), &[Key::Enter]].concat(),
+        _ => vec![],
+    }
 }
 
 /// The changes of a person who walks to a page.
@@ -227,5 +291,20 @@ impl Gateway for Scripted {
             Play::NeverRestarts => Err(ClientError::Refused(Error::Failed("inhibited by someone".into()))),
             _ => Ok(()),
         }
+    }
+
+    async fn machine(&self) -> Result<Machine, ClientError> {
+        self.called("machine");
+        Ok(self.first_boot.machine())
+    }
+
+    async fn enroll(&self) -> Result<Request, ClientError> {
+        self.called("enroll");
+        Ok(self.first_boot.enroll())
+    }
+
+    async fn audit(&self) -> Result<Audit, ClientError> {
+        self.called("audit");
+        Ok(self.first_boot.audit())
     }
 }
