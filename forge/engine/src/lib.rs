@@ -14,12 +14,14 @@
 //! | [`system`], [`state`] | accounts and settings; the file system that holds them |
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
+//! | [`efivars`] | the firmware's variables, and what they say about a machine |
 //! | [`credentials`] | passwords and service credentials |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
 //! | [`tool`], [`memory`], [`watch`] | standard tools; files in memory; progress and cancel |
 
 pub mod credentials;
+pub mod efivars;
 pub mod esp;
 pub mod gpt;
 pub mod image;
