@@ -16,10 +16,12 @@
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
 //! | [`efivars`] | the firmware's variables, and what they say about a machine |
 //! | [`credentials`] | passwords and service credentials |
+//! | [`audit`] | the running machine against what the system promises |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
 //! | [`tool`], [`memory`], [`watch`] | standard tools; files in memory; progress and cancel |
 
+pub mod audit;
 pub mod credentials;
 pub mod efivars;
 pub mod esp;
