@@ -9,7 +9,18 @@ use zeroize::Zeroizing;
 /// What images and installers are known to ship. The names of the account and of the system are tried, too.
 const KNOWN: [&str; 4] = ["password", "intergenos", "live", "root"];
 /// Methods of crypt(5) that take long enough to guess against.
-const METHODS: [&str; 9] = ["$y$", "$gy$", "$7$", "$6$", "$5$", "$2b$", "$2a$", "$2y$", "$sm3y$"];
+const METHODS: [(&str, &str); 8] = [
+    ("$y$", "yescrypt"),
+    ("$gy$", "gost-yescrypt"),
+    ("$7$", "scrypt"),
+    (SHA_512, "SHA-512 crypt"),
+    (SHA_256, "SHA-256 crypt"),
+    ("$2b$", "bcrypt"),
+    ("$2a$", "bcrypt"),
+    ("$2y$", "bcrypt"),
+];
+const SHA_512: &str = "$6$";
+const SHA_256: &str = "$5$";
 
 /// Looks at `/etc/passwd`, which everybody can read, and `/etc/shadow`.
 pub fn look(root: &Root) -> Look {
@@ -63,30 +74,31 @@ fn shadow(text: &str) -> Look {
         }
     }
     look.expect(root, "/etc/shadow: root has a line");
-    look.fact(format_args!("/etc/shadow: {locked} accounts are locked"));
+    look.fact(format_args!("/etc/shadow: locked: {locked}"));
     look
 }
 
 /// What the second field of a line says.
-enum Password<'a> {
+enum Password {
     Locked,
     Empty,
     Known,
     Weak,
-    Own(&'a str),
+    Own(&'static str),
 }
 
-fn judge<'a>(name: &str, hash: &'a str) -> Password<'a> {
+fn judge(name: &str, hash: &str) -> Password {
     if hash.is_empty() {
         return Password::Empty;
     }
     if hash.starts_with(['!', '*']) {
         return Password::Locked;
     }
-    let Some(method) = METHODS.iter().find(|method| hash.starts_with(**method)) else { return Password::Weak };
-    let method = &hash[..method.len()];
+    let Some((prefix, method)) = METHODS.iter().find(|(prefix, _)| hash.starts_with(prefix)) else {
+        return Password::Weak;
+    };
     // The other methods can not be computed here, and Forge itself writes only these.
-    let tried = matches!(method, "$5$" | "$6$");
+    let tried = [SHA_512, SHA_256].contains(prefix);
     match tried && KNOWN.iter().chain([&name, &""]).any(|word| fits(word, hash)) {
         true => Password::Known,
         false => Password::Own(method),
