@@ -13,15 +13,6 @@ const PLACES: [&str; 3] = ["/efi", "/boot", "/boot/efi"];
 /// No EFI system partition holds more files; a loop of links would.
 const MOST_FILES: usize = 10_000;
 
-/// What the receipt says of boot images may be out of date: `kernel-install` replaces them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Later {
-    /// A boot image may have been replaced; its signature is looked at elsewhere.
-    Replaced,
-    /// Everything must be as it was installed.
-    Never,
-}
-
 /// The files of an EFI system partition.
 pub trait Files {
     /// Opens a file by a path such as `EFI/BOOT/BOOTX64.EFI`.

@@ -11,6 +11,7 @@
 //! | `enrollment` | Secure Boot, shim, and whether it knows this machine's key |
 //! | `boot_files` | the signatures of boot images and GRUB |
 //! | [`receipt`] | the receipt: its signature, the partitions, the other boot files |
+//! | [`receipt_set`] | the same and the signatures, of any EFI system partition: `forgectl receipt verify` |
 //! | `keys_private` | who can read the keys, and what later kernels are signed with |
 //! | `apparmor`, `firewall`, `listeners` | the kernel's profiles, packet filter and sockets |
 //! | `passwords` | the account files |
@@ -31,6 +32,7 @@ mod listeners;
 pub mod look;
 mod passwords;
 pub mod receipt;
+pub mod receipt_set;
 pub mod root;
 mod sealed_root;
 mod services;
@@ -99,7 +101,7 @@ impl<'a> Machine<'a> {
             },
             Check::Receipt => match (partition, certificate) {
                 (Ok(partition), Ok(certificate)) => {
-                    let mut look = receipt::look(partition, Some(certificate), boot_partition::Later::Replaced);
+                    let mut look = receipt::look(partition, Some(certificate));
                     if let Ok(receipt) = receipt {
                         look.add(receipt::partitions(root, receipt));
                     }

@@ -2,7 +2,7 @@
 
 use super::{
     Look, Root,
-    boot_partition::{Files, Later, is_shims},
+    boot_partition::{Files, is_shims},
 };
 use crate::{
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
@@ -33,8 +33,9 @@ pub fn read(files: &impl Files) -> Result<(Vec<u8>, Receipt), String> {
 /// Checks the receipt on an EFI system partition: its signature, and every file that it names.
 ///
 /// The key is the one of `certificate` (DER), or else of the certificate that lies beside the receipt: that then proves
-/// only that the set is whole, and a person compares the fingerprint.
-pub fn look(files: &impl Files, certificate: Option<&[u8]>, later: Later) -> Look {
+/// only that the set is whole, and a person compares the fingerprint. Boot images may have been replaced since, as
+/// `kernel-install` does: of them only the signature counts, which is another look's.
+pub fn look(files: &impl Files, certificate: Option<&[u8]>) -> Look {
     let (json, receipt) = match read(files) {
         Ok(read) => read,
         Err(why) => return Look::failed(why),
@@ -59,7 +60,7 @@ pub fn look(files: &impl Files, certificate: Option<&[u8]>, later: Later) -> Loo
     for file in &receipt.esp_files {
         match as_written(files, file) {
             Ok(()) => look.fact(format_args!("{}: as it was installed", file.path)),
-            Err(_) if later == Later::Replaced && is_image(&file.path) => replaced.push(file.path.as_str()),
+            Err(_) if is_image(&file.path) => replaced.push(file.path.as_str()),
             Err(error) => look.fault(format_args!("{}: {error}", file.path)),
         }
     }
@@ -87,7 +88,8 @@ fn is_image(path: &str) -> bool {
     path.to_lowercase().starts_with("efi/linux/")
 }
 
-fn bytes(files: &impl Files, path: &str) -> io::Result<Vec<u8>> {
+/// A small file of an EFI system partition.
+pub(super) fn bytes(files: &impl Files, path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     files.open(path)?.take(MOST).read_to_end(&mut bytes)?;
     Ok(bytes)
