@@ -19,6 +19,9 @@ _forgectl() {
             forgectl,attach)
                 cmd="forgectl__subcmd__attach"
                 ;;
+            forgectl,audit)
+                cmd="forgectl__subcmd__audit"
+                ;;
             forgectl,check)
                 cmd="forgectl__subcmd__check"
                 ;;
@@ -40,6 +43,9 @@ _forgectl() {
             forgectl,plan)
                 cmd="forgectl__subcmd__plan"
                 ;;
+            forgectl,receipt)
+                cmd="forgectl__subcmd__receipt"
+                ;;
             forgectl,schema)
                 cmd="forgectl__subcmd__schema"
                 ;;
@@ -55,6 +61,9 @@ _forgectl() {
             forgectl__subcmd__payload,verify)
                 cmd="forgectl__subcmd__payload__subcmd__verify"
                 ;;
+            forgectl__subcmd__receipt,verify)
+                cmd="forgectl__subcmd__receipt__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -62,7 +71,7 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check plan install disks attach verify payload schema completions man"
+            opts="-h -V --help --version check plan install disks attach verify audit receipt payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -86,6 +95,20 @@ _forgectl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__audit)
+            opts="-h --evidence --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -287,6 +310,42 @@ _forgectl() {
                     return 0
                     ;;
                 --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__receipt)
+            opts="-h --help verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__receipt__subcmd__verify)
+            opts="-h --esp --disk --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --esp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disk)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
