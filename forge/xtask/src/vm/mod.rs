@@ -2,9 +2,10 @@
 //!
 //! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
 //! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys; [`tamper`] changes disks;
-//! [`alone`] starts any installed disk; [`guest`] logs in; [`checks`] looks around there; [`demo`] says what it must find.
+//! [`alone`] starts any installed disk; [`guest`] logs in; [`checks`] looks around there, [`audit`] lets it look itself; [`demo`] says what it must find.
 mod alone;
 mod ansi;
+mod audit;
 mod checks;
 mod console;
 mod demo;
