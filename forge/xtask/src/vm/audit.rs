@@ -2,6 +2,7 @@
 use super::guest::Guest;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use std::path::Path;
 
 /// What breaks one promise, and what mends it again; both run as root in the guest, in one shell.
 struct Break {
@@ -103,12 +104,13 @@ struct Line {
     evidence: Value,
 }
 
-/// Runs the audit as whoever is logged in, by the helper.
-fn audit(guest: &mut Guest) -> Result<Vec<Line>> {
+/// Runs the audit as whoever is logged in, by the helper, and keeps it in a file.
+fn audit(guest: &mut Guest, keep: &Path) -> Result<Vec<Line>> {
     let (code, json) = guest.run("forgectl audit --json 2>/tmp/audit-$(id -u)")?;
     let (_, complaint) = guest.run("cat /tmp/audit-$(id -u)")?;
     ensure!(!complaint.contains("without the helper"), "it was not the helper that measured: {complaint}");
     let said: Value = serde_json::from_str(&json).with_context(|| format!("no audit: {json} {complaint}"))?;
+    std::fs::write(keep, format!("{said:#}\n"))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let line = |line: &Value| Line {
         check: text(&line["check"]),
@@ -122,8 +124,8 @@ fn audit(guest: &mut Guest) -> Result<Vec<Line>> {
 }
 
 /// Expects that this line fails, if one is named, and that all others pass.
-fn expect(guest: &mut Guest, fails: Option<&str>) -> Result<()> {
-    let lines = audit(guest)?;
+fn expect(guest: &mut Guest, fails: Option<&str>, keep: &Path) -> Result<()> {
+    let lines = audit(guest, keep)?;
     let all: Vec<&str> = lines.iter().map(|line| line.check.as_str()).collect();
     let known: Vec<&str> = breaks().iter().map(|broken| broken.check).collect();
     ensure!(all == known, "the audit has the lines {all:?}");
@@ -138,11 +140,11 @@ fn expect(guest: &mut Guest, fails: Option<&str>) -> Result<()> {
 }
 
 /// The audit as the ordinary user, as root, and broken line by line.
-pub(super) fn all(guest: &mut Guest, password: &str) -> Result<()> {
-    expect(guest, None).context("as an ordinary user")?;
+pub(super) fn all(guest: &mut Guest, password: &str, keep: &Path) -> Result<()> {
+    expect(guest, None, keep).context("as an ordinary user")?;
     println!("    ok      every line passes for an ordinary user");
     guest.become_root(password)?;
-    expect(guest, None).context("as root")?;
+    expect(guest, None, keep).context("as root")?;
     println!("    ok      every line passes for root");
     guest.output("forgectl receipt verify").context("the receipt")?;
     let mut failed = Vec::new();
@@ -151,7 +153,7 @@ pub(super) fn all(guest: &mut Guest, password: &str) -> Result<()> {
             guest.output(COPY_VARIABLES)?;
         }
         guest.output(breaks)?;
-        let result = expect(guest, Some(check));
+        let result = expect(guest, Some(check), keep);
         guest.output(mends)?;
         match result {
             Ok(()) => println!("    ok      only {check} fails: {sentence}"),
@@ -161,7 +163,7 @@ pub(super) fn all(guest: &mut Guest, password: &str) -> Result<()> {
             }
         }
     }
-    expect(guest, None).context("when everything is mended")?;
+    expect(guest, None, keep).context("when everything is mended")?;
     ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(())
 }

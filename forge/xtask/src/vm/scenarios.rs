@@ -217,7 +217,7 @@ fn audited(stage: &Stage) -> Result<()> {
     let mut machine = stage.machine("audit", &stage.talking, &store)?;
     let mut guest = Guest::boot(&mut machine)?;
     guest.log_in(&demo.user, &demo.password)?;
-    audit::all(&mut guest, &demo.password)?;
+    audit::all(&mut guest, &demo.password, &stage.out.join("audit.json"))?;
     guest.power_off()
 }
 
