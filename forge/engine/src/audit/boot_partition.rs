@@ -4,7 +4,7 @@ use super::Root;
 use crate::{esp::EspReader, memory};
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Seek},
     path::{Path, PathBuf},
 };
 
@@ -75,7 +75,9 @@ impl Files for Mounted {
 impl Files for EspReader<'_> {
     fn open(&self, path: &str) -> io::Result<File> {
         let bytes = self.read(path).map_err(io::Error::other)?;
-        memory::file(c"forge-esp-file", &bytes)
+        let mut file = memory::file(c"forge-esp-file", &bytes)?;
+        file.rewind()?;
+        Ok(file)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
