@@ -19,9 +19,6 @@ _forgectl() {
             forgectl,attach)
                 cmd="forgectl__subcmd__attach"
                 ;;
-            forgectl,audit)
-                cmd="forgectl__subcmd__audit"
-                ;;
             forgectl,check)
                 cmd="forgectl__subcmd__check"
                 ;;
@@ -31,8 +28,14 @@ _forgectl() {
             forgectl,disks)
                 cmd="forgectl__subcmd__disks"
                 ;;
+            forgectl,enroll)
+                cmd="forgectl__subcmd__enroll"
+                ;;
             forgectl,install)
                 cmd="forgectl__subcmd__install"
+                ;;
+            forgectl,machine)
+                cmd="forgectl__subcmd__machine"
                 ;;
             forgectl,man)
                 cmd="forgectl__subcmd__man"
@@ -42,9 +45,6 @@ _forgectl() {
                 ;;
             forgectl,plan)
                 cmd="forgectl__subcmd__plan"
-                ;;
-            forgectl,receipt)
-                cmd="forgectl__subcmd__receipt"
                 ;;
             forgectl,schema)
                 cmd="forgectl__subcmd__schema"
@@ -61,9 +61,6 @@ _forgectl() {
             forgectl__subcmd__payload,verify)
                 cmd="forgectl__subcmd__payload__subcmd__verify"
                 ;;
-            forgectl__subcmd__receipt,verify)
-                cmd="forgectl__subcmd__receipt__subcmd__verify"
-                ;;
             *)
                 ;;
         esac
@@ -71,7 +68,7 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check plan install disks attach verify audit receipt payload schema completions man"
+            opts="-h -V --help --version check plan install disks attach verify machine enroll payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -95,20 +92,6 @@ _forgectl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        forgectl__subcmd__audit)
-            opts="-h --evidence --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -158,6 +141,24 @@ _forgectl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        forgectl__subcmd__enroll)
+            opts="-h --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         forgectl__subcmd__install)
             opts="-h --answers --payload --certificate --target --json --output --digest --log --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -193,6 +194,20 @@ _forgectl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__machine)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -310,42 +325,6 @@ _forgectl() {
                     return 0
                     ;;
                 --target)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        forgectl__subcmd__receipt)
-            opts="-h --help verify"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        forgectl__subcmd__receipt__subcmd__verify)
-            opts="-h --esp --disk --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --esp)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --disk)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

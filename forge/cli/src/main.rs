@@ -9,6 +9,7 @@
 //! | `device` | `disks`, and `plan`, `install`, `attach` on a disk, by the helper |
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
 //! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
+//! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
 //! | `password` | asks for a password |
 //! | `handover` | the files that an install leaves for a person |
 //! | `log_file` | `install --log`: every command line and stage |
@@ -24,6 +25,7 @@ mod failure;
 mod handover;
 mod install;
 mod log_file;
+mod machine;
 mod output;
 mod password;
 mod payload;
@@ -65,6 +67,8 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
         Command::Audit { evidence, json } => audit::run(evidence, json),
         Command::Receipt { command: ReceiptCommand::Verify { esp, disk } } => receipt::verify(esp, disk),
+        Command::Machine { json } => machine::show(json),
+        Command::Enroll { output } => machine::enroll(output.as_deref()),
         Command::Payload { command } => payload::run(command),
         Command::Schema => output::print(format_args!("{:#}", forge_model::answers::schema().as_value())),
         Command::Completions { shell } => {

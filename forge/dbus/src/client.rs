@@ -9,7 +9,7 @@ use crate::{
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_model::{Handover, Inventory, Issue, Plan, Secret, audit::Audit};
+use forge_model::{Handover, Inventory, Issue, Machine, Plan, Secret, audit::Audit, handover::Asked};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
@@ -104,6 +104,18 @@ impl Forge {
     /// The posture of this machine, measured with all the rights that it takes.
     pub async fn audit(&self) -> Result<Audit, ClientError> {
         read(&again(async || self.manager.audit().await).await?)
+    }
+
+    /// What this machine's firmware says, and how far the enrollment of its key is.
+    pub async fn machine(&self) -> Result<Machine, ClientError> {
+        read(&again(async || self.manager.machine().await).await?)
+    }
+
+    /// Asks shim once more to enroll the key of this machine, with a fresh code.
+    pub async fn enroll(&self) -> Result<Asked, ClientError> {
+        let fd = again(|| self.manager.enroll()).await?;
+        let bytes = sealed::open(&fd, HANDOVER).map_err(ClientError::Handover)?;
+        Asked::from_bytes(&bytes).map_err(|e| ClientError::Unreadable(e.to_string()))
     }
 
     /// What these answers would do.

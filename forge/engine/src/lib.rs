@@ -15,6 +15,8 @@
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
 //! | [`efivars`] | the firmware's variables, and what they say about a machine |
+//! | [`nvram`] | what an install leaves in the firmware: boot entry and request |
+//! | [`preflight`] | what this machine's firmware would say to a boot chain |
 //! | [`credentials`] | passwords and service credentials |
 //! | [`audit`] | the running machine against what the system promises |
 //! | [`verify`] | an installed disk against its receipt |
@@ -31,8 +33,10 @@ pub mod install;
 pub mod journal;
 pub mod memory;
 pub mod mok;
+pub mod nvram;
 pub mod openpgp;
 pub mod payload;
+pub mod preflight;
 pub mod prepare;
 pub mod probe;
 pub mod state;

@@ -127,7 +127,7 @@ impl Session {
         Self {
             page: Page::Welcome,
             offer: None,
-            inventory: Inventory { disks: Vec::new() },
+            inventory: Inventory { disks: Vec::new(), firmware: None },
             begun: false,
             trouble: None,
             spoken: language.clone(),

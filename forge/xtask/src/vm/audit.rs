@@ -15,8 +15,9 @@ struct Break {
 }
 
 /// Lets a copy of the firmware's variables take their place, which can be changed as the real ones can not.
+/// Not by `cp`, which takes them for holes.
 const COPY_VARIABLES: &str = "d=/sys/firmware/efi/efivars; mkdir -p /run/copy; \
-     cp $d/SecureBoot-* $d/SetupMode-* $d/Mok* /run/copy/; mount --bind /run/copy $d";
+     for f in $d/SecureBoot-* $d/SetupMode-* $d/Mok*; do cat $f > /run/copy/${f##*/}; done; mount --bind /run/copy $d";
 const REAL_VARIABLES: &str = "umount /sys/firmware/efi/efivars; rm -r /run/copy";
 
 fn breaks() -> Vec<Break> {
