@@ -42,7 +42,7 @@ mv /forge-build/locale-archive /usr/lib/locale/
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.service
 systemctl --root=/ preset-all >/dev/null 2>&1
 for unit in systemd-firstboot.service systemd-journal-catalog-update.service systemd-networkd.service \
-    systemd-networkd.socket systemd-sysinstall.socket systemd-binfmt.service \
+    systemd-networkd.socket NetworkManager-dispatcher.service systemd-sysinstall.socket systemd-binfmt.service \
     proc-sys-fs-binfmt_misc.automount sys-kernel-debug.mount sys-kernel-tracing.mount; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done

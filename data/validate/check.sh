@@ -12,9 +12,11 @@ need() {
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The unit with a program that exists on every machine: what is checked is the unit.
-unit() {
-    sed 's|^ExecStart=.*|ExecStart=/usr/bin/true|' "$1" >"$scratch/forge-helper.service"
+# The units with a program that exists on every machine: what is checked are the units.
+units() {
+    for file in "$@"; do
+        sed 's|^ExecStart=.*|ExecStart=/usr/bin/true|' "$file" >"$scratch/$(basename "$file")"
+    done
 }
 
 case $kind in
@@ -56,15 +58,16 @@ XML
         ;;
     unit)
         need systemd-analyze
-        unit "$1"
+        units "$@"
         # It exits with 0 for a directive that it does not know, and says so.
-        systemd-analyze verify --man=no --recursive-errors=no "$scratch/forge-helper.service" 2>&1 | tee "$scratch/said"
+        systemd-analyze verify --man=no --recursive-errors=no "$scratch"/*.* 2>&1 | tee "$scratch/said"
         [ ! -s "$scratch/said" ]
         ;;
     exposure)
         need systemd-analyze
-        unit "$1"
-        systemd-analyze security --no-pager --offline=yes --threshold=9 "$scratch/forge-helper.service"
+        # The most, in tenths, and the unit.
+        units "$2"
+        systemd-analyze security --no-pager --offline=yes --threshold="$1" "$scratch/$(basename "$2")"
         ;;
     apparmor)
         need apparmor_parser

@@ -63,11 +63,25 @@ pub enum Command {
         #[arg(long)]
         receipt: Option<PathBuf>,
     },
+    /// Measures what this machine keeps of the promises of its system
+    Audit {
+        /// Shows the evidence of every line, and not only where something is wrong
+        #[arg(long)]
+        evidence: bool,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Shows whether this machine's key is enrolled, and what its firmware says
     Machine {
         /// Prints JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Checks receipts
+    Receipt {
+        #[command(subcommand)]
+        command: ReceiptCommand,
     },
     /// Asks once more to have this machine's key enrolled at the next start, with a new code
     Enroll {
@@ -126,6 +140,19 @@ pub struct InstallArguments {
     /// Appends every command line and stage to this file; each line begins with seconds since 1970. It holds no secret
     #[arg(long)]
     pub log: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub enum ReceiptCommand {
+    /// Checks a receipt, its signature, and the boot files that it names
+    Verify {
+        /// The directory that the EFI system partition is mounted or copied to; where this machine has it when left out
+        #[arg(long)]
+        esp: Option<PathBuf>,
+        /// A disk or a file with an installed system, not mounted
+        #[arg(long, conflicts_with = "esp")]
+        disk: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]

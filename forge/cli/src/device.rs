@@ -189,7 +189,7 @@ fn is_json(asked: bool) -> bool {
     asked || !std::io::stdout().is_terminal()
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|e| Failure::file("a runtime".as_ref(), e))
 }

@@ -7,6 +7,8 @@
 //! | `plan` | `check`, `plan`: what would be done |
 //! | `install` | `install` into a plain file: does it, shows progress, hands over |
 //! | `device` | `disks`, and `plan`, `install`, `attach` on a disk, by the helper |
+//! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
+//! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
 //! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
 //! | `password` | asks for a password |
 //! | `handover` | the files that an install leaves for a person |
@@ -17,6 +19,7 @@
 //! | `words` | plans, issues and stages in sentences |
 
 mod arguments;
+mod audit;
 mod device;
 mod failure;
 mod handover;
@@ -28,10 +31,11 @@ mod password;
 mod payload;
 mod plan;
 mod progress;
+mod receipt;
 mod verify;
 mod words;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, ReceiptCommand};
 use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::{io::Write, process::ExitCode};
@@ -61,6 +65,8 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Disks { json } => device::disks(json),
         Command::Attach { output, json } => device::attach(&output, json),
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
+        Command::Audit { evidence, json } => audit::run(evidence, json),
+        Command::Receipt { command: ReceiptCommand::Verify { esp, disk } } => receipt::verify(esp, disk),
         Command::Machine { json } => machine::show(json),
         Command::Enroll { output } => machine::enroll(output.as_deref()),
         Command::Payload { command } => payload::run(command),

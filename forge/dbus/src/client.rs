@@ -9,7 +9,7 @@ use crate::{
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_model::{Handover, Inventory, Issue, Machine, Plan, Secret, handover::Asked};
+use forge_model::{Handover, Inventory, Issue, Machine, Plan, Secret, audit::Audit, handover::Asked};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
@@ -99,6 +99,11 @@ impl Forge {
     /// The payload of this medium.
     pub async fn offer(&self) -> Result<Offer, ClientError> {
         read(&again(async || self.manager.offer().await).await?)
+    }
+
+    /// The posture of this machine, measured with all the rights that it takes.
+    pub async fn audit(&self) -> Result<Audit, ClientError> {
+        read(&again(async || self.manager.audit().await).await?)
     }
 
     /// What this machine's firmware says, and how far the enrollment of its key is.

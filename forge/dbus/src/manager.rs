@@ -46,6 +46,12 @@ impl Manager {
         Ok(json(&self.backend()?.offer(Caller::of(&header)?).await?))
     }
 
+    /// The posture of this machine, as JSON: a line for each promise, with its evidence. It takes some seconds.
+    #[zbus(out_args("audit"), proxy(allow_interactive_auth))]
+    async fn audit(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
+        Ok(json(&self.backend()?.audit(Caller::of(&header)?).await?))
+    }
+
     /// What these answers would do to this disk, as JSON: a plan with its digest, or issues. The answers are the text of
     /// an answer file in a sealed memfd.
     #[zbus(out_args("verdict"), proxy(allow_interactive_auth))]

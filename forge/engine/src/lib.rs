@@ -18,10 +18,12 @@
 //! | [`nvram`] | what an install leaves in the firmware: boot entry and request |
 //! | [`preflight`] | what this machine's firmware would say to a boot chain |
 //! | [`credentials`] | passwords and service credentials |
+//! | [`audit`] | the running machine against what the system promises |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
 //! | [`tool`], [`memory`], [`watch`] | standard tools; files in memory; progress and cancel |
 
+pub mod audit;
 pub mod credentials;
 pub mod efivars;
 pub mod esp;

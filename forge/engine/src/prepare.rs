@@ -141,8 +141,12 @@ pub fn prepare<'a>(
         boot_key: &boot_pair.private_key_pem()?,
         module_key: &module_pair.private_key_pem()?,
     };
-    let certificates =
-        Certificates { boot_pem: &boot_pem, module_pem: &module_pair.certificate_pem()?, boot_der: &certificate };
+    let certificates = Certificates {
+        boot_pem: &boot_pem,
+        module_pem: &module_pair.certificate_pem()?,
+        boot_der: &certificate,
+        module_der: &module_pair.certificate_der()?,
+    };
     let tree = system::tree(plan, payload, &command_line, &secrets, &certificates)?;
     let state = state::image(tools, plan.layout.must(Role::State).size, &tree)?;
     drop(tree);

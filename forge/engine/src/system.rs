@@ -60,6 +60,8 @@ pub struct Certificates<'a> {
     pub module_pem: &'a [u8],
     /// Of the boot pair, DER, as MokManager reads it.
     pub boot_der: &'a [u8],
+    /// Of the module pair, DER, as `mokutil --import` reads it.
+    pub module_der: &'a [u8],
 }
 
 /// Why the tree could not be made.
@@ -106,6 +108,7 @@ pub fn tree(
         ("boot.pem", certificates.boot_pem, 0o644),
         ("boot.cer", certificates.boot_der, 0o644),
         ("module.pem", certificates.module_pem, 0o644),
+        ("module.cer", certificates.module_der, 0o644),
     ] {
         file(&mut tree, &format!("{MOK_DIRECTORY}/{name}"), bytes.to_vec(), mode);
     }
@@ -141,6 +144,11 @@ fn settings(tree: &mut Tree, plan: &Plan, manifest: &Manifest, command_line: &st
                 "[UKI]\nSecureBootSigningTool=sbsign\nSecureBootPrivateKey={mok}/boot.key\n\
                  SecureBootCertificate={mok}/boot.pem\nSignKernel=false\n"
             ),
+        ),
+        // Out-of-tree modules that DKMS builds are signed by the module key; by hand, /usr/lib/forge/sign-module does it.
+        (
+            "dkms/framework.conf.d/forge.conf",
+            format!("mok_signing_key={mok}/module.key\nmok_certificate={mok}/module.cer\n"),
         ),
     ] {
         file(tree, &etc(path), text.into_bytes(), 0o644);

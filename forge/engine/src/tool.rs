@@ -39,8 +39,16 @@ pub struct Tools {
     pub mkfs_erofs: PathBuf,
     /// localedef(1), for payloads only.
     pub localedef: PathBuf,
-    /// sbverify(1), for `forgectl verify`.
+    /// sbverify(1), for `forgectl verify` and the audit.
     pub sbverify: PathBuf,
+    /// dmsetup(8), for the audit.
+    pub dmsetup: PathBuf,
+    /// nft(8), for the audit.
+    pub nft: PathBuf,
+    /// systemctl(1), for the audit.
+    pub systemctl: PathBuf,
+    /// systemd-analyze(1), for the audit.
+    pub systemd_analyze: PathBuf,
     /// Ends the tool that runs, and lets none begin.
     pub stop: Stop,
 }
@@ -60,6 +68,10 @@ impl Default for Tools {
             mkfs_erofs: "/usr/bin/mkfs.erofs".into(),
             localedef: "/usr/bin/localedef".into(),
             sbverify: "/usr/bin/sbverify".into(),
+            dmsetup: "/usr/sbin/dmsetup".into(),
+            nft: "/usr/sbin/nft".into(),
+            systemctl: "/usr/bin/systemctl".into(),
+            systemd_analyze: "/usr/bin/systemd-analyze".into(),
             stop: Stop::default(),
         }
     }

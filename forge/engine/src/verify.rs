@@ -126,14 +126,15 @@ pub fn verify(
     Ok(Outcome::Done((receipt, findings)))
 }
 
-type Checked = Result<(), Box<dyn Error + Send + Sync>>;
+/// Nothing, or what is wrong.
+pub(crate) type Checked = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// The boot files that this machine's key signs: GRUB and the UKIs. The others are signed by shim's own key.
 fn is_ours(path: &str) -> bool {
     path.ends_with("/grubx64.efi") || path.starts_with("EFI/Linux/")
 }
 
-fn certificate(der: &[u8], receipt: &Receipt) -> Result<X509, Box<dyn Error + Send + Sync>> {
+pub(crate) fn certificate(der: &[u8], receipt: &Receipt) -> Result<X509, Box<dyn Error + Send + Sync>> {
     let certificate = X509::from_der(der)?;
     match hex::encode(certificate.digest(MessageDigest::sha256())?) {
         sha256 if sha256 == receipt.boot_key.sha256 => Ok(certificate),
@@ -141,7 +142,7 @@ fn certificate(der: &[u8], receipt: &Receipt) -> Result<X509, Box<dyn Error + Se
     }
 }
 
-fn check_signature(certificate: &X509, data: &[u8], signature: &[u8]) -> Checked {
+pub(crate) fn check_signature(certificate: &X509, data: &[u8], signature: &[u8]) -> Checked {
     let key = certificate.public_key()?;
     match Verifier::new(MessageDigest::sha256(), &key)?.verify_oneshot(signature, data)? {
         true => Ok(()),

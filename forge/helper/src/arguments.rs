@@ -25,6 +25,12 @@ pub struct Arguments {
     /// Milliseconds to wait until the system sees the new partitions
     #[arg(long, default_value_t = 10_000)]
     pub settle_ms: u64,
+    /// The socket of the service that measures the posture of this machine
+    #[arg(long, default_value = "/run/forge-audit.socket")]
+    pub audit_socket: PathBuf,
+    /// Measures the posture of this machine, prints it as JSON, and ends: this is that service
+    #[arg(long)]
+    pub audit: bool,
     /// Prints the introspection XML of its interfaces, and ends
     #[arg(long)]
     pub introspect: bool,

@@ -10,6 +10,7 @@
 //! | `job` | one install: its life, its owner, its end |
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
+//! | `audit` | the posture of this machine, asked from a service of its own |
 //! | `firmware` | what the firmware says, and a new request to enroll the key |
 //! | `authority`, `clients`, `inhibitor` | polkit; who is on the bus; no sleep while it works |
 //! | `subscribers` | who hears of disks that come and go |
@@ -17,6 +18,7 @@
 //! | `log_lines` | the journal |
 
 pub mod arguments;
+pub mod audit;
 pub mod authority;
 pub mod clients;
 pub mod firmware;

@@ -2,6 +2,7 @@
 
 use crate::{
     arguments::Arguments,
+    audit,
     authority::Authority,
     clients::Clients,
     firmware::Firmware,
@@ -22,7 +23,7 @@ use forge_dbus::{
     status::State,
 };
 use forge_engine::{journal::Journal, payload::Payload};
-use forge_model::{Answers, Inventory, Machine, Plan, inventory::Content};
+use forge_model::{Answers, Inventory, Machine, Plan, audit::Audit, inventory::Content};
 use futures_util::StreamExt;
 use std::{
     os::fd::OwnedFd,
@@ -70,6 +71,9 @@ pub struct Service {
     subscribers: Mutex<Subscribers>,
     telling: OnceCell<Task>,
     looks: Semaphore,
+    audit_socket: PathBuf,
+    /// One audit at a time: it costs every processor some seconds.
+    audits: Semaphore,
 }
 
 /// Connects to the system bus. Only a connection that is built with an object listens for calls when it is ready; the task
@@ -99,6 +103,8 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         subscribers: Mutex::default(),
         telling: OnceCell::new(),
         looks: Semaphore::new(LOOKS),
+        audit_socket: arguments.audit_socket.clone(),
+        audits: Semaphore::new(1),
     });
     let objects = connection.object_server();
     objects.remove::<Manager, _>(forge_dbus::PATH).await?;
@@ -241,6 +247,15 @@ impl Backend for Service {
         self.authority.allow(&caller, INSPECT, &[]).await?;
         let payload = self.open_payload().await?;
         Ok(Offer { certificate: payload.signer.certificate.to_hex(), manifest: payload.manifest })
+    }
+
+    async fn audit(&self, caller: Caller) -> Result<Audit, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let _permit = self.audits.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
+        let socket = self.audit_socket.clone();
+        let asked = tokio::task::spawn_blocking(move || audit::ask(&socket)).await;
+        asked.map_err(|e| Error::Failed(e.to_string()))?.map_err(|e| Error::Failed(e.to_string()))
     }
 
     async fn machine(&self, caller: Caller) -> Result<Machine, Error> {

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: installs a small real system, unattended, into a disk image, and starts it on request.
 //! With `--gui`, a person does it, in the window: see [`demo_gui`].
-use crate::{check::cargo, command, demo_gui, demo_system, paths, vm, workbench};
+use crate::{check::cargo, command, demo_gui, demo_programs, demo_system, paths, vm, workbench};
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
@@ -75,7 +75,7 @@ pub fn prepare_with(packages: &[&str]) -> Result<(PathBuf, PathBuf)> {
     let place = place()?;
     fs::create_dir_all(&place)?;
     let forgectl = forgectl(packages)?;
-    let system = demo_system::make()?;
+    let system = demo_programs::lay(&demo_system::make()?, &place)?;
     keys(&forgectl, &place)?;
     payload(&forgectl, &place, &system)?;
     Ok((place, forgectl))
@@ -104,9 +104,9 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Builds `forgectl`, and other packages with it, and returns its path.
+/// Builds `forgectl` and the helper, and other packages with them, and returns the path of `forgectl`.
 fn forgectl(also: &[&str]) -> Result<PathBuf> {
-    let packages = ["forge-cli"].iter().chain(also).flat_map(|name| ["--package", name]);
+    let packages = ["forge-cli", "forge-helper"].iter().chain(also).flat_map(|name| ["--package", name]);
     command::run(cargo().args(["build", "--quiet", "--locked"]).args(packages))?;
     Ok(paths::target()?.join("debug/forgectl"))
 }

@@ -72,7 +72,7 @@ pub fn run(boot: bool) -> Result<()> {
         crate::workbench::is_root()?,
         "only root can make a private system: sudo -E env \"PATH=$PATH\" cargo xtask demo --gui"
     );
-    let (payload, _) = demo::prepare_with(&["forge-gui", "forge-helper"])?;
+    let (payload, _) = demo::prepare_with(&["forge-gui"])?;
     let place = payload.join("gui");
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(&place)?;

@@ -158,8 +158,13 @@ fn tree(data: &Path, out: &Path) -> Result<()> {
         }
     }
     fs::set_permissions(out.join("initrd.img"), fs::Permissions::from_mode(0o644))?;
+    settle_times(&root)
+}
+
+/// Makes no file of a tree newer than the demo system.
+pub fn settle_times(root: &Path) -> Result<()> {
     let newer = format!("@{EPOCH}");
-    command::run(Command::new("/usr/bin/find").arg(&root).args([
+    command::run(Command::new("/usr/bin/find").arg(root).args([
         "-newermt",
         &newer,
         "-exec",

@@ -4,6 +4,7 @@ mod check;
 mod command;
 mod demo;
 mod demo_gui;
+mod demo_programs;
 mod demo_system;
 mod generated;
 mod gui_boot;

@@ -98,7 +98,7 @@ fn medium(place: &Path) -> Result<PathBuf> {
     let bins = validate::PROGRAMS.iter().chain(&["forge-tests-payload"]).flat_map(|name| ["--bin", name]);
     command::run(check::cargo().args(["build", "--locked", "--quiet"]).args(bins))?;
     let build = place.join("meson");
-    validate::set_up(&build, &paths::target()?.join("debug"))?;
+    validate::set_up(&build, &paths::target()?.join("debug"), true)?;
     let stage = place.join("stage");
     validate::install(&build, &stage)?;
     let files = paths::repository()?.join("tests/uml/files/.");

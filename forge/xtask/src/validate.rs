@@ -22,7 +22,7 @@ pub fn run(write: bool) -> Result<()> {
         fs::write(programs.join(name), "")?;
     }
     let build = paths::target()?.join("validate/meson");
-    set_up(&build, &programs)?;
+    set_up(&build, &programs, true)?;
     command::output(
         Command::new("/usr/bin/meson").args(["test", "--no-rebuild", "--print-errorlogs", "-C"]).arg(&build),
     )
@@ -36,13 +36,15 @@ pub fn run(write: bool) -> Result<()> {
     Ok(())
 }
 
-/// Has meson prepare a build directory that takes the programs from another directory.
-pub fn set_up(build: &Path, programs: &Path) -> Result<()> {
+/// Has meson prepare a build directory that takes the programs from another directory, for a live medium or an installed
+/// system.
+pub fn set_up(build: &Path, programs: &Path, live: bool) -> Result<()> {
     if build.exists() {
         fs::remove_dir_all(build).with_context(|| build.display().to_string())?;
     }
     let mut meson = Command::new("/usr/bin/meson");
-    meson.args(["setup", "--prefix=/usr", "--libexecdir=libexec", "-Dlive=true"]);
+    meson.args(["setup", "--prefix=/usr", "--libexecdir=libexec"]);
+    meson.arg(format!("-Dlive={live}"));
     meson.arg(format!("-Dbinaries={}", programs.display())).arg(build).current_dir(paths::repository()?);
     let said = command::output(&mut meson)?;
     let version = env!("CARGO_PKG_VERSION");

@@ -2,6 +2,7 @@
 //!
 //! - [`harness`]: the private system itself: drives, who may open them, what keeps them from being taken, what is left behind
 //! - [`agent`]: polkit's questions and their answers
+//! - [`audit`]: the posture of the machine, and who may have it
 //! - [`cancel`]: a job that is asked to stop, and who may ask; one job at a time
 //! - [`death`]: a client or the helper that dies in the middle; the handover that waits
 //! - [`refused`]: disks that are not taken, and disks that fail
@@ -14,6 +15,7 @@
 //! - [`sockets`]: which sockets the helper and `forgectl` make
 
 mod agent;
+mod audit;
 mod bench;
 mod caller;
 mod cancel;

@@ -144,21 +144,15 @@ impl Gateway for Bus {
         login.reboot(true).await.map_err(|error| ClientError::Refused(Error::Failed(error.to_string())))
     }
 
-    // The helper's verbs Machine, Enroll and Audit come with the next version of the wire; until then it has none to call.
-
     async fn machine(&self) -> Result<Machine, ClientError> {
-        Err(not_yet("Machine"))
+        self.forge().await?.machine().await
     }
 
     async fn enroll(&self) -> Result<Request, ClientError> {
-        Err(not_yet("Enroll"))
+        self.forge().await?.enroll().await.map(Request::from)
     }
 
     async fn audit(&self) -> Result<Audit, ClientError> {
-        Err(not_yet("Audit"))
+        self.forge().await?.audit().await
     }
-}
-
-fn not_yet(verb: &str) -> ClientError {
-    ClientError::Refused(Error::Failed(format!("the helper has no verb {verb}")))
 }

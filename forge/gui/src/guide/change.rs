@@ -3,7 +3,11 @@
 use super::Step;
 use crate::session::Notice;
 use forge_dbus::client::ClientError;
-use forge_model::{Audit, Machine, Secret, machine::Key};
+use forge_model::{
+    Audit, Machine, Secret,
+    handover::Asked,
+    machine::{Key, Staging},
+};
 use std::sync::Arc;
 
 /// A request to enroll the key, as the helper made it. Its code does not print.
@@ -15,6 +19,12 @@ pub struct Request {
     pub key: Key,
     /// Whether the firmware has taken the request; else the key can only be enrolled from the disk.
     pub staged: bool,
+}
+
+impl From<Asked> for Request {
+    fn from(asked: Asked) -> Self {
+        Self { code: asked.code, key: asked.key, staged: asked.staged == Staging::Done }
+    }
 }
 
 /// Something happened. Every one is logged by relm4, so none may show a secret.

@@ -1,4 +1,5 @@
 //! The scenarios: each starts a machine, does one thing to it, and says what must follow.
+use super::audit;
 use super::checks;
 use super::demo::Demo;
 use super::enrollment;
@@ -18,7 +19,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 11] = [
+pub(super) const SCENARIOS: [Scenario; 12] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -56,6 +57,11 @@ pub(super) const SCENARIOS: [Scenario; 11] = [
         name: "new-kernel",
         sentence: "a kernel that is installed later is signed with this machine's key and boots",
         run: new_kernel,
+    },
+    Scenario {
+        name: "audit",
+        sentence: "the audit passes on every line, and on a guest that is broken in one place only that line fails",
+        run: audited,
     },
     Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
 ];
@@ -229,6 +235,17 @@ fn new_kernel(stage: &Stage) -> Result<()> {
     guest.become_root(&demo.password)?;
     checks::secure_boot(&mut guest, true)?;
     checks::sealed_root(&mut guest, demo)?;
+    guest.power_off()
+}
+
+/// Every line once: breaking, measuring and mending it again, in one boot.
+fn audited(stage: &Stage) -> Result<()> {
+    let demo = &stage.demo;
+    let store = stage.enrolled_store("audit")?;
+    let mut machine = stage.machine("audit", &stage.talking, &store)?;
+    let mut guest = Guest::boot(&mut machine)?;
+    guest.log_in(&demo.user, &demo.password)?;
+    audit::all(&mut guest, &demo.password, &stage.out.join("audit.json"))?;
     guest.power_off()
 }
 

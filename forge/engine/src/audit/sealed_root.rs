@@ -1,0 +1,113 @@
+//! The root file system: read-only, on a dm-verity device, with the root hash of the receipt.
+
+use super::{Look, Root};
+use crate::tool::{Run, Tools};
+use forge_model::Receipt;
+
+/// What the kernel says about the mount of `/`.
+struct Mount<'a> {
+    /// Major and minor number of its device, as `254:0`.
+    device: &'a str,
+    file_system: &'a str,
+    source: &'a str,
+    /// The options of the file system itself: those of the mount are the ones of a sandbox.
+    options: &'a str,
+}
+
+/// Looks at mount, device, command line and, with the rights for it, the kernel's own table.
+pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>) -> Look {
+    let mounts = match root.text("/proc/self/mountinfo") {
+        Ok(mounts) => mounts,
+        Err(error) => return Look::unknown(error),
+    };
+    let Some(mount) = root_mount(&mounts) else { return Look::unknown("/proc/self/mountinfo names no mount of /") };
+    let mut look = Look::default();
+    let on = format!("/ is {} on {} ({})", mount.file_system, mount.source, mount.options);
+    look.expect(mount.options.split(',').any(|option| option == "ro"), on);
+
+    let at = format!("/sys/dev/block/{}", mount.device);
+    match root.text(&format!("{at}/dm/uuid")) {
+        Ok(uuid) => look.expect(uuid.starts_with("CRYPT-VERITY-"), format_args!("{at}/dm/uuid: {uuid}")),
+        Err(error) if error.is_absent() => look.fault(format_args!("{} is no device-mapper device", mount.source)),
+        Err(error) => look.blind(error),
+    }
+    let wanted = match receipt {
+        Ok(receipt) => receipt.root_hash.to_string(),
+        Err(why) => {
+            look.blind(format_args!("the receipt, which names the root hash: {why}"));
+            return look;
+        }
+    };
+    match root.text("/proc/cmdline") {
+        Ok(line) => {
+            let said = line.split_whitespace().filter_map(|word| word.strip_prefix("roothash=")).next_back();
+            let said = said.unwrap_or("none");
+            look.expect(said == wanted, format_args!("/proc/cmdline: roothash={said}"));
+        }
+        Err(error) => look.blind(error),
+    }
+    match table(root, tools, &at) {
+        Ok(table) => {
+            let said = root_hash(&table).unwrap_or("none");
+            look.expect(said == wanted, format_args!("the kernel's dm-verity table: root hash {said}"));
+        }
+        Err(why) => look.blind(format_args!("the kernel's dm-verity table: {why}")),
+    }
+    look
+}
+
+/// Major and minor number of the device that `/` is on.
+pub(super) fn device(root: &Root) -> Result<String, String> {
+    let mounts = root.text("/proc/self/mountinfo").map_err(|e| e.to_string())?;
+    let mount = root_mount(&mounts).ok_or("/proc/self/mountinfo names no mount of /")?;
+    Ok(mount.device.to_owned())
+}
+
+/// The uppermost mount of `/` (proc_pid_mountinfo(5)).
+fn root_mount(mountinfo: &str) -> Option<Mount<'_>> {
+    let mount = |line| {
+        let (front, back) = str::split_once(line, " - ")?;
+        let mut front = front.split(' ').skip(2);
+        let (device, _, point) = (front.next()?, front.next()?, front.next()?);
+        let mut back = back.splitn(3, ' ');
+        let (file_system, source, options) = (back.next()?, back.next()?, back.next()?);
+        (point == "/").then_some(Mount { device, file_system, source, options })
+    };
+    mountinfo.lines().filter_map(mount).next_back()
+}
+
+fn table(root: &Root, tools: &Tools, at: &str) -> Result<String, String> {
+    let name = root.text(&format!("{at}/dm/name")).map_err(|e| e.to_string())?;
+    let said = Run::new(tools, &tools.dmsetup).args(["table", "--target", "verity", &name]).run();
+    said.map(|said| String::from_utf8_lossy(&said).into_owned()).map_err(|e| e.to_string())
+}
+
+/// The root hash in a table (Linux, `Documentation/admin-guide/device-mapper/verity.rst`): start, length, `verity`,
+/// version, two devices, two block sizes, number of blocks, start of the tree, algorithm, root hash, salt.
+fn root_hash(table: &str) -> Option<&str> {
+    let words: Vec<&str> = table.split_whitespace().collect();
+    let verity = words.iter().position(|word| *word == "verity")?;
+    words.get(verity + 9).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_that_covers_the_others_counts() {
+        let text = "22 1 0:2 / / rw - rootfs rootfs rw\n\
+                    29 22 254:0 / / ro,relatime shared:1 - erofs /dev/mapper/root ro,user_xattr\n\
+                    30 29 0:6 / /dev rw - devtmpfs devtmpfs rw\n";
+        let mount = root_mount(text).unwrap();
+        assert_eq!((mount.device, mount.file_system, mount.options), ("254:0", "erofs", "ro,user_xattr"));
+        assert!(root_mount("30 29 0:6 / /dev rw - devtmpfs devtmpfs rw\n").is_none());
+    }
+
+    #[test]
+    fn the_root_hash_stands_behind_its_algorithm() {
+        let table = "0 265352 verity 1 254:2 254:3 4096 4096 33169 1 sha256 ef6fc09d 8f00 1 panic_on_corruption\n";
+        assert_eq!(root_hash(table), Some("ef6fc09d"));
+        assert_eq!(root_hash("0 265352 linear 254:2 0"), None);
+    }
+}
