@@ -29,6 +29,7 @@ pub struct View {
     computer: String,
     trouble: Option<errors::Told>,
     kept: bool,
+    by_hand: bool,
 }
 
 impl View {
@@ -41,6 +42,7 @@ impl View {
             computer: plan.map(|plan| plan.system.hostname.clone()).unwrap_or_default(),
             trouble: session.trouble().map(errors::not_handed_over),
             kept: session.may_close(),
+            by_hand: session.is_enrolled_by_hand(),
         }
     }
 }
@@ -49,6 +51,8 @@ impl View {
 pub struct Widgets {
     code: gtk::Box,
     secrets: gtk::Box,
+    by_code: adw::PreferencesGroup,
+    by_hand: adw::PreferencesGroup,
     trouble: adw::StatusPage,
     kept: adw::SwitchRow,
     drawn: bool,
@@ -84,11 +88,11 @@ impl SimpleComponent for Done {
         frame.body.append(&trouble);
         let steps = adw::PreferencesGroup::builder().title(gettext("After the Restart")).build();
         for (number, (title, text)) in (1..).zip(card::steps()) {
-            let row = adw::ActionRow::builder().title(title).subtitle(text).build();
-            let badge = gtk::Label::builder().label(number.to_string()).valign(gtk::Align::Center).build();
-            badge.add_css_class("step");
-            row.add_prefix(&badge);
-            steps.add(&row);
+            steps.add(&step(number, &title, &text));
+        }
+        let by_hand = adw::PreferencesGroup::builder().title(gettext("After the Restart")).visible(false).build();
+        for (number, text) in (1..).zip(card::steps_from_disk()) {
+            by_hand.add(&step(number, &text, ""));
         }
         for (title, icon, change) in [
             (gettext("_Practise…"), "input-keyboard-symbolic", (|| Change::Practise) as fn() -> Change),
@@ -113,11 +117,12 @@ impl SimpleComponent for Done {
         keep.add(&kept);
         frame.body.append(&secrets);
         frame.body.append(&steps);
+        frame.body.append(&by_hand);
         frame.body.append(&keep);
         frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let near = frame.page.clone();
-        let widgets = Widgets { code, secrets, trouble, kept, drawn: false };
+        let widgets = Widgets { code, secrets, by_code: steps, by_hand, trouble, kept, drawn: false };
         ComponentParts { model: Self { view: View::default(), near }, widgets }
     }
 
@@ -137,6 +142,8 @@ impl SimpleComponent for Done {
             draw(widgets, view, credentials, &sender);
             widgets.drawn = true;
         }
+        widgets.by_code.set_visible(!view.by_hand);
+        widgets.by_hand.set_visible(view.by_hand);
         widgets.trouble.set_visible(view.trouble.is_some());
         if let Some(told) = &view.trouble {
             if widgets.trouble.title() != told.title {
@@ -154,28 +161,28 @@ impl SimpleComponent for Done {
 }
 
 fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &ComponentSender<Done>) {
-    let heading = gtk::Label::builder()
-        // Translators: a headline above a code that has to be typed after the restart.
-        .label(gettext("Your Code"))
-        .build();
+    let (heading, sentence) = match view.by_hand {
+        false => (
+            // Translators: a headline above a code that has to be typed after the restart.
+            gettext("Your Code"),
+            gettext("Type it once after the restart, so that this computer trusts its own key."),
+        ),
+        true => (
+            gettext("One Step by Hand"),
+            gettext(
+                "The system is installed. The firmware took no request for a code, so the key is enrolled from the disk \
+                 after the restart. Write the steps down or take a picture of them.",
+            ),
+        ),
+    };
+    let heading = gtk::Label::builder().label(heading).wrap(true).justify(gtk::Justification::Center).build();
     heading.add_css_class("title-1");
-    let sentence = gtk::Label::builder()
-        .label(gettext("Type it once after the restart, so that this computer trusts its own key."))
-        .wrap(true)
-        .justify(gtk::Justification::Center)
-        .build();
-    let code = credentials.enrollment_code.expose();
+    let sentence = gtk::Label::builder().label(sentence).wrap(true).justify(gtk::Justification::Center).build();
     widgets.code.append(&heading);
     widgets.code.append(&sentence);
-    let caps = key_caps::caps(code, &gettext("Your code"));
-    caps.set_margin_top(6);
-    caps.set_margin_bottom(6);
-    widgets.code.append(&caps);
-    if let Some(places) = key_places::unless_known(code) {
-        widgets.code.append(&places);
+    if !view.by_hand {
+        draw_code(widgets, credentials.enrollment_code.expose());
     }
-    // It comes after the page did, and is what a person has to hear first.
-    caps.grab_focus();
 
     let group = adw::PreferencesGroup::builder().title(gettext("Credentials")).build();
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));
@@ -216,6 +223,28 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     });
     group.add(&paper);
     widgets.secrets.append(&group);
+}
+
+/// The code on key caps, and where its keys lie if nobody can know that.
+fn draw_code(widgets: &Widgets, code: &str) {
+    let caps = key_caps::caps(code, &gettext("Your code"));
+    caps.set_margin_top(6);
+    caps.set_margin_bottom(6);
+    widgets.code.append(&caps);
+    if let Some(places) = key_places::unless_known(code) {
+        widgets.code.append(&places);
+    }
+    // It comes after the page did, and is what a person has to hear first.
+    caps.grab_focus();
+}
+
+/// One of the steps after the restart.
+fn step(number: usize, title: &str, text: &str) -> adw::ActionRow {
+    let row = adw::ActionRow::builder().title(title).subtitle(text).build();
+    let badge = gtk::Label::builder().label(number.to_string()).valign(gtk::Align::Center).build();
+    badge.add_css_class("step");
+    row.add_prefix(&badge);
+    row
 }
 
 /// A secret that is hidden until it is asked for, with a way to copy it.

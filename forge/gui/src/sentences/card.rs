@@ -5,6 +5,11 @@ use forge_model::machine::Key;
 use gettextrs::gettext;
 use zeroize::Zeroizing;
 
+/// The certificate at the top of the boot partition.
+pub const FILE: &str = "INTERGENOS-KEY.cer";
+/// The label of that partition.
+pub const VOLUME: &str = "ESP";
+
 /// What a card is made of.
 #[derive(Debug, Clone)]
 pub struct Card {
@@ -32,6 +37,26 @@ pub fn steps() -> [(String, String); 4] {
     ]
 }
 
+/// The steps of the way without a code, from the screen that refuses to the restart. Words on the screens are in English
+/// everywhere; [`FILE`] and [`VOLUME`] are two of them.
+pub fn steps_from_disk() -> [String; 8] {
+    let with = |text: String, name: &str| fill(&text, &[("name", name)]);
+    [
+        gettext("The computer says that it refuses. Press Enter."),
+        gettext("Press any key, before the ten seconds are over."),
+        // Translators: "Enroll key from disk" is a line on a screen that is always in English.
+        gettext("Choose Enroll key from disk with the arrow keys, and press Enter."),
+        // Translators: {name} is the name of a partition.
+        with(gettext("Choose {name}. Where several disks are listed, it is the one with the system."), VOLUME),
+        // Translators: {name} is the name of a file.
+        with(gettext("Choose {name}."), FILE),
+        // Translators: "Continue", "Yes" and "Reboot" are lines on a screen that is always in English.
+        gettext("Choose Continue. View key 0 shows the fingerprint, to be compared."),
+        gettext("Choose Yes. No is marked at first."),
+        gettext("Choose Reboot. The system starts."),
+    ]
+}
+
 /// The lines of a card. The code stands on it only where it was asked for.
 pub fn text(card: &Card, code: Option<&str>) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(4096));
@@ -53,7 +78,7 @@ pub fn text(card: &Card, code: Option<&str>) -> Zeroizing<String> {
     line(&fill(
         // Translators: "Enroll key from disk" and the name of the file are words on a screen that is always in English.
         &gettext("Without the code: choose Enroll key from disk, then ESP, then {file}."),
-        &[("file", "INTERGENOS-KEY.cer")],
+        &[("file", FILE)],
     ));
     if let Some(code) = code {
         line("");

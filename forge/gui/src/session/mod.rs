@@ -37,7 +37,10 @@ use forge_dbus::{
     status::Outcome,
 };
 use forge_model::{
-    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity, machine::Key,
+    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
+    answers::KeyboardAnswers,
+    inventory::Identity,
+    machine::{Key, Staged, Staging},
 };
 use std::collections::BTreeMap;
 
@@ -94,6 +97,8 @@ pub enum Ended {
     Installed {
         /// The proof.
         receipt: Box<Receipt>,
+        /// What was left in the firmware.
+        staged: Staged,
     },
     /// It was cancelled.
     Cancelled {
@@ -116,7 +121,7 @@ pub enum Ended {
 impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Installed { receipt, .. } => Self::Installed { receipt },
+            Outcome::Installed { receipt, staged, .. } => Self::Installed { receipt, staged },
             Outcome::Cancelled { stage, written } => Self::Cancelled { stage, written },
             Outcome::Failed(failure) => Self::Failed(failure),
         }
@@ -234,9 +239,14 @@ impl Session {
 
     /// The key of the system that was installed.
     pub fn key(&self) -> Option<Key> {
-        let Some(Ended::Installed { receipt }) = &self.ended else { return None };
+        let Some(Ended::Installed { receipt, .. }) = &self.ended else { return None };
         let key = &receipt.boot_key;
         Some(Key { subject: key.name.clone(), sha1: key.sha1.clone(), sha256: key.sha256.clone() })
+    }
+
+    /// Whether the firmware has refused the request to enroll the key.
+    pub fn is_enrolled_by_hand(&self) -> bool {
+        matches!(&self.ended, Some(Ended::Installed { staged, .. }) if matches!(staged.request, Staging::Failed { .. }))
     }
 
     /// Whether the window may close without a question: nothing runs, and nothing would be lost.

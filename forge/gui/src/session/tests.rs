@@ -358,7 +358,8 @@ fn the_end_leads_to_its_page_and_the_window_closes_only_when_nothing_is_lost() {
     assert!(!session.may_close());
     let plan = session.run().plan.clone().unwrap();
     let receipt = Box::new(machine::receipt(&plan));
-    let effects = session.apply(Change::Ended(Box::new(Ended::Installed { receipt })));
+    let effects = session.apply(Change::Ended(Box::new(Ended::Installed { receipt, staged: Staged::NOT_HERE })));
+    assert!(!session.is_enrolled_by_hand());
     assert!(matches!(effects[..], [Effect::Show(Page::Done), Effect::Take]));
     session.apply(Change::HandedOver(Ok(Credentials::new(machine::handover()))));
     assert!(!session.may_close());

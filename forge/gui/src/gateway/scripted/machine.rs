@@ -175,6 +175,12 @@ pub fn receipt(plan: &Plan) -> Receipt {
     }
 }
 
+/// What was left in a firmware that has no room.
+pub fn refused_request() -> Staged {
+    let failed = || Staging::Failed { fault: StagingFault::NoRoom, details: "No space left on device (os error 28)".into() };
+    Staged { boot_entry: failed(), request: failed() }
+}
+
 /// What the install that is played hands over. Nothing of it opens anything.
 pub fn handover() -> Handover {
     let secret = |text: &str| Secret::new(text.into());

@@ -32,7 +32,10 @@ const SCRIPT: &str = "FORGE_SCRIPT";
 pub struct Scripted {
     manifest: Manifest,
     inventory: Inventory,
-    /// How an install goes.
+    /// The end of an install whose request the firmware refused.
+const BY_HAND: &str = "by-hand";
+
+/// How an install goes.
     pub play: Play,
     /// The installed system, and how its enrollment goes.
     pub first_boot: first_boot::FirstBoot,
@@ -46,6 +49,8 @@ pub struct Scripted {
 pub enum Play {
     /// To its end.
     Works,
+    /// To its end, but the firmware takes no request.
+    TakesNoRequest,
     /// It stands still in the middle, so that it can be looked at.
     Stands,
     /// The disk fails while it is written.
@@ -70,6 +75,7 @@ impl Scripted {
     pub fn from_environment() -> Option<Self> {
         let wanted = env::var(SCRIPT).ok()?;
         let play = match wizard_page(&wanted) {
+            Some(Page::Done) if wanted == BY_HAND => Play::TakesNoRequest,
             Some(Page::Failure) => Play::Fails,
             Some(Page::Done) => Play::Works,
             _ => Play::Stands,
@@ -122,7 +128,7 @@ pub fn has_other_keyboard() -> bool {
 /// The page of the wizard on which something is shown.
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
-        "card" => Some(Page::Done),
+        "card" | BY_HAND => Some(Page::Done),
         rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
         page => Page::from_tag(page),
     }
@@ -244,12 +250,15 @@ impl Gateway for Scripted {
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
             }
-            Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate => {
+            Play::Works | Play::TakesNoRequest | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
                 let end = Update::Finished(Box::new(Outcome::Installed {
                     receipt,
                     partitions_seen: true,
-                    staged: Staged::NOT_HERE,
+                    staged: match self.play {
+                        Play::TakesNoRequest => machine::refused_request(),
+                        _ => Staged::NOT_HERE,
+                    },
                 }));
                 let paced = stream::iter(moments.chain([end])).then(|update| async {
                     tokio::time::sleep(Duration::from_millis(2)).await;

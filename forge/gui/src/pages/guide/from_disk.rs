@@ -9,15 +9,10 @@ use crate::{
             text_screen::{self, LAST_MENU, MENU_WITHOUT_REQUEST, TextScreen},
         },
     },
-    sentences::fill,
+    sentences::card::{FILE, VOLUME, steps_from_disk},
 };
 use gettextrs::gettext;
 use relm4::{adw, adw::prelude::*, gtk};
-
-/// The certificate at the top of the boot partition.
-const FILE: &str = "INTERGENOS-KEY.cer";
-/// The label of that partition.
-const VOLUME: &str = "ESP";
 
 /// The page.
 pub struct FromDisk {
@@ -75,30 +70,17 @@ impl FromDisk {
     }
 }
 
-/// What to do, and on which screen. Words on the screens are in English everywhere.
-fn pictures() -> Vec<(String, TextScreen)> {
-    let with = |text: String, name: &str| fill(&text, &[("name", name)]);
-    vec![
-        (gettext("The computer says that it refuses. Press Enter."), text_screen::refused()),
-        (gettext("Press any key, before the ten seconds are over."), text_screen::any_key()),
-        (
-            // Translators: "Enroll key from disk" is a line on a screen that is always in English.
-            gettext("Choose Enroll key from disk with the arrow keys, and press Enter."),
-            text_screen::menu(&MENU_WITHOUT_REQUEST, 1),
-        ),
-        (
-            // Translators: {name} is the name of a partition.
-            with(gettext("Choose {name}. Where several disks are listed, it is the one with the system."), VOLUME),
-            text_screen::select_key(&[VOLUME], 0),
-        ),
-        (
-            // Translators: {name} is the name of a file.
-            with(gettext("Choose {name}."), FILE),
-            text_screen::select_key(&["EFI/", FILE], 1),
-        ),
-        // Translators: "Continue", "Yes" and "Reboot" are lines on a screen that is always in English.
-        (gettext("Choose Continue. View key 0 shows the fingerprint, to be compared."), text_screen::keys(1)),
-        (gettext("Choose Yes. No is marked at first."), text_screen::question(1)),
-        (gettext("Choose Reboot. The system starts."), text_screen::menu(&LAST_MENU, 0)),
-    ]
+/// What to do, and on which screen.
+fn pictures() -> impl Iterator<Item = (String, TextScreen)> {
+    let screens = [
+        text_screen::refused(),
+        text_screen::any_key(),
+        text_screen::menu(&MENU_WITHOUT_REQUEST, 1),
+        text_screen::select_key(&[VOLUME], 0),
+        text_screen::select_key(&["EFI/", FILE], 1),
+        text_screen::keys(1),
+        text_screen::question(1),
+        text_screen::menu(&LAST_MENU, 0),
+    ];
+    steps_from_disk().into_iter().zip(screens)
 }
