@@ -3,11 +3,9 @@
 use crate::{
     bench::Slow,
     install::{LONG, code_of},
-    person::{
-        DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_while_writing, take_disk, to_disks,
-        to_review,
-    },
+    person::{DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_at, take_disk, to_disks, to_review},
 };
+use forge_model::Stage;
 use forge_tests::{
     desk::{Desk, has},
     disk::{could_start, digest},
@@ -21,7 +19,7 @@ fn a_window_that_is_killed_stops_its_install_and_the_next_one_finds_what_it_left
         let disk = LoopDisk::new(system, "KILLED", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
-        let stopped = stopped_while_writing(&room, &mut window);
+        let stopped = stopped_at(&room, &mut window, Stage::Write);
         window.kill();
         drop(stopped);
         room.bench.until_no_job();

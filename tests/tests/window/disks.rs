@@ -22,6 +22,10 @@ fn a_disk_that_goes_is_withdrawn_from_whoever_chose_it_and_one_that_comes_is_off
             window.sees().iter().any(|thing| thing.name == DISK && thing.is(State::Selected))
         };
         assert!(is_chosen(&window));
+        // And so does the keyboard, although the list was drawn anew.
+        window.until("the keyboard on the chosen disk", |things| {
+            things.iter().any(|thing| thing.name == DISK && thing.is(State::Focused)).then_some(())
+        });
         to_review(&mut window, Password::Made);
         drop(first);
         window.reads("The disk that you chose was disconnected");

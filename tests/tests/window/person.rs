@@ -145,18 +145,6 @@ pub fn stopped_at(room: &Room, window: &mut Window, stage: Stage) -> Stopped {
     stopped
 }
 
-/// Lets the helper come as far as a stage of writing, and stops it there. The window shows the stage by then.
-pub fn stopped_while_writing(room: &Room, window: &mut Window) -> Stopped {
-    let slow = Slow::by(room.bench.helper(), 2, 60);
-    window.choose("Erase and Install");
-    window.until_within(LONG, "a stage that writes", |things| {
-        let words = ["Erasing the disk", "Writing the system", "Reading the system back", "Writing settings"];
-        assert!(!has(things, "Your Code"), "it was over before it was seen");
-        words.iter().any(|words| has(things, words)).then_some(())
-    });
-    slow.stop()
-}
-
 /// What polkit says to a person from now on, before the usual rules: to looking at disks, and to writing one.
 pub fn rule(system: &System, person: Person, inspect: &str, install: &str) {
     let name = match person {

@@ -2,9 +2,7 @@
 
 use crate::{
     install::LONG,
-    person::{
-        DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_when, stopped_while_writing, take_disk,
-    },
+    person::{DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_at, stopped_when, take_disk},
 };
 use forge_model::Stage;
 use forge_tests::{
@@ -80,7 +78,7 @@ fn a_helper_that_dies_while_it_writes_leaves_a_sentence_and_a_way_on() {
         let disk = LoopDisk::new(system, "DIES", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
-        stopped_while_writing(&room, &mut window).kill();
+        stopped_at(&room, &mut window, Stage::Write).kill();
         window.at("Not Installed");
         window.reads("The Installation Stopped");
         window.reads("The disk will not start a computer now.");

@@ -146,6 +146,7 @@ fn show_details(widgets: &mut Widgets, disk: Option<&forge_model::Disk>) {
 }
 
 fn draw(widgets: &Widgets, disks: &[Shown]) {
+    let at = widgets.rows.borrow().iter().find(|(_, row, _)| row.has_focus()).map(|(path, ..)| path.clone());
     widgets.free.remove_all();
     widgets.taken.remove_all();
     let mut rows = Vec::new();
@@ -164,5 +165,9 @@ fn draw(widgets: &Widgets, disks: &[Shown]) {
     widgets.free_group.set_visible(!rows.is_empty());
     widgets.nothing.set_visible(rows.is_empty());
     widgets.taken_group.set_visible(rows.len() < disks.len());
+    // The keyboard stays where it was, and does not go on to the way back because its row was drawn anew.
+    if let Some(row) = at.and_then(|at| rows.iter().find(|(path, ..)| *path == at).or(rows.first())) {
+        row.1.grab_focus();
+    }
     *widgets.rows.borrow_mut() = rows;
 }
