@@ -3,7 +3,7 @@
 use crate::{
     arguments::{InstallArguments, PlanArguments},
     failure::Failure,
-    handover, log_file,
+    firmware_words, handover, log_file,
     output::{print, tell},
     password,
     plan::{print_plan, read_answers_text},
@@ -164,7 +164,7 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
                 }));
             } else {
                 tell(format_args!("Installed. Receipt, credentials and enrollment request: {shown}"));
-                words::staged(&staged).iter().for_each(tell);
+                firmware_words::staged(&staged).iter().for_each(tell);
             }
             Ok(())
         }

@@ -1,6 +1,9 @@
 //! Every way in which a command ends badly: the exit code, and the sentence with the fix.
 
-use crate::words::{self, FROM_DISK};
+use crate::{
+    firmware_words::{self, FROM_DISK},
+    words,
+};
 use forge_dbus::{Error as RefusedBy, client::ClientError};
 use forge_engine::{
     install::{Failed, InstallError},
@@ -231,7 +234,7 @@ impl fmt::Display for Failure {
             Self::NotEnrolled(Enrollment::Pending) => f.write_str("the key is not enrolled yet."),
             Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),
             Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
-            Self::NotStaged(fault, details) => f.write_str(&words::not_staged(*fault, details)),
+            Self::NotStaged(fault, details) => f.write_str(&firmware_words::not_staged(*fault, details)),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::{
     failure::Failure,
+    firmware_words,
     handover::{self, grouped},
     output::{print, tell},
-    words,
 };
 use forge_dbus::client::{ClientError, Forge};
 use forge_model::machine::{Enrollment, Staging};
@@ -17,7 +17,7 @@ pub fn show(json: bool) -> Result<(), Failure> {
     if json {
         print(serde_json::json!(machine))?;
     } else {
-        print(words::machine(&machine).join("\n"))?;
+        print(firmware_words::machine(&machine).join("\n"))?;
     }
     match machine.enrollment {
         Enrollment::Enforced | Enrollment::Enrolled => Ok(()),

@@ -16,12 +16,14 @@
 //! | `output` | standard output, whose reader may go away |
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
+//! | `firmware_words` | the firmware in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
 mod arguments;
 mod audit;
 mod device;
 mod failure;
+mod firmware_words;
 mod handover;
 mod install;
 mod log_file;

@@ -1,7 +1,7 @@
 //! The parts of `forge-helper`: the one program of Forge that runs as root, and the only one that writes to a real disk.
 //!
-//! The bus starts it, polkit decides about every call, UDisks2 hands it the disk. It holds no device node and no
-//! capability, and leaves when nobody needs it.
+//! The bus starts it, polkit decides about every call, UDisks2 hands it the disk. It holds no device node, and of
+//! root's powers only the one that unprotects a firmware variable. It leaves when nobody needs it.
 //!
 //! | file | what it does |
 //! |---|---|

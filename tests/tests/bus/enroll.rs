@@ -47,8 +47,8 @@ struct Firm<'a> {
 impl<'a> Firm<'a> {
     /// Secure Boot is on, and this machine has no key yet.
     fn new(system: &'a System) -> Self {
-        let place = system.disks().parent().unwrap();
-        let (efivars, keys) = (place.join("efivars"), place.join("keys"));
+        let disks = system.disks();
+        let (efivars, keys) = (disks.with_file_name("efivars"), disks.with_file_name("keys"));
         for directory in [&efivars, &keys] {
             fs::create_dir(directory).unwrap();
         }

@@ -9,7 +9,7 @@ use crate::{
 use load_option::Loader;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path, process::Command};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -128,6 +128,22 @@ fn staging_twice_leaves_one_entry_and_one_request() {
     assert_eq!(order(&variables), [0]);
     let names: Vec<_> = everything(directory.path()).into_keys().collect();
     assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
+fn an_entry_that_can_not_be_put_first_is_taken_back() {
+    for there in [None, Some(entry(OLD, "\\EFI\\intergenos\\shimx64.efi"))] {
+        let (directory, variables) = firmware();
+        if let Some(old) = &there {
+            set(&variables, "Boot0000", old);
+        }
+        // It takes what is written, and forgets it.
+        symlink("/dev/null", directory.path().join(format!("BootOrder-{GLOBAL}"))).unwrap();
+        let staged = stage(&variables, &ours(), &request("code"));
+        assert!(matches!(staged.boot_entry, Staging::Failed { fault: StagingFault::Differs, .. }), "{staged:?}");
+        assert_eq!(staged.request, Staging::Done, "one does not need the other");
+        assert_eq!(read(&variables, "Boot0000"), there);
+    }
 }
 
 #[test]
