@@ -19,6 +19,9 @@ _forgectl() {
             forgectl,attach)
                 cmd="forgectl__subcmd__attach"
                 ;;
+            forgectl,audit)
+                cmd="forgectl__subcmd__audit"
+                ;;
             forgectl,check)
                 cmd="forgectl__subcmd__check"
                 ;;
@@ -46,6 +49,9 @@ _forgectl() {
             forgectl,plan)
                 cmd="forgectl__subcmd__plan"
                 ;;
+            forgectl,receipt)
+                cmd="forgectl__subcmd__receipt"
+                ;;
             forgectl,schema)
                 cmd="forgectl__subcmd__schema"
                 ;;
@@ -61,6 +67,9 @@ _forgectl() {
             forgectl__subcmd__payload,verify)
                 cmd="forgectl__subcmd__payload__subcmd__verify"
                 ;;
+            forgectl__subcmd__receipt,verify)
+                cmd="forgectl__subcmd__receipt__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -68,7 +77,7 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check plan install disks attach verify machine enroll payload schema completions man"
+            opts="-h -V --help --version check plan install disks attach verify audit machine receipt enroll payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -92,6 +101,20 @@ _forgectl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__audit)
+            opts="-h --evidence --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -325,6 +348,42 @@ _forgectl() {
                     return 0
                     ;;
                 --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__receipt)
+            opts="-h --help verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__receipt__subcmd__verify)
+            opts="-h --esp --disk --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --esp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disk)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

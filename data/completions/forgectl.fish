@@ -32,7 +32,9 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "install" -d 'Inst
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "disks" -d 'Lists the disks of this machine, and why one can not be taken'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "attach" -d 'Comes back to an install on a disk that goes on by itself: shows progress, hands over'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "verify" -d 'Checks an installed disk or file against its receipt, without mounting it'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "audit" -d 'Measures what this machine keeps of the promises of its system'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "machine" -d 'Shows whether this machine\'s key is enrolled, and what its firmware says'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "receipt" -d 'Checks receipts'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "enroll" -d 'Asks once more to have this machine\'s key enrolled at the next start, with a new code'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "payload" -d 'Makes and checks payloads'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "schema" -d 'Prints the JSON Schema of answer files'
@@ -61,8 +63,16 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -l json -d 'Pr
 complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -l receipt -d 'The receipt that was handed over; the one on the disk is used when left out' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand audit" -l evidence -d 'Shows the evidence of every line, and not only where something is wrong'
+complete -c forgectl -n "__fish_forgectl_using_subcommand audit" -l json -d 'Prints JSON'
+complete -c forgectl -n "__fish_forgectl_using_subcommand audit" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Checks a receipt, its signature, and the boot files that it names'
+complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_seen_subcommand_from verify" -l esp -d 'The directory that the EFI system partition is mounted or copied to; where this machine has it when left out' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_seen_subcommand_from verify" -l disk -d 'A disk or a file with an installed system, not mounted' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -l output -d 'The directory for the code. Without it, it is shown' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -s h -l help -d 'Print help'
