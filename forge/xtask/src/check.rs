@@ -1,5 +1,5 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, generated, gui_shots, layers, licences, paths, po, uml, validate, vm, workbench};
+use crate::{command, demo, generated, gui_boot, gui_shots, layers, licences, paths, po, uml, validate, vm, workbench};
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
@@ -36,6 +36,7 @@ pub fn test(with_machines: bool) -> Result<()> {
         uml::run(&uml::Args::all())?;
         demo::install(&demo::answers()?)?;
         vm::run(&vm::Args::all())?;
+        gui_boot::run()?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::{
 /// Where a test inside finds its system. `run` sets it.
 pub(super) const DIRECTORY: &str = "FORGE_PRIVATE_SYSTEM";
 /// How long one test may take.
-const LIMIT: &str = "120";
+const LIMIT: &str = "300";
 
 /// Runs the body of a test in a private system of its own; panics when it does, or when it takes two minutes.
 ///

@@ -127,7 +127,7 @@ impl System {
 
 /// Waits until something is so; panics with its name and the time after ten seconds.
 pub fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = so() {
             return found;

@@ -369,6 +369,15 @@ fn the_end_leads_to_its_page_and_the_window_closes_only_when_nothing_is_lost() {
 }
 
 #[test]
+fn a_request_that_the_firmware_refused_leaves_a_step_by_hand() {
+    let mut session = ready();
+    walk(&mut session, Page::Installing);
+    let receipt = Box::new(machine::receipt(&session.run().plan.clone().unwrap()));
+    session.apply(Change::Ended(Box::new(Ended::Installed { receipt, staged: machine::refused_request() })));
+    assert!(session.is_enrolled_by_hand());
+}
+
+#[test]
 fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
     let mut session = ready();
     walk(&mut session, Page::Installing);

@@ -3,7 +3,7 @@
 use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
     inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
-    machine::Staged,
+    machine::{Staged, Staging, StagingFault},
     receipt::Key,
 };
 use serde_json::{Value, json};
@@ -177,7 +177,8 @@ pub fn receipt(plan: &Plan) -> Receipt {
 
 /// What was left in a firmware that has no room.
 pub fn refused_request() -> Staged {
-    let failed = || Staging::Failed { fault: StagingFault::NoRoom, details: "No space left on device (os error 28)".into() };
+    let failed =
+        || Staging::Failed { fault: StagingFault::NoRoom, details: "No space left on device (os error 28)".into() };
     Staged { boot_entry: failed(), request: failed() }
 }
 

@@ -32,10 +32,7 @@ const SCRIPT: &str = "FORGE_SCRIPT";
 pub struct Scripted {
     manifest: Manifest,
     inventory: Inventory,
-    /// The end of an install whose request the firmware refused.
-const BY_HAND: &str = "by-hand";
-
-/// How an install goes.
+    /// How an install goes.
     pub play: Play,
     /// The installed system, and how its enrollment goes.
     pub first_boot: first_boot::FirstBoot,
@@ -43,6 +40,9 @@ const BY_HAND: &str = "by-hand";
     /// Names of the calls that were made, for tests.
     pub calls: Mutex<Vec<&'static str>>,
 }
+
+/// The end of an install whose request the firmware refused.
+const BY_HAND: &str = "by-hand";
 
 /// How an install goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
