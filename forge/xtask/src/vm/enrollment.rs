@@ -5,7 +5,8 @@ use super::guest::Guest;
 use super::machine::Machine;
 use super::mokmanager;
 use super::scenarios::Stage;
-use anyhow::Result;
+use super::tamper::Disk;
+use anyhow::{Context, Result, ensure};
 
 /// Nothing was ever asked for: the certificate on the ESP is enrolled by hand.
 pub(super) fn from_disk(stage: &Stage) -> Result<()> {
@@ -30,13 +31,68 @@ pub(super) fn wrong_code(stage: &Stage) -> Result<()> {
     enroll_and_boot(stage, &mut machine)
 }
 
-/// By the way of the person whose request is lost, to the running system.
-fn enroll_and_boot(stage: &Stage, machine: &mut Machine) -> Result<()> {
+/// The firmware has no keys (setup mode), and the request was passed by: the system starts all the same, asks the firmware
+/// itself once more, and the new code is taken. A firmware without room says so, and nothing is left half asked for.
+pub(super) fn asked_again(stage: &Stage) -> Result<()> {
     let demo = stage.demo();
-    mokmanager::enroll_from_disk(machine)?;
+    let store = Store::without_keys(stage.store("asked-again"))?;
+    store.set(&demo.variables)?;
+    let disk = Disk::copy(stage.talking(), &stage.scratch_disk("asked-again"))?;
+    let mut machine = stage.keeping_machine("asked-again", disk.path(), &store)?;
+    mokmanager::pass_by(&mut machine)?;
+    let mut guest = root_in(stage, &mut machine)?;
+    guest.says("forgectl machine --json", &["\"setup-mode\"", "\"lost\""])?;
+
+    // Firmware keeps a part of its store for itself; the kernel refuses what would go below that.
+    guest.output(FILL)?;
+    let (code, said) = guest.run("forgectl enroll")?;
+    ensure!(code == 11 && said.contains("no room left"), "a full firmware: {code}, {said}");
+    let (code, left) = guest.run("ls /sys/firmware/efi/efivars | grep -E '^Mok(New|Auth)-'")?;
+    ensure!(code == 1, "half a request is left: {left}");
+    guest.output("chattr -i $v/Filler*; rm $v/Filler*")?;
+
+    // Twice, as by somebody who lost the first code: the second one counts.
+    guest.output("forgectl enroll --output /run/first && forgectl enroll --output /run/second")?;
+    let code = |guest: &mut Guest, which: &str| {
+        let written = guest.output(&format!("cat /run/{which}/enrollment.json"))?;
+        let written: serde_json::Value = serde_json::from_str(&written)?;
+        written["mok"]["code"].as_str().map(str::to_owned).context("no code was written")
+    };
+    let (first, second) = (code(&mut guest, "first")?, code(&mut guest, "second")?);
+    ensure!(first != second, "the same code twice");
+    guest.says("forgectl machine --json", &["\"pending\""])?;
+    guest.reboot()?;
+
+    mokmanager::enroll(&mut machine, &second)?;
+    let mut guest = root_in(stage, &mut machine)?;
+    guest.says("forgectl machine --json", &["\"setup-mode\"", "\"enrolled\""])?;
+    guest.power_off()?;
+    drop(machine);
+    Ok(std::fs::remove_file(disk.path())?)
+}
+
+/// Takes the room of the firmware's variables, piece by piece, until nothing fits any more.
+const FILL: &str = "v=/sys/firmware/efi/efivars; n=0; size=8192; \
+    while [ $size -ge 64 ]; do \
+        f=$v/Filler$n-605dab50-e046-4300-abb6-3dd810dd8b23; \
+        if { printf '\\007\\000\\000\\000'; head -c $size /dev/urandom; } > /run/filler && \
+            dd if=/run/filler of=$f bs=16384 count=1 status=none 2>/dev/null; \
+        then n=$((n + 1)); else rm -f $f; size=$((size / 2)); fi; \
+    done; [ $n -gt 0 ]";
+
+/// Logs in as the demo's user and becomes root.
+fn root_in<'a>(stage: &Stage, machine: &'a mut Machine) -> Result<Guest<'a>> {
+    let demo = stage.demo();
     let mut guest = Guest::boot(machine)?;
     guest.log_in(&demo.user, &demo.password)?;
     guest.become_root(&demo.password)?;
+    Ok(guest)
+}
+
+/// By the way of the person whose request is lost, to the running system.
+fn enroll_and_boot(stage: &Stage, machine: &mut Machine) -> Result<()> {
+    mokmanager::enroll_from_disk(machine)?;
+    let mut guest = root_in(stage, machine)?;
     checks::secure_boot(&mut guest, true)?;
     guest.power_off()
 }

@@ -101,6 +101,20 @@ impl<'a> Guest<'a> {
         Ok(output)
     }
 
+    /// Runs a command, whatever its exit code, that must say all of this.
+    pub(super) fn says(&mut self, command: &str, words: &[&str]) -> Result<()> {
+        let (code, output) = self.run(command)?;
+        for word in words {
+            ensure!(output.contains(word), "in the guest, {command:?} ({code}) did not say {word}: {output}");
+        }
+        Ok(())
+    }
+
+    /// Restarts the machine, whatever comes then.
+    pub(super) fn reboot(self) -> Result<()> {
+        self.machine.send_line("systemctl reboot")
+    }
+
     /// Restarts the machine and waits until it asks for a login again.
     pub(super) fn restart(self) -> Result<Self> {
         self.machine.send_line("systemctl reboot")?;

@@ -19,7 +19,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 12] = [
+pub(super) const SCENARIOS: [Scenario; 13] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -46,6 +46,11 @@ pub(super) const SCENARIOS: [Scenario; 12] = [
         run: enrollment::prompt_missed,
     },
     Scenario { name: "wrong-code", sentence: "nor is a code that was wrong three times", run: enrollment::wrong_code },
+    Scenario {
+        name: "asked-again",
+        sentence: "firmware in setup mode, the prompt passed by: the running system asks once more and is heard",
+        run: enrollment::asked_again,
+    },
     Scenario { name: "uki-tampered", sentence: "a changed boot image is refused", run: uki_tampered },
     Scenario { name: "grub-tampered", sentence: "a changed GRUB is refused", run: grub_tampered },
     Scenario {
@@ -132,6 +137,16 @@ impl Stage {
     /// Starts a machine on a disk; what the guest writes is thrown away.
     pub(super) fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
         Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out })
+    }
+
+    /// Where a scenario's own copy of the disk lies.
+    pub(super) fn scratch_disk(&self, name: &str) -> PathBuf {
+        self.out.join(format!("{name}.img"))
+    }
+
+    /// Starts a machine that writes to its disk.
+    pub(super) fn keeping_machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
+        Machine::start(&Parts { name, disk, snapshot: false, store, out: &self.out })
     }
 
     /// Boots a changed disk on the enrolled firmware and waits for the refusal.
