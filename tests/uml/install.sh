@@ -22,7 +22,8 @@ installing=$!
 lock() { for _ in $(seq 100); do systemd-inhibit --list --no-pager | grep -q 'Forge .*block' && return 0; sleep 0.2; done; return 1; }
 check "logind holds shutdown and sleep off meanwhile" lock
 check "the helper that works is confined, in enforce mode" says "forge-helper (enforce)" cat "/proc/$(helper MainPID)/attr/current"
-check "and has no capability" says "CapEff:	0000000000000000" grep CapEff "/proc/$(helper MainPID)/status"
+check "and has one capability" says "CapEff:	0000000000000200" grep CapEff "/proc/$(helper MainPID)/status"
+check "which no tool inherits" says "CapAmb:	0000000000000000" grep CapAmb "/proc/$(helper MainPID)/status"
 wait $installing
 check "the install ends well" sh -c '[ "$1" = 0 ] || { cat /tmp/install.log; exit 1; }' sh $?
 check "the lock is gone" sh -c '! systemd-inhibit --list --no-pager | grep -q "Forge .*block"'
