@@ -28,7 +28,7 @@ pub struct FromDisk {
 
 impl FromDisk {
     /// Builds it.
-    pub fn new() -> Self {
+    pub fn build() -> Self {
         let frame = Frame::tagged(Step::FromDisk.tag(), &gettext("Enroll from the Disk"), &gettext("_Back"));
         frame.say(&gettext(
             "The certificate of your key lies on the disk, where the blue screen finds it. This way needs no code.",
