@@ -1,7 +1,9 @@
 #!/bin/sh
 # Builds the programs with cargo for meson: CARGO SOURCE TARGET PROFILE OUTPUT PROGRAM…
 set -eu
-cargo=$1 source=$2 target=$3 profile=$4 output=$5
+cargo=$1 source=$2 target=$3 profile=$4
+# meson names it as seen from the build directory.
+output=$(cd "$5" && pwd)
 shift 5
 case $profile in
     dev) built=$target/debug ;;

@@ -28,8 +28,14 @@ _forgectl() {
             forgectl,disks)
                 cmd="forgectl__subcmd__disks"
                 ;;
+            forgectl,enroll)
+                cmd="forgectl__subcmd__enroll"
+                ;;
             forgectl,install)
                 cmd="forgectl__subcmd__install"
+                ;;
+            forgectl,machine)
+                cmd="forgectl__subcmd__machine"
                 ;;
             forgectl,man)
                 cmd="forgectl__subcmd__man"
@@ -62,7 +68,7 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check plan install disks attach verify payload schema completions man"
+            opts="-h -V --help --version check plan install disks attach verify machine enroll payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -135,6 +141,24 @@ _forgectl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        forgectl__subcmd__enroll)
+            opts="-h --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         forgectl__subcmd__install)
             opts="-h --answers --payload --certificate --target --json --output --digest --log --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -170,6 +194,20 @@ _forgectl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__machine)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -32,6 +32,8 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "install" -d 'Inst
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "disks" -d 'Lists the disks of this machine, and why one can not be taken'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "attach" -d 'Comes back to an install on a disk that goes on by itself: shows progress, hands over'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "verify" -d 'Checks an installed disk or file against its receipt, without mounting it'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "machine" -d 'Shows whether this machine\'s key is enrolled, and what its firmware says'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "enroll" -d 'Asks once more to have this machine\'s key enrolled at the next start, with a new code'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "payload" -d 'Makes and checks payloads'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "schema" -d 'Prints the JSON Schema of answer files'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "completions" -d 'Prints completions for a shell'
@@ -59,6 +61,10 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -l json -d 'Pr
 complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -l receipt -d 'The receipt that was handed over; the one on the disk is used when left out' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -l json -d 'Prints JSON'
+complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -l output -d 'The directory for the code. Without it, it is shown' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "build" -d 'Makes a signed payload from a system tree and its boot files'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "verify" -d 'Checks a payload\'s signature and every byte of its files'

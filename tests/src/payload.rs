@@ -72,9 +72,21 @@ pub fn keys() -> Keys {
 impl TestPayload {
     /// Makes one with keys of its own.
     pub fn make() -> Self {
+        Self::of_system(system::make)
+    }
+
+    /// Makes one whose image is large enough for stages of many updates. It starts as little as the usual one.
+    pub fn large() -> Self {
+        Self::of_system(|root| {
+            system::make(root);
+            fs::write(root.join("usr/lib/more"), system::noise(128 << 20)).unwrap();
+        })
+    }
+
+    fn of_system(make_system: impl Fn(&Path)) -> Self {
         let (scratch, keys) = (tempfile::tempdir().unwrap(), keys());
         let sources = tempfile::tempdir().unwrap();
-        system::make(&sources.path().join("root"));
+        make_system(&sources.path().join("root"));
         fs::write(sources.path().join("initrd"), b"stands for an initrd").unwrap();
         let source = sources.path().join("payload.toml");
         fs::write(&source, SOURCE).unwrap();

@@ -78,7 +78,7 @@ pub fn make(root: &Path) {
 }
 
 /// Bytes that no compressor shortens, the same in every run.
-fn noise(length: usize) -> Vec<u8> {
+pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {

@@ -10,14 +10,10 @@ use forge_tests::{
     payload::{self, CREDENTIAL},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 /// Keeps every line that anything logs.
@@ -38,32 +34,24 @@ impl log::Log for Log {
 
 static LOG: Log = Log(Mutex::new(String::new()));
 
-/// Arguments and environment of each process that descends from this one, looked at until told to stop.
-fn watch_processes(stop: &AtomicBool) -> BTreeSet<(Vec<u8>, Vec<u8>)> {
-    let mut seen = BTreeSet::new();
-    let own = std::process::id();
-    while !stop.load(Ordering::SeqCst) {
-        let mut parents = BTreeMap::new();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
-            parents.insert(pid, parent.unwrap_or(0));
-        }
-        for pid in parents.keys() {
-            let mut above = *pid;
-            while above > 1 && above != own {
-                above = parents.get(&above).copied().unwrap_or(0);
-            }
-            if above == own && *pid != own {
-                let read =
-                    |what: &str| fs::read(Path::new("/proc").join(pid.to_string()).join(what)).unwrap_or_default();
-                seen.insert((read("cmdline"), read("environ")));
-            }
-        }
-        std::thread::sleep(Duration::from_micros(300));
-    }
-    seen
+/// A setpriv(1) that first notes its own arguments and environment: every tool that Forge runs is begun by it.
+fn noting_setpriv(notes: &Path) -> PathBuf {
+    let script = notes.join("setpriv");
+    let notes = notes.display();
+    let text = format!(
+        "#!/bin/sh\n/bin/cat /proc/$$/cmdline > {notes}/$$.arguments\n/bin/cat /proc/$$/environ > {notes}/$$.environment\n\
+         exec /usr/bin/setpriv \"$@\"\n"
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+/// What was noted: arguments and environment of each tool.
+fn noted(notes: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let files = fs::read_dir(notes).unwrap().map(|entry| entry.unwrap().path());
+    let arguments = files.filter(|path| path.extension().is_some_and(|e| e == "arguments"));
+    arguments.map(|path| (fs::read(&path).unwrap(), fs::read(path.with_extension("environment")).unwrap())).collect()
 }
 
 /// Every place but the state file system and the credentials, with its name.
@@ -93,16 +81,14 @@ fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
         let directory = payload.directory();
         (payload, Disk::empty(USUAL), directory)
     };
-    let job = Job::new(&payload, &disk.path, &directory);
-    let (stop, recorder) = (AtomicBool::new(false), Recorder::default());
-    let (processes, plan, end) = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch_processes(&stop));
-        let (opened, target, plan, _) = job.plan().unwrap();
-        let end = forge_engine::install::run(&job.tools, &plan, &opened, &target, UserPassword::Generate, &recorder);
-        stop.store(true, Ordering::SeqCst);
-        (watcher.join().unwrap(), plan, end)
-    });
+    let mut job = Job::new(&payload, &disk.path, &directory);
+    let (notes, recorder) = (tempfile::tempdir().unwrap(), Recorder::default());
+    job.tools.setpriv = noting_setpriv(notes.path());
+    let (opened, target, plan, _) = job.plan().unwrap();
+    let end = forge_engine::install::run(&job.tools, &plan, &opened, &target, UserPassword::Generate, &recorder);
     let Ok(End::Installed(installed)) = end else { panic!("it was not installed") };
+    drop(target);
+    let tools = noted(notes.path());
     let end = forge_engine::verify::verify(&job.tools, &disk.path, None, &Unwatched).unwrap();
     let (verified, _) = end.done().unwrap();
 
@@ -114,7 +100,7 @@ fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
         ("the progress".into(), format!("{:?}", recorder.seen()).into_bytes()),
         ("the receipt".into(), installed.receipt_json.clone()),
     ];
-    for (arguments, environment) in &processes {
+    for (arguments, environment) in &tools {
         let name = String::from_utf8_lossy(arguments).replace('\0', " ");
         places.push((format!("the arguments of {name}"), arguments.clone()));
         places.push((format!("the environment of {name}"), environment.clone()));
@@ -127,11 +113,7 @@ fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
     // The controls: each place was really looked at.
     assert!(places[0].1.len() > 1000 && String::from_utf8_lossy(&places[0].1).contains("mke2fs"), "nothing was logged");
     for tool in ["ukify", "sbsign", "mke2fs", "mcopy"] {
-        assert!(
-            places.iter().any(|(name, _)| name.contains(tool)),
-            "{tool} was not seen running: {:?}",
-            processes.len()
-        );
+        assert!(places.iter().any(|(name, _)| name.contains(tool)), "{tool} was not seen running: {:?}", tools.len());
     }
     let fs = Ext4::at(&disk.path, state.offset);
     let (boot, module) = (fs.read("/lib/forge/mok/boot.key"), fs.read("/lib/forge/mok/module.key"));

@@ -18,7 +18,8 @@ const EXIT_CODES: &str = "Exit codes:
   7  it was cancelled
   8  what was checked is not in order
   9  it is installed, but not every file of the handover could be written
-  10 the helper can not be reached, or does not allow it; the disk is as it was";
+  10 the helper can not be reached, or does not allow it; the disk is as it was
+  11 the request to enroll the key could not be left in the firmware";
 
 /// Plans, does and checks installs of InterGenOS.
 #[derive(Parser)]
@@ -61,6 +62,18 @@ pub enum Command {
         /// The receipt that was handed over; the one on the disk is used when left out
         #[arg(long)]
         receipt: Option<PathBuf>,
+    },
+    /// Shows whether this machine's key is enrolled, and what its firmware says
+    Machine {
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Asks once more to have this machine's key enrolled at the next start, with a new code
+    Enroll {
+        /// The directory for the code. Without it, it is shown
+        #[arg(long)]
+        output: Option<PathBuf>,
     },
     /// Makes and checks payloads
     Payload {

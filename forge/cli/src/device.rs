@@ -148,7 +148,7 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
             let _ = job.close().await;
             Err(Failure::Job(failure))
         }
-        Outcome::Installed { receipt, partitions_seen } => {
+        Outcome::Installed { receipt, partitions_seen, staged } => {
             let user = job.plan().await?.user.name;
             handover::write(output, &user, &receipt, &job.handover().await?).map_err(|failure| match failure {
                 Failure::Handover(path, error) => Failure::HandoverKept(path, error),
@@ -160,10 +160,11 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
             let shown = output.display();
             if json {
                 tell(serde_json::json!({
-                    "event": "installed", "receipt": receipt, "partitions_seen": partitions_seen
+                    "event": "installed", "receipt": receipt, "partitions_seen": partitions_seen, "staged": staged
                 }));
             } else {
                 tell(format_args!("Installed. Receipt, credentials and enrollment request: {shown}"));
+                words::staged(&staged).iter().for_each(tell);
             }
             Ok(())
         }

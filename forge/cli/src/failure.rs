@@ -1,6 +1,6 @@
 //! Every way in which a command ends badly: the exit code, and the sentence with the fix.
 
-use crate::words;
+use crate::words::{self, FROM_DISK};
 use forge_dbus::{Error as RefusedBy, client::ClientError};
 use forge_engine::{
     install::{Failed, InstallError},
@@ -10,7 +10,11 @@ use forge_engine::{
     target::TargetError,
     verify::VerifyError,
 };
-use forge_model::{Issue, Stage, answers::AnswersError};
+use forge_model::{
+    Issue, Stage,
+    answers::AnswersError,
+    machine::{Enrollment, StagingFault},
+};
 use std::{error::Error, fmt, io, path::Path, path::PathBuf, process::ExitCode};
 
 /// A command that did not end well.
@@ -72,6 +76,12 @@ pub enum Failure {
     NotInOrder(usize),
     /// Keys could not be made.
     Keys(String),
+    /// This machine's key is not enrolled.
+    NotEnrolled(Enrollment),
+    /// There is no firmware that a request could be left in.
+    NoFirmware,
+    /// The request could not be left in the firmware.
+    NotStaged(StagingFault, String),
 }
 
 impl Failure {
@@ -113,7 +123,8 @@ impl Failure {
                 _ => 10,
             },
             Self::NoJob => 10,
-            Self::Verify(..) | Self::NotInOrder(_) => 8,
+            Self::Verify(..) | Self::NotInOrder(_) | Self::NotEnrolled(_) => 8,
+            Self::NoFirmware | Self::NotStaged(..) => 11,
             Self::Handover(..) | Self::HandoverKept(..) => 9,
         })
     }
@@ -217,6 +228,10 @@ impl fmt::Display for Failure {
             }
             Self::Verify(path, error) => write!(f, "{}: {}", path.display(), Chain(error)),
             Self::NotInOrder(faults) => write!(f, "{faults} of the checks failed"),
+            Self::NotEnrolled(Enrollment::Pending) => f.write_str("the key is not enrolled yet."),
+            Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),
+            Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
+            Self::NotStaged(fault, details) => f.write_str(&words::not_staged(*fault, details)),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),
         }
     }

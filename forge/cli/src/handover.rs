@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use forge_engine::prepare::CERTIFICATE_FILE;
-use forge_model::{Handover, Receipt};
+use forge_model::{Handover, Receipt, handover::Asked};
 use serde_json::{Map, Value, json};
 use std::{
     borrow::Cow,
@@ -73,6 +73,15 @@ pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) 
     result
 }
 
+/// Writes the code of a new request; says where.
+pub fn write_code(output: &Path, asked: &Asked) -> Result<PathBuf, Failure> {
+    let path = output.join("enrollment.json");
+    let code = asked.code.expose();
+    let all = json!({ "mok": { "code": code, "grouped": grouped(code) }, "key": asked.key });
+    replace(&path, 0o600, format!("{all:#}\n").as_bytes()).map_err(|error| Failure::file(&path, error))?;
+    Ok(path)
+}
+
 /// A new file with a name that nobody else has.
 fn temporary(directory: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(".forge-").permissions(Permissions::from_mode(mode)).tempfile_in(directory)
@@ -107,7 +116,7 @@ fn credentials(user: &str, made: &Handover) -> String {
 }
 
 /// The code in groups of four, for eyes; the dashes are not typed.
-fn grouped(code: &str) -> String {
+pub fn grouped(code: &str) -> String {
     code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }
 

@@ -7,6 +7,7 @@
 //! | `plan` | `check`, `plan`: what would be done |
 //! | `install` | `install` into a plain file: does it, shows progress, hands over |
 //! | `device` | `disks`, and `plan`, `install`, `attach` on a disk, by the helper |
+//! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
 //! | `password` | asks for a password |
 //! | `handover` | the files that an install leaves for a person |
 //! | `log_file` | `install --log`: every command line and stage |
@@ -21,6 +22,7 @@ mod failure;
 mod handover;
 mod install;
 mod log_file;
+mod machine;
 mod output;
 mod password;
 mod payload;
@@ -59,6 +61,8 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Disks { json } => device::disks(json),
         Command::Attach { output, json } => device::attach(&output, json),
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
+        Command::Machine { json } => machine::show(json),
+        Command::Enroll { output } => machine::enroll(output.as_deref()),
         Command::Payload { command } => payload::run(command),
         Command::Schema => output::print(format_args!("{:#}", forge_model::answers::schema().as_value())),
         Command::Completions { shell } => {

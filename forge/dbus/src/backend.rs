@@ -5,7 +5,7 @@ use crate::{
     status::{Outcome, Progress, State},
 };
 use async_trait::async_trait;
-use forge_model::{Inventory, Issue, Manifest, Plan, Secret};
+use forge_model::{Inventory, Issue, Machine, Manifest, Plan, Secret};
 use serde::{Deserialize, Serialize};
 use std::{os::fd::OwnedFd, sync::Arc};
 use zbus::{OwnedObjectPath, message::Header, names::OwnedUniqueName};
@@ -78,6 +78,10 @@ pub trait Backend: Send + Sync + 'static {
     async fn inventory(&self, caller: Caller) -> Result<Inventory, Error>;
     /// The payload of this medium.
     async fn offer(&self, caller: Caller) -> Result<Offer, Error>;
+    /// What this machine's firmware says, and how far the enrollment of its key is.
+    async fn machine(&self, caller: Caller) -> Result<Machine, Error>;
+    /// Asks shim once more to enroll the key of this machine: an [`Asked`](forge_model::handover::Asked), sealed.
+    async fn enroll(&self, caller: Caller) -> Result<OwnedFd, Error>;
     /// What these answers would do.
     async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error>;
     /// Makes a job that waits.

@@ -9,7 +9,7 @@ use crate::{
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_model::{Handover, Inventory, Issue, Plan, Secret};
+use forge_model::{Handover, Inventory, Issue, Machine, Plan, Secret, handover::Asked};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
@@ -99,6 +99,18 @@ impl Forge {
     /// The payload of this medium.
     pub async fn offer(&self) -> Result<Offer, ClientError> {
         read(&again(async || self.manager.offer().await).await?)
+    }
+
+    /// What this machine's firmware says, and how far the enrollment of its key is.
+    pub async fn machine(&self) -> Result<Machine, ClientError> {
+        read(&again(async || self.manager.machine().await).await?)
+    }
+
+    /// Asks shim once more to enroll the key of this machine, with a fresh code.
+    pub async fn enroll(&self) -> Result<Asked, ClientError> {
+        let fd = again(|| self.manager.enroll()).await?;
+        let bytes = sealed::open(&fd, HANDOVER).map_err(ClientError::Handover)?;
+        Asked::from_bytes(&bytes).map_err(|e| ClientError::Unreadable(e.to_string()))
     }
 
     /// What these answers would do.

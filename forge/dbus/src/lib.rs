@@ -6,6 +6,8 @@
 //! Job::updates()               Job, properties   subscribed before anything runs
 //! Job::run(digest)             Job.Run           plans again, refuses another digest
 //! Job::handover()              Job.Handover      receipt and credentials; Close forgets them
+//! Forge::machine()             Manager.Machine   on an installed system: firmware, and how far the enrollment is
+//! Forge::enroll()              Manager.Enroll    asks once more; a fresh code in a sealed file
 //! ```
 //!
 //! | file | what it does |
@@ -41,6 +43,8 @@ pub mod action {
     pub const INSPECT: &str = "org.intergenos.Forge1.inspect";
     /// Erase a disk and install on it.
     pub const INSTALL: &str = "org.intergenos.Forge1.install";
+    /// Ask shim to enroll the key of this machine.
+    pub const ENROLL: &str = "org.intergenos.Forge1.enroll";
     /// Cancel or close a job that somebody else began.
     pub const CANCEL_OTHER: &str = "org.intergenos.Forge1.cancel-other";
 }

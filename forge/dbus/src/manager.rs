@@ -70,6 +70,19 @@ impl Manager {
         self.backend()?.prepare(caller, disk, answers, unattended).await
     }
 
+    /// What the firmware says, and how far the enrollment of this machine's key is, as JSON.
+    #[zbus(out_args("machine"), proxy(allow_interactive_auth))]
+    async fn machine(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
+        Ok(json(&self.backend()?.machine(Caller::of(&header)?).await?))
+    }
+
+    /// Asks shim once more to enroll the key of this machine, with a fresh code. A request that waited is gone then. The
+    /// code, the key and whether the request could be left in the firmware come as JSON in a sealed memfd.
+    #[zbus(out_args("asked"), proxy(allow_interactive_auth))]
+    async fn enroll(&self, #[zbus(header)] header: Header<'_>) -> Result<OwnedFd, Error> {
+        Ok(self.backend()?.enroll(Caller::of(&header)?).await?.into())
+    }
+
     /// Keeps the helper awake, and its signals coming, while the caller is on the bus.
     #[zbus(proxy(allow_interactive_auth))]
     async fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {

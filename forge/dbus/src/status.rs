@@ -1,6 +1,6 @@
 //! How far a job is, and how it ended.
 
-use forge_model::{Receipt, Stage};
+use forge_model::{Receipt, Stage, machine::Staged};
 use serde::{Deserialize, Serialize};
 
 /// The life of a job.
@@ -68,6 +68,9 @@ pub enum Outcome {
         receipt: Box<Receipt>,
         /// Whether the new partitions were seen by the system afterwards.
         partitions_seen: bool,
+        /// What was left in the firmware that will start the disk.
+        #[serde(default)]
+        staged: Staged,
     },
     /// It was cancelled.
     Cancelled {

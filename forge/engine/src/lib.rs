@@ -14,12 +14,16 @@
 //! | [`system`], [`state`] | accounts and settings; the file system that holds them |
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
+//! | [`efivars`] | the firmware's variables, and what they say about a machine |
+//! | [`nvram`] | what an install leaves in the firmware: boot entry and request |
+//! | [`preflight`] | what this machine's firmware would say to a boot chain |
 //! | [`credentials`] | passwords and service credentials |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
 //! | [`tool`], [`memory`], [`watch`] | standard tools; files in memory; progress and cancel |
 
 pub mod credentials;
+pub mod efivars;
 pub mod esp;
 pub mod gpt;
 pub mod image;
@@ -27,8 +31,10 @@ pub mod install;
 pub mod journal;
 pub mod memory;
 pub mod mok;
+pub mod nvram;
 pub mod openpgp;
 pub mod payload;
+pub mod preflight;
 pub mod prepare;
 pub mod probe;
 pub mod state;

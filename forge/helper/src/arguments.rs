@@ -13,6 +13,12 @@ pub struct Arguments {
     /// The OpenPGP certificate that signs payloads
     #[arg(long, default_value = "/usr/share/forge/payload-certificate.pgp")]
     pub certificate: PathBuf,
+    /// The directory of the firmware's variables
+    #[arg(long, default_value = "/sys/firmware/efi/efivars")]
+    pub efivars: PathBuf,
+    /// The directory of this machine's keys, on an installed system
+    #[arg(long, default_value = "/var/lib/forge/mok")]
+    pub keys: PathBuf,
     /// Milliseconds to stay when nobody needs it
     #[arg(long, default_value_t = 30_000)]
     pub idle_ms: u64,

@@ -10,6 +10,7 @@
 //! | `job` | one install: its life, its owner, its end |
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
+//! | `firmware` | what the firmware says, and a new request to enroll the key |
 //! | `authority`, `clients`, `inhibitor` | polkit; who is on the bus; no sleep while it works |
 //! | `subscribers` | who hears of disks that come and go |
 //! | `life` | stays while it is needed, and leaves without losing a call |
@@ -18,6 +19,7 @@
 pub mod arguments;
 pub mod authority;
 pub mod clients;
+pub mod firmware;
 pub mod inhibitor;
 pub mod job;
 pub mod life;

@@ -7,6 +7,7 @@ use forge_dbus::{
 };
 use forge_engine::{
     credentials::UserPassword,
+    efivars::Variables,
     install::{self, End, Events, Failed, FailureKind},
     payload::Payload,
     target::Target,
@@ -65,7 +66,9 @@ pub async fn run(
         Err(failure) => return Ended { outcome: Outcome::Failed(failure), handover: None },
     };
     let told = Told { progress, stop };
-    let end = tokio::task::spawn_blocking(move || install(&plan, &disk, file, &payload, password, &told)).await;
+    let firmware = service.firmware.variables();
+    let work = move || install(&plan, &disk, (file, firmware), &payload, password, &told);
+    let end = tokio::task::spawn_blocking(work).await;
     match end {
         Ok(Ok(End::Installed(installed))) => {
             let ids: Vec<_> = installed.receipt.partitions.iter().map(|p| p.id).collect();
@@ -75,7 +78,11 @@ pub async fn run(
                 log::warn!("{path} could not be looked at again: {error}");
                 false
             });
-            let outcome = Outcome::Installed { receipt: Box::new(installed.receipt.clone()), partitions_seen: seen };
+            let outcome = Outcome::Installed {
+                receipt: Box::new(installed.receipt.clone()),
+                partitions_seen: seen,
+                staged: installed.staged.clone(),
+            };
             Ended { outcome, handover: Some(installed.handover()) }
         }
         Ok(Ok(End::Cancelled { stage })) => cancelled(stage, stage >= Stage::Claim),
@@ -135,13 +142,14 @@ async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), F
 fn install(
     plan: &Plan,
     disk: &Disk,
-    file: File,
+    (file, firmware): (File, Variables),
     payload: &Payload,
     password: UserPassword,
     told: &Told,
 ) -> Result<End, Failure> {
     let target =
         Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
+    let target = target.started_by(firmware);
     install::run(&Tools::default(), plan, payload, &target, password, told).map_err(|failed| {
         let Failed { stage, written, error } = &failed;
         failure(error.kind(), *stage, *written, error.to_string())

@@ -4,6 +4,7 @@ use crate::{
     arguments::Arguments,
     authority::Authority,
     clients::Clients,
+    firmware::Firmware,
     job::{Confirmed, Work},
     life::{Life, Task},
     subscribers::Subscribers,
@@ -12,17 +13,19 @@ use crate::{
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
-    action::INSPECT,
+    action::{ENROLL, INSPECT},
     backend::{Backend, Caller, JobBackend, Offer, Sealed, Verdict},
     error::AnswersFault,
     job::Job,
     manager::Manager,
+    sealed,
     status::State,
 };
 use forge_engine::{journal::Journal, payload::Payload};
-use forge_model::{Answers, Inventory, Plan, inventory::Content};
+use forge_model::{Answers, Inventory, Machine, Plan, inventory::Content};
 use futures_util::StreamExt;
 use std::{
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -54,6 +57,8 @@ pub struct Service {
     pub clients: Clients,
     /// The disks.
     pub udisks: Udisks,
+    /// The firmware's variables and this machine's keys.
+    pub firmware: Firmware,
     /// How long it stays.
     pub life: Arc<Life>,
     /// How long the new partitions may take to be seen.
@@ -84,6 +89,7 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         authority: Authority::new(connection),
         clients,
         udisks,
+        firmware: Firmware::new(arguments),
         life: Life::new(),
         settle: arguments.settle(),
         payload: arguments.payload.clone(),
@@ -110,8 +116,14 @@ pub fn introspection() -> String {
 }
 
 impl Service {
-    /// The disks, freshly looked at.
+    /// The disks and the firmware, freshly looked at.
     pub async fn look(&self) -> Result<Inventory, Error> {
+        // The payload is opened under a permit of its own.
+        let payload = match self.firmware.knows_chain() {
+            true => None,
+            false => self.open_payload().await.ok(),
+        };
+        let firmware = self.firmware.preflight(payload).await;
         let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
         let mut inventory = self.udisks.inventory().await.map_err(no_disks)?;
         for disk in &mut inventory.disks {
@@ -126,6 +138,7 @@ impl Service {
                 }
             }
         }
+        inventory.firmware = firmware;
         Ok(inventory)
     }
 
@@ -228,6 +241,20 @@ impl Backend for Service {
         self.authority.allow(&caller, INSPECT, &[]).await?;
         let payload = self.open_payload().await?;
         Ok(Offer { certificate: payload.signer.certificate.to_hex(), manifest: payload.manifest })
+    }
+
+    async fn machine(&self, caller: Caller) -> Result<Machine, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        self.firmware.machine().await
+    }
+
+    async fn enroll(&self, caller: Caller) -> Result<OwnedFd, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, ENROLL, &[]).await?;
+        let asked = self.firmware.enroll().await?;
+        let bytes = asked.to_bytes().map_err(|e| Error::Failed(format!("the request: {e}")))?;
+        sealed::seal(&bytes).map_err(|e| Error::Failed(format!("the request: {e}")))
     }
 
     async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error> {

@@ -2,7 +2,10 @@
 //!
 //! The one document that holds secrets plainly. It exists in sealed memory and, where a person asked for files, in those.
 
-use crate::Secret;
+use crate::{
+    Secret,
+    machine::{Key, Staged, Staging},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -28,6 +31,33 @@ pub struct Handover {
     /// MokNew, MokAuth and MokTimeout, in the form that `virt-fw-vars --set-json` takes.
     #[serde(with = "plain")]
     pub variables_json: Secret,
+    /// What of this was left in the firmware already.
+    #[serde(default)]
+    pub staged: Staged,
+}
+
+/// A new request to enroll this machine's key.
+#[derive(Serialize, Deserialize)]
+pub struct Asked {
+    /// What MokManager asks for.
+    #[serde(with = "plain")]
+    pub code: Secret,
+    /// The key.
+    pub key: Key,
+    /// Whether the request is in the firmware.
+    pub staged: Staging,
+}
+
+impl Asked {
+    /// The bytes that go into the sealed file.
+    pub fn to_bytes(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+        serde_json::to_vec(self).map(Zeroizing::new)
+    }
+
+    /// Reads the bytes of the sealed file.
+    pub fn from_bytes(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
 }
 
 impl Handover {
@@ -97,6 +127,7 @@ mod tests {
             enrollment_code: Secret::new("CODE".into()),
             services: BTreeMap::from([("a.token".into(), Secret::new("beef".into()))]),
             variables_json: Secret::new("{\"variables\":[]}".into()),
+            staged: Staged::NOT_HERE,
         };
         let got = Handover::from_bytes(&sent.to_bytes().unwrap()).unwrap();
         assert_eq!(got.user_password.unwrap().expose(), "six words");

@@ -1,5 +1,6 @@
 //! What this machine has: disks with what is on them, and how its firmware is set.
 
+use crate::machine::Preflight;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -8,6 +9,10 @@ use uuid::Uuid;
 pub struct Inventory {
     /// Every disk, the unusable ones too.
     pub disks: Vec<Disk>,
+    /// The firmware, held against the boot chain of the payload; nothing where the machine was not started by UEFI, or
+    /// where it does not matter, as for a plain file.
+    #[serde(default)]
+    pub firmware: Option<Preflight>,
 }
 
 impl Inventory {

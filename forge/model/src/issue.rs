@@ -1,6 +1,6 @@
 //! Why something can not be done: a user's mistake or a machine's limit, as data. Programs turn it into sentences.
 
-use crate::{inventory::Obstacle, names::NameFault};
+use crate::{inventory::Obstacle, machine::ChainFault, names::NameFault};
 use serde::{Deserialize, Serialize};
 
 /// One reason why a plan can not be made.
@@ -91,15 +91,22 @@ pub enum Issue {
         /// The nearest name that it has.
         nearest: Option<String>,
     },
+    /// This machine's firmware would refuse to start what is installed.
+    ChainRefused {
+        /// Why.
+        fault: ChainFault,
+    },
 }
 
 impl Issue {
     /// The place in an answer file that has to change, or nothing when it is the machine.
     pub fn place(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoSuchDisk { .. } | Self::NotFree { .. } | Self::TooSmall { .. } | Self::SectorSize { .. } => {
-                return None;
-            }
+            Self::NoSuchDisk { .. }
+            | Self::NotFree { .. }
+            | Self::TooSmall { .. }
+            | Self::SectorSize { .. }
+            | Self::ChainRefused { .. } => return None,
             Self::EraseNotConfirmed => "disk.erase",
             Self::EspTooSmall { .. } => "disk.esp-mib",
             Self::NoRoomForSecondSlot { .. } => "disk.second-slot",

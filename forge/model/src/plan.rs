@@ -6,6 +6,7 @@ use crate::{
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
     layout::Role,
+    machine::ByHand,
     names,
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,10 @@ pub struct Plan {
     pub user: User,
     /// Names of the service credentials that will be made.
     pub credentials: Vec<String>,
+    /// Why the request to enroll the key can not be left in the firmware, if that is known. It is news for the person and
+    /// no part of what is confirmed: the firmware's room changes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
 }
 
 /// The disk or file that will be written.
@@ -115,6 +120,10 @@ impl Plan {
         };
         let not_free = |obstacle: &Obstacle| Issue::NotFree { path: path.into(), obstacle: obstacle.clone() };
         issues.extend(disk.obstacles.iter().map(not_free));
+        // A plain file is started by another machine.
+        let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
+        let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
+        issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
         let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, manifest);
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
@@ -159,6 +168,11 @@ impl Plan {
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
+            by_hand: match (disk.kind, firmware) {
+                (DiskKind::File, _) => None,
+                (DiskKind::Disk, None) => Some(ByHand::NoFirmware),
+                (DiskKind::Disk, Some(found)) => found.firmware.by_hand(),
+            },
         })
     }
 
@@ -167,7 +181,8 @@ impl Plan {
     /// The canonical form is JSON without white space, fields in the order of declaration; a plan holds no map and
     /// no floating point number, so there is exactly one.
     pub fn digest(&self) -> String {
-        let canonical = serde_json::to_vec(self).expect("a plan is plain data");
+        let confirmed = Self { by_hand: None, ..self.clone() };
+        let canonical = serde_json::to_vec(&confirmed).expect("a plan is plain data");
         hex::encode(Sha256::digest(canonical))
     }
 

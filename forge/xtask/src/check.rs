@@ -1,5 +1,5 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, generated, layers, licences, paths, po, uml, validate, vm, workbench};
+use crate::{command, demo, generated, gui_shots, layers, licences, paths, po, uml, validate, vm, workbench};
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
@@ -31,13 +31,7 @@ pub fn test(with_machines: bool) -> Result<()> {
     // The tests of the helper start it, and forgectl, as a person or the bus does.
     command::run(cargo().args(["build", "--workspace", "--bins", "--locked", "--quiet"]))?;
     command::run(cargo().args(["test", "--workspace", "--locked"]))?;
-    eprintln!(
-        "window against the real helper: skipped, most of its tests lag behind the window's last changes; run them with"
-    );
-    eprintln!("  cargo xtask workbench cargo test -p forge-tests --features window --test window");
-    eprintln!(
-        "window with a scripted helper: skipped, it was not run since the last merge; run it with: cargo xtask gui-test"
-    );
+    gui_shots::test()?;
     if with_machines {
         uml::run(&uml::Args::all())?;
         demo::install(&demo::answers()?)?;

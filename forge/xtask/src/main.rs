@@ -6,6 +6,7 @@ mod demo;
 mod demo_gui;
 mod demo_system;
 mod generated;
+mod gui_boot;
 mod gui_docs;
 mod gui_shots;
 mod layers;
@@ -42,6 +43,8 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Installs the demo's system at the window, by keyboard, and boots what came of it.
+    GuiBoot,
     /// Takes pictures of every page of the window, on a machine that is played.
     GuiShots(gui_shots::Options),
     /// Runs the tests of the window, in a compositor without a screen.
@@ -88,6 +91,7 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::DemoSystem => demo_system::make().map(|place| println!("{}", place.display())),
         Command::Generated { write } => generated::run(write),
+        Command::GuiBoot => gui_boot::run(),
         Command::GuiShots(options) => gui_shots::run(&options),
         Command::GuiTest => gui_shots::test(),
         Command::Layers => layers::check(),

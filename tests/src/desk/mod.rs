@@ -12,13 +12,14 @@ pub mod keys;
 pub mod sight;
 mod window;
 
-pub use window::{Window, has, told};
+pub use window::{Window, has, question, told};
 
 use crate::private::{Person, System, until};
 use keys::Keyboard;
 use std::{
     fs::{self, File, Permissions},
     os::unix::fs::{PermissionsExt, chown},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -41,7 +42,7 @@ pub struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// Starts it.
     pub fn of(system: &'a System, person: Person) -> Self {
-        let place = system.disks().parent().unwrap().join("desk");
+        let place = system.disks().parent().unwrap().join(format!("desk-{}", person.uid()));
         fs::create_dir(&place).unwrap();
         for directory in ["run", "home", "home/.config", "home/.config/gtk-4.0"] {
             let directory = place.join(directory);
@@ -72,11 +73,10 @@ impl<'a> Desk<'a> {
         bus.arg("--nofork").arg("--nopidfile").arg("--nosyslog");
         bus.arg(format!("--config-file={}", self.place.join("bus.conf").display()));
         self.start(bus, "session-bus");
-        let socket = self.place.join("run/bus");
-        until("the session bus", || socket.exists().then_some(()));
         let address = self.address();
-        self.bus =
-            self.system.block_on(async { zbus::connection::Builder::address(address.as_str()).build().await.unwrap() });
+        // Its socket is there a moment before it listens.
+        let connect = async || zbus::connection::Builder::address(address.as_str()).build().await.ok();
+        self.bus = until("the session bus", || self.system.block_on(connect()));
         let registry = self.command("/usr/libexec/at-spi2-registryd");
         self.start(registry, "at-spi-registry");
         let daemon = self.system.block_on(zbus::fdo::DBusProxy::new(&self.bus)).unwrap();
@@ -101,7 +101,9 @@ impl<'a> Desk<'a> {
         let runtime = self.place.join("run");
         self.display = until("sway opens a display", || {
             let names = fs::read_dir(&runtime).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            names.into_iter().find(|name| name.starts_with("wayland-") && !name.ends_with(".lock"))
+            let mut displays =
+                names.into_iter().filter(|name| name.starts_with("wayland-") && !name.ends_with(".lock"));
+            displays.find(|name| UnixStream::connect(runtime.join(name)).is_ok())
         });
     }
 
@@ -134,7 +136,7 @@ impl<'a> Desk<'a> {
     }
 
     fn start(&mut self, mut command: Command, log: &str) {
-        let log = File::create(self.log_of(log)).unwrap();
+        let log = File::create(self.log_of(&format!("{log}-{}", self.person.uid()))).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.programs.push(command.spawn().unwrap());
     }
@@ -173,14 +175,16 @@ impl Drop for Desk<'_> {
     }
 }
 
-/// A bus at which root may listen, too: the test runs as root, the session as the person.
+/// A bus at which root may listen, too: the test runs as root, the session as the person. Whoever reads a window asks many
+/// questions at once.
 fn bus_configuration(place: &Path) -> String {
     format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
          <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
          <policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>\
-         <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/></policy></busconfig>\n",
+         <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/></policy>\
+         <limit name=\"max_replies_per_connection\">50000</limit></busconfig>\n",
         place.join("run/bus").display()
     )
 }

@@ -1,10 +1,13 @@
 //! What a screen reader sees: the objects that a program shows, over AT-SPI 2 (at-spi2-core, xml/Accessible.xml).
 
+use futures_util::future::{join, join_all, join4};
+use std::collections::HashMap;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant, fdo::DBusProxy};
 
 /// The object that every program registers at.
 const REGISTRY: (&str, &str) = ("org.a11y.atspi.Registry", "/org/a11y/atspi/accessible/root");
 const ACCESSIBLE: &str = "org.a11y.atspi.Accessible";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// An object: a name on the bus and a path.
 type Reference = (String, OwnedObjectPath);
@@ -29,7 +32,7 @@ pub enum State {
 }
 
 /// Something that is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thing {
     /// How deep in the window.
     pub depth: usize,
@@ -54,10 +57,7 @@ impl Thing {
 /// Everything that a program shows, from top to bottom; empty while it is not there.
 pub async fn look(bus: &Connection, process: u32) -> Vec<Thing> {
     let Some(program) = program(bus, process).await else { return Vec::new() };
-    let mut seen = Vec::new();
-    // What goes away between two questions is not seen.
-    let _ = below(bus, &program, 0, &mut seen).await;
-    seen
+    below(bus, &program, 0).await.unwrap_or_default()
 }
 
 async fn program(bus: &Connection, process: u32) -> Option<Reference> {
@@ -81,49 +81,46 @@ async fn ask(bus: &Connection, of: &Reference, interface: &str, method: &str) ->
     bus.call_method(Some(of.0.as_str()), of.1.as_str(), Some(interface), method, &()).await
 }
 
-async fn property<T: TryFrom<OwnedVariant>>(
-    bus: &Connection,
-    of: &Reference,
-    interface: &str,
-    name: &str,
-) -> Option<T> {
-    let properties = Some("org.freedesktop.DBus.Properties");
-    let reply =
-        bus.call_method(Some(of.0.as_str()), of.1.as_str(), properties, "Get", &(interface, name)).await.ok()?;
-    T::try_from(reply.body().deserialize::<OwnedVariant>().ok()?).ok()
-}
-
 /// Words as they are compared: a space that breaks no line is a space.
-fn words(told: Option<String>) -> String {
-    told.unwrap_or_default().replace('\u{a0}', " ")
+fn words(told: &HashMap<String, OwnedVariant>, name: &str) -> String {
+    let word = told.get(name).and_then(|word| word.try_clone().ok()).and_then(|word| String::try_from(word).ok());
+    word.unwrap_or_default().replace('\u{a0}', " ")
 }
 
-async fn below(bus: &Connection, of: &Reference, depth: usize, seen: &mut Vec<Thing>) -> zbus::Result<()> {
-    let states: Vec<u32> = ask(bus, of, ACCESSIBLE, "GetState").await?.body().deserialize()?;
+/// What is written in something, where something can be written.
+async fn text(bus: &Connection, of: &Reference) -> Option<String> {
+    let interfaces: Vec<String> = ask(bus, of, ACCESSIBLE, "GetInterfaces").await.ok()?.body().deserialize().ok()?;
+    if !interfaces.iter().any(|name| name == "org.a11y.atspi.EditableText") {
+        return None;
+    }
+    let all = (0_i32, -1_i32);
+    let reply = bus.call_method(Some(of.0.as_str()), of.1.as_str(), Some("org.a11y.atspi.Text"), "GetText", &all).await;
+    reply.ok()?.body().deserialize().ok()
+}
+
+/// A thing and all that is inside it. Everything of one depth is asked for at once: a window has a hundred things.
+async fn below(bus: &Connection, of: &Reference, depth: usize) -> zbus::Result<Vec<Thing>> {
+    let properties = bus.call_method(Some(of.0.as_str()), of.1.as_str(), Some(PROPERTIES), "GetAll", &(ACCESSIBLE,));
+    let (states, role, told, inside) = join4(
+        ask(bus, of, ACCESSIBLE, "GetState"),
+        ask(bus, of, ACCESSIBLE, "GetRoleName"),
+        properties,
+        children(bus, of),
+    )
+    .await;
+    let states: Vec<u32> = states?.body().deserialize()?;
     let states = states.iter().rev().fold(0, |all, word| (all << 32) | u64::from(*word));
-    let mut thing =
-        Thing { depth, role: String::new(), name: String::new(), description: String::new(), text: None, states };
+    let told: HashMap<String, OwnedVariant> = told?.body().deserialize()?;
+    let (role, name, description) = (role?.body().deserialize()?, words(&told, "Name"), words(&told, "Description"));
+    let mut thing = Thing { depth, role, name, description, text: None, states };
     // The program itself is not on the screen, and its window is not while it comes up.
     if depth > 1 && !thing.is(State::Showing) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    thing.role = ask(bus, of, ACCESSIBLE, "GetRoleName").await?.body().deserialize()?;
-    thing.name = words(property(bus, of, ACCESSIBLE, "Name").await);
-    thing.description = words(property(bus, of, ACCESSIBLE, "Description").await);
-    let interfaces: Vec<String> = ask(bus, of, ACCESSIBLE, "GetInterfaces").await?.body().deserialize()?;
-    if interfaces.iter().any(|name| name == "org.a11y.atspi.EditableText") {
-        let all = bus.call_method(
-            Some(of.0.as_str()),
-            of.1.as_str(),
-            Some("org.a11y.atspi.Text"),
-            "GetText",
-            &(0_i32, -1_i32),
-        );
-        thing.text = all.await.ok().and_then(|reply| reply.body().deserialize().ok());
-    }
-    seen.push(thing);
-    for child in children(bus, of).await? {
-        let _ = Box::pin(below(bus, &child, depth + 1, seen)).await;
-    }
-    Ok(())
+    let inside = inside?;
+    let inside = join_all(inside.iter().map(|child| Box::pin(below(bus, child, depth + 1))));
+    let (text, inside) = join(text(bus, of), inside).await;
+    thing.text = text;
+    // What goes away between two questions is not seen.
+    Ok(std::iter::once(thing).chain(inside.into_iter().flatten().flatten()).collect())
 }

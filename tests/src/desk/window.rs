@@ -14,9 +14,11 @@ use std::{
 };
 
 /// How long a person waits for the window to do something that takes the machine no time.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a person looks at a window before they look again.
 const GLANCE: Duration = Duration::from_millis(40);
+/// How long the keyboard takes from one place to the next, on a machine that does other things.
+const MOMENT: Duration = Duration::from_secs(2);
 /// More stops than any page has.
 const STOPS: usize = 60;
 
@@ -99,6 +101,21 @@ impl Window<'_> {
         self.sees().into_iter().rfind(|thing| thing.is(State::Focused))
     }
 
+    /// Presses Tab and waits until the keyboard is elsewhere, a moment at most: there may be only one place to be.
+    /// Gives what has it then.
+    pub fn tab(&mut self) -> Option<Thing> {
+        let before = self.focused();
+        self.press("Tab");
+        let begun = Instant::now();
+        loop {
+            let now = self.focused();
+            if now != before && now.is_some() || begun.elapsed() > MOMENT {
+                return now;
+            }
+            settle(GLANCE);
+        }
+    }
+
     /// Goes with Tab until this is reached.
     pub fn go_to(&mut self, name: &str) -> Thing {
         self.until(name, |things| has(things, name).then_some(()));
@@ -109,8 +126,7 @@ impl Window<'_> {
                 return now;
             }
             passed.push(now.map_or("nothing".into(), |thing| format!("{} {:?}", thing.role, thing.name)));
-            self.press("Tab");
-            settle(GLANCE);
+            self.tab();
         }
         panic!("Tab never reaches {name:?}, but {passed:#?}; there is:\n{}", told(&self.sees()));
     }
@@ -128,16 +144,26 @@ impl Window<'_> {
         let mut stops = 0;
         loop {
             let things = self.sees();
-            let question = things.iter().rposition(|thing| ["alert", "dialog", "alert dialog"].contains(&&*thing.role));
-            let question = question.unwrap_or_else(|| panic!("there is no question:\n{}", told(&things)));
-            if things[question..].iter().any(is_it) {
+            let question = question(&things).unwrap_or_else(|| panic!("there is no question:\n{}", told(&things)));
+            if question.iter().any(is_it) {
                 return self.press("Return");
             }
             assert!(stops < STOPS, "Tab never reaches {name:?}:\n{}", told(&things));
             stops += 1;
-            self.press("Tab");
-            settle(GLANCE);
+            self.tab();
         }
+    }
+
+    /// Gives a name to the dialog that asks where to save, and saves there.
+    pub fn save_as(&mut self, file: &Path) {
+        // The toolkit's own dialog: the keyboard is in the name.
+        self.until("the dialog", |things| {
+            let focused = things.iter().rfind(|thing| thing.is(State::Focused))?;
+            (has(things, "Save") && focused.text.is_some()).then_some(())
+        });
+        self.press("ctrl+a");
+        self.write(file.to_str().unwrap());
+        self.press("Return");
     }
 
     /// A picture of the screen, as PNG.
@@ -145,11 +171,31 @@ impl Window<'_> {
         self.desk.picture()
     }
 
+    /// The same, once it is another one than before; none when it stays as it was.
+    pub fn picture_after(&self, before: &[u8]) -> Option<Vec<u8>> {
+        let begun = Instant::now();
+        loop {
+            let picture = self.desk.picture();
+            if picture != before {
+                return Some(picture);
+            }
+            if begun.elapsed() > MOMENT {
+                return None;
+            }
+        }
+    }
+
     /// Goes to a field and types into it.
     pub fn fill(&mut self, name: &str, text: &str) {
         self.go_to(name);
         self.press("ctrl+a");
         self.write(text);
+        // A password is read as so many dots.
+        let length = Some(text.chars().count());
+        self.until("the text arrives", |things| {
+            let mut fields = things.iter().filter(|thing| thing.name == name);
+            fields.any(|field| field.text.as_ref().map(|text| text.chars().count()) == length).then_some(())
+        });
     }
 
     /// What the program said until now.
@@ -206,6 +252,13 @@ impl Drop for Window<'_> {
 /// Whether words are to be read somewhere.
 pub fn has(things: &[Thing], words: &str) -> bool {
     things.iter().any(|thing| thing.name.contains(words) || thing.description.contains(words))
+}
+
+/// What belongs to the question that is asked before the page, if one is.
+pub fn question(things: &[Thing]) -> Option<&[Thing]> {
+    let at = things.iter().rposition(|thing| ["alert", "dialog", "alert dialog"].contains(&&*thing.role))?;
+    let inside = things[at + 1..].iter().take_while(|thing| thing.depth > things[at].depth).count();
+    Some(&things[at..=at + inside])
 }
 
 fn is_heading(thing: &Thing) -> bool {

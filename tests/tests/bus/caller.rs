@@ -6,7 +6,7 @@ use forge_tests::{
     private::{Person, System},
 };
 use rustix::{
-    process::{Gid, Uid},
+    process::{Gid, Pid, Signal, Uid, kill_process},
     thread::{set_thread_res_gid, set_thread_res_uid},
 };
 use std::{
@@ -22,6 +22,8 @@ use zbus::{
     proxy::{CacheProperties, MethodFlags},
 };
 
+/// polkit's name on the bus.
+pub const POLKIT: &str = "org.freedesktop.PolicyKit1";
 /// The system bus of a private system.
 const SOCKET: &str = "/run/dbus/system_bus_socket";
 /// No call takes so long.
@@ -201,6 +203,11 @@ pub fn process_of(system: &System, name: &str) -> u32 {
         let bus = DBusProxy::new(system.bus()).await.unwrap();
         bus.get_connection_unix_process_id(name.try_into().unwrap()).await.unwrap()
     })
+}
+
+/// Sends a process a signal.
+pub fn signal(process: u32, signal: Signal) {
+    kill_process(Pid::from_raw(process.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
 /// KiB that a process holds in memory.

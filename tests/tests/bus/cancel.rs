@@ -1,6 +1,9 @@
 //! A job that is asked to stop: at once, at every stage before the commit, by whoever may.
 
-use crate::bench::{Bench, Met, Slow, said};
+use crate::{
+    bench::{Bench, Met, Slow, said},
+    caller::{POLKIT, process_of, signal},
+};
 use forge_dbus::{
     Error,
     client::{ClientError, Update},
@@ -12,6 +15,7 @@ use forge_tests::{
     installed::assert_complete,
     private::{LoopDisk, Person, system, until},
 };
+use rustix::process::Signal;
 use std::{
     process::Stdio,
     time::{Duration, Instant},
@@ -183,8 +187,8 @@ fn what_is_cancelled_closed_or_left_while_somebody_types_a_password_never_begins
                 forge.prepare(&disk.node(), &bench.answers(), false).await.unwrap()
             });
             let confirmed = system.block_on(job.digest()).unwrap();
-            let polkit = polkitd();
-            rustix::process::kill_process(polkit, rustix::process::Signal::STOP).unwrap();
+            let polkit = process_of(system, POLKIT);
+            signal(polkit, Signal::STOP);
             let mut running = Box::pin(job.run(&confirmed, None));
             let ended = system.block_on(async { tokio::time::timeout(Duration::from_millis(300), &mut running).await });
             assert!(ended.is_err(), "{way}: polkit was not waited for: {ended:?}");
@@ -195,7 +199,7 @@ fn what_is_cancelled_closed_or_left_while_somebody_types_a_password_never_begins
                 _ => system.block_on(client.clone().close()).unwrap(),
             }
             bench.until_no_job();
-            rustix::process::kill_process(polkit, rustix::process::Signal::CONT).unwrap();
+            signal(polkit, Signal::CONT);
             if way != "leave" {
                 let refused = system.block_on(running);
                 assert!(matches!(refused, Err(ClientError::Refused(Error::WrongState(_)))), "{way}: {refused:?}");
@@ -206,13 +210,4 @@ fn what_is_cancelled_closed_or_left_while_somebody_types_a_password_never_begins
             assert!(!system.log("helper").contains("install "), "{way}: {}", system.log("helper"));
         }
     });
-}
-
-/// The process of polkitd in this private system.
-fn polkitd() -> rustix::process::Pid {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let mut ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
-    let named =
-        |id: &i32| std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "polkitd");
-    ids.find(named).and_then(rustix::process::Pid::from_raw).unwrap()
 }

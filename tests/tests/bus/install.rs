@@ -1,15 +1,14 @@
 //! An install onto a real disk, by a person without any right but polkit's yes.
 
-use crate::bench::{Bench, Slow, USUAL, Watched, program, said};
+use crate::bench::{Bench, Slow, USUAL, Watched, said};
 use forge_dbus::status::{Outcome, Progress, State};
-use forge_engine::{payload::build, tool::Tools, watch::Unwatched};
 use forge_model::{Plan, Receipt, Secret, Stage, layout::Role};
 use forge_tests::{
     disk::Disk,
     installed::{assert_complete, etc},
     job::install_well,
     look::{Ext4, fat_files, part, run, run_with},
-    payload,
+    payload::TestPayload,
     private::{LoopDisk, Person, system},
 };
 use std::{
@@ -17,7 +16,8 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    sync::Arc,
+    time::Duration,
 };
 
 #[test]
@@ -197,46 +197,10 @@ fn state((disk, receipt): Written) -> BTreeMap<PathBuf, Entry> {
     found
 }
 
-/// A payload whose image is large enough for stages of many updates. It starts as little as the usual one.
-fn large(directory: &Path) {
-    const SOURCE: &str = r#"version = 1
-id = "forgetest"
-name = "Forge test system"
-release = "2"
-root = "root"
-kernel = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
-kernel_release = "6.18.0-forgetest"
-initrd = "initrd"
-command_line = "quiet"
-shim = "/usr/lib/shim/shimx64.efi.signed"
-mok_manager = "/usr/lib/shim/mmx64.efi.signed"
-fallback = "/usr/lib/shim/fbx64.efi.signed"
-grub = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
-minimum_state_bytes = 16777216
-"#;
-    let (keys, source) = (payload::keys(), directory.join("payload.toml"));
-    forge_tests::system::make(&directory.join("root"));
-    let mut noise = vec![0; 128 << 20];
-    openssl::rand::rand_bytes(&mut noise).unwrap();
-    fs::write(directory.join("root/usr/lib/more"), noise).unwrap();
-    fs::write(directory.join("initrd"), b"stands for an initrd").unwrap();
-    fs::write(&source, SOURCE).unwrap();
-    fs::write(directory.join("certificate.pgp"), &keys.certificate).unwrap();
-    let output = directory.join("payload");
-    let made = build::build(&Tools::default(), &source, &keys.release, &output, SystemTime::now(), &Unwatched);
-    made.unwrap().done().unwrap();
-}
-
 #[test]
 fn progress_comes_a_few_times_a_second_in_the_order_of_the_stages_and_never_falls() {
     system(|system| {
-        let bench = Bench::new(system);
-        let scratch = tempfile::tempdir().unwrap();
-        large(scratch.path());
-        let [payload, certificate] =
-            ["payload", "certificate.pgp"].map(|name| scratch.path().join(name).display().to_string());
-        let options = ["--payload", &payload, "--certificate", &certificate, "--settle-ms", "0"];
-        system.helper(&program("forge-helper"), &options);
+        let bench = Bench::with(system, Arc::new(TestPayload::large()), &["--settle-ms", "0"]);
         let disk = LoopDisk::new(system, "PROGRESS", 2 * USUAL, 512);
         let mut job = bench.prepare(&disk, true).unwrap();
         // Much is told in a short time, over more than a second.

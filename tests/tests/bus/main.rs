@@ -7,6 +7,7 @@
 //! - [`refused`]: disks that are not taken, and disks that fail
 //! - [`caller`]: calls as one person or another, well-formed or not
 //! - [`verbs`]: who may do what, and how each refusal is told
+//! - [`enroll`]: the firmware's variables: what an install leaves, and a key that is asked for once more
 //! - [`hostile`]: callers who send what nobody should
 //! - [`life`]: the helper comes when it is called, stays while it is needed, and loses no call when it leaves
 //! - [`secrets`]: where no secret may be
@@ -17,6 +18,7 @@ mod bench;
 mod caller;
 mod cancel;
 mod death;
+mod enroll;
 mod harness;
 mod hostile;
 mod install;

@@ -2,13 +2,14 @@
 
 use crate::{
     bench::{Bench, USUAL, said},
-    caller::{Caller, JOB, Refusal, helper, memory, process_of},
+    caller::{Caller, JOB, POLKIT, Refusal, helper, memory, process_of, signal},
 };
 use forge_tests::{
     disk,
     job::ANSWERS,
     private::{Agent, Answer, LoopDisk, Person, System, system, until},
 };
+use rustix::process::Signal;
 use std::{fs, time::Duration};
 use zbus::{OwnedFd, OwnedObjectPath, fdo::DBusProxy};
 
@@ -216,15 +217,15 @@ fn without_polkit_nobody_may_do_anything_and_the_helper_lives() {
         let (job, digest) = owner.prepared(&disk.node());
         let process = helper(system).unwrap();
 
-        let polkit = process_of(system, "org.freedesktop.PolicyKit1");
+        let polkit = process_of(system, POLKIT);
         // While it does not answer, nobody is let through; afterwards, the question is still there.
-        signal(polkit, rustix::process::Signal::STOP);
+        signal(polkit, Signal::STOP);
         let late = Caller::new(system, Person::Allowed);
         let waiting = std::thread::scope(|scope| {
             let call = scope.spawn(|| late.manager::<String>("Offer", &()));
             std::thread::sleep(Duration::from_secs(1));
             let finished = call.is_finished();
-            signal(polkit, rustix::process::Signal::CONT);
+            signal(polkit, Signal::CONT);
             assert!(call.join().unwrap().is_ok());
             !finished
         });
@@ -235,10 +236,10 @@ fn without_polkit_nobody_may_do_anything_and_the_helper_lives() {
         let way_back = fs::read_to_string(service).unwrap();
         fs::write(service, text).unwrap();
         system.block_on(async { DBusProxy::new(system.bus()).await?.reload_config().await }).unwrap();
-        signal(polkit, rustix::process::Signal::KILL);
+        signal(polkit, Signal::KILL);
         until("polkit is gone", || {
             let bus = system.block_on(DBusProxy::new(system.bus())).unwrap();
-            let there = system.block_on(bus.name_has_owner("org.freedesktop.PolicyKit1".try_into().unwrap())).unwrap();
+            let there = system.block_on(bus.name_has_owner(POLKIT.try_into().unwrap())).unwrap();
             (!there).then_some(())
         });
         for person in [Person::Allowed, Person::Nobody, Person::Root] {
@@ -376,9 +377,4 @@ fn rules(system: &System, name: &str, text: &str) {
     until("polkit reads its rules again", || (loaded() > before).then_some(()));
     // Both the name's coming and the file's end are reasons for it to read them once more.
     std::thread::sleep(Duration::from_millis(300));
-}
-
-fn signal(process: u32, signal: rustix::process::Signal) {
-    let process = rustix::process::Pid::from_raw(process.try_into().unwrap()).unwrap();
-    rustix::process::kill_process(process, signal).unwrap();
 }

@@ -3,10 +3,13 @@
 use crate::{
     bench::Slow,
     install::{LONG, code_of},
-    person::{DISK, Password, Room, SIZE, answer_everything, stopped_while_writing, take_disk, to_disks},
+    person::{
+        DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_while_writing, take_disk, to_disks,
+        to_review,
+    },
 };
 use forge_tests::{
-    desk::has,
+    desk::{Desk, has},
     disk::{could_start, digest},
     private::{LoopDisk, Make, Person, system},
 };
@@ -92,5 +95,44 @@ fn who_starts_it_a_second_time_is_taken_to_the_window_that_installs() {
         window.at("Installing");
         drop(slow);
         code_of(&window);
+    });
+}
+
+#[test]
+fn a_window_in_another_session_is_told_that_somebody_installs_and_has_its_turn_afterwards() {
+    system(|system| {
+        rule(system, Person::Refused, "YES", "YES");
+        let room = Room::of(system, Person::Allowed);
+        let _mine = LoopDisk::new(system, "MINE", SIZE, 512);
+        let properties = &[("ID_MODEL", "Other_Disk")];
+        let other = LoopDisk::make(system, Make { serial: "OTHER", size: SIZE, properties, ..Make::default() });
+        let before = digest(other.file());
+        let mut window = room.window("window");
+        answer_everything(&mut window, Password::Made);
+        let neighbour = Desk::of(system, Person::Refused);
+        let mut second = neighbour.open(&room.bench.path("forge"), "neighbour");
+        to_disks(&mut second);
+        take_disk(&mut second, "InterGenOS Other Disk, 1.1 GB");
+        to_review(&mut second, Password::Made);
+
+        let slow = Slow::by(room.bench.helper(), 2, 20);
+        begin(&mut window);
+        window.reads("Installing on");
+        begin(&mut second);
+        second.at("Not Installed");
+        second.reads("Another Installation Goes On");
+        second.reads("Nothing was written to any disk.");
+        assert!(before == digest(other.file()));
+        window.choose("Cancel…");
+        window.reads("Stop the Installation?");
+        window.choose_in_question("Stop");
+        drop(slow);
+        window.at("Not Installed");
+        room.bench.until_no_job();
+        second.choose("Try Again");
+        second.at("Review");
+        begin(&mut second);
+        second.until_within(LONG, "the end", |things| has(things, "Your Code").then_some(()));
+        assert!(could_start(other.file()));
     });
 }

@@ -3,9 +3,11 @@
 //!
 //! - [`person`]: what a person does on each page
 //! - [`install`]: an install from the first page to the last, by keyboard only; where no secret may be
-//! - [`trouble`]: polkit says no, the person stops it, the helper dies, disks come and go
+//! - [`trouble`]: polkit says no, the helper dies, the disk fails
+//! - [`stop`]: the person stops it, in each stage
+//! - [`disks`]: disks that come, go, or are too small
 //! - [`again`]: the window dies and comes back; two windows
-//! - [`access`]: names, order and focus on every page
+//! - [`access`]: names, order and focus on every page and in every question
 
 mod access;
 mod again;
@@ -16,6 +18,9 @@ mod bench;
 #[allow(dead_code)]
 #[path = "../bus/caller.rs"]
 mod caller;
+mod disks;
 mod install;
 mod person;
+mod real;
+mod stop;
 mod trouble;

@@ -4,8 +4,13 @@ use crate::{
     bench::{Bench, Slow, Stopped, program},
     install::LONG,
 };
+use forge_dbus::{client::Update, status::Progress};
+use forge_model::Stage;
 use forge_tests::{
-    desk::{Desk, Window, has, sight::State},
+    desk::{
+        Desk, Window, has,
+        sight::{State, Thing},
+    },
     private::{Person, System, until},
 };
 use std::fs;
@@ -54,8 +59,10 @@ pub fn to_disks(window: &mut Window) {
     window.choose("Next");
     window.at("Keyboard");
     window.fill("Type Here to Test", "z y 1");
-    window.choose("Next");
+    // A hundred keyboards may lie between here and the button.
+    window.press("Return");
     window.at("Time Zone");
+    window.fill("Search Cities", "Berlin");
     window.choose("Berlin");
     window.choose("Next");
     window.at("Disk");
@@ -93,6 +100,49 @@ pub fn answer_everything(window: &mut Window, password: Password) {
     to_disks(window);
     take_disk(window, DISK);
     to_review(window, password);
+}
+
+/// Presses the button that erases, and says yes to the question where there is one.
+pub fn begin(window: &mut Window) {
+    window.choose("Erase and Install");
+    let asks = |things: &[Thing]| has(things, "This cannot be undone.");
+    window.until("a question, or the install", |things| (asks(things) || has(things, "Installing on")).then_some(()));
+    if asks(&window.sees()) {
+        window.choose_in_question("Erase and Install");
+    }
+}
+
+/// Begins, and lets the helper come as far as this; there it stands still.
+pub fn stopped_when(room: &Room, window: &mut Window, is_it: impl Fn(&Progress) -> bool) -> Stopped {
+    let slow = Slow::by(room.bench.helper(), 2, 40);
+    begin(window);
+    let forge = room.bench.forge();
+    let has_job = || room.bench.system.block_on(forge.job()).unwrap().is_some();
+    window.until_within(LONG, "a job", |_| has_job().then_some(()));
+    let mut job = room.bench.watch();
+    loop {
+        match job.next() {
+            Update::Progress(progress) if is_it(&progress) => return slow.stop(),
+            Update::Progress(_) => {}
+            other => panic!("it was over before it was met: {other:?}"),
+        }
+    }
+}
+
+/// The same at the beginning of a stage; the window says that it is there.
+pub fn stopped_at(room: &Room, window: &mut Window, stage: Stage) -> Stopped {
+    let stopped = stopped_when(room, window, |progress| {
+        assert!(progress.stage() <= Some(stage), "{stage:?} was over before it was met");
+        progress.stage() == Some(stage)
+    });
+    let words = match stage {
+        Stage::Prepare => "Making the keys",
+        Stage::Write => "Writing the system",
+        Stage::Fill => "Writing settings",
+        other => panic!("no words for {other:?}"),
+    };
+    window.reads(words);
+    stopped
 }
 
 /// Lets the helper come as far as a stage of writing, and stops it there. The window shows the stage by then.

@@ -1,17 +1,18 @@
-//! polkit says no, the person stops it, the helper dies, disks come and go.
+//! polkit says no, the helper dies, the disk fails.
 
 use crate::{
     install::LONG,
     person::{
-        DISK, Password, Room, SIZE, answer_everything, rule, stopped_while_writing, take_disk, to_disks, to_review,
+        DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_when, stopped_while_writing, take_disk,
     },
 };
+use forge_model::Stage;
 use forge_tests::{
-    desk::{has, sight::State},
+    desk::has,
     disk::{could_start, digest},
-    installed,
-    private::{Agent, Answer, LoopDisk, Make, Person, system},
+    private::{Agent, Answer, LoopDisk, Person, system, until},
 };
+use std::fs;
 
 const NOTHING: &str = "Nothing was written to any disk.";
 
@@ -73,67 +74,6 @@ fn who_closes_the_question_for_a_password_is_told_so_and_nothing_is_written() {
 }
 
 #[test]
-fn who_stops_it_while_it_writes_is_told_before_and_after_what_that_leaves() {
-    system(|system| {
-        let room = Room::of(system, Person::Allowed);
-        let installed = installed::shared();
-        let content = Some(installed.disk.path.as_path());
-        let disk = LoopDisk::make(system, Make { serial: "STOP", size: SIZE, content, ..Make::default() });
-        let mut window = room.window("window");
-        to_disks(&mut window);
-        take_disk(&mut window, DISK);
-        to_review(&mut window, Password::Made);
-        // It holds a system: there is a question, and Return does not say yes to it.
-        let before = digest(disk.file());
-        window.choose("Erase and Install");
-        window.reads("Erase InterGenOS Forge Test Disk?");
-        window.reads("This cannot be undone.");
-        window.press("Return");
-        window.until("the question is gone", |things| (!has(things, "cannot be undone")).then_some(()));
-        window.at("Review");
-        assert!(before == digest(disk.file()));
-
-        let slow = crate::bench::Slow::by(room.bench.helper(), 2, 60);
-        window.choose("Erase and Install");
-        window.reads("This cannot be undone.");
-        window.choose_in_question("Erase and Install");
-        window.until_within(LONG, "a stage that writes", |things| has(things, "Writing the system").then_some(()));
-        let stopped = slow.stop();
-        window.choose("Cancel…");
-        window.reads("Stop the Installation?");
-        window.reads("is already gone, and the disk will not start a computer.");
-        window.choose("Stop");
-        window.reads("Stopping");
-        drop(stopped);
-        window.at("Not Installed");
-        window.reads("The Installation Was Cancelled");
-        window.reads("The disk will not start a computer now.");
-        room.bench.until_no_job();
-        assert!(!could_start(disk.file()));
-
-        // And from there to a whole install.
-        window.choose("Try Again");
-        window.at("Disk");
-        take_disk(&mut window, DISK);
-        // The account is as it was.
-        for page in ["Your Account", "Secure Boot", "Review"] {
-            window.choose("Next");
-            window.at(page);
-        }
-        window.reads("is erased");
-        window.choose("Erase and Install");
-        window.until("a question, or not", |things| {
-            (has(things, "This cannot be undone.") || has(things, "Installing on")).then_some(())
-        });
-        if has(&window.sees(), "This cannot be undone.") {
-            window.choose_in_question("Erase and Install");
-        }
-        window.until_within(LONG, "the end", |things| has(things, "Your Code").then_some(()));
-        assert!(could_start(disk.file()));
-    });
-}
-
-#[test]
 fn a_helper_that_dies_while_it_writes_leaves_a_sentence_and_a_way_on() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
@@ -153,32 +93,52 @@ fn a_helper_that_dies_while_it_writes_leaves_a_sentence_and_a_way_on() {
 }
 
 #[test]
-fn a_disk_that_goes_is_withdrawn_from_whoever_chose_it_and_one_that_comes_is_offered() {
+fn a_disk_that_fails_while_it_is_written_is_told_with_a_fix_and_a_log_and_once_it_works_trying_again_does_too() {
     system(|system| {
         let room = Room::of(system, Person::Allowed);
-        let first = LoopDisk::new(system, "FIRST", SIZE, 512);
+        let disk = LoopDisk::new(system, "FAILS", SIZE, 512);
         let mut window = room.window("window");
-        to_disks(&mut window);
-        take_disk(&mut window, DISK);
-        let properties = &[("ID_MODEL", "Second_Disk")];
-        let second = LoopDisk::make(system, Make { serial: "SECOND", size: SIZE, properties, ..Make::default() });
-        window.reads("Second Disk, 1.1 GB");
-        // The choice stays.
-        let is_chosen = |window: &forge_tests::desk::Window| {
-            window.sees().iter().any(|thing| thing.name == DISK && thing.is(State::Selected))
-        };
-        assert!(is_chosen(&window));
-        to_review(&mut window, Password::Made);
-        drop(first);
-        window.reads("The disk that you chose was disconnected");
+        answer_everything(&mut window, Password::Made);
+        // What was written is lost: the disk ends where it did not end before.
+        let stopped = stopped_when(&room, &mut window, |progress| {
+            progress.stage() > Some(Stage::Write) || progress.stage() == Some(Stage::Write) && progress.done >= 1 << 20
+        });
+        let file = fs::File::options().write(true).open(disk.file()).unwrap();
+        file.set_len(8 << 20).unwrap();
+        drop(stopped);
+        window.until_within(LONG, "the end", |things| has(things, "The Installation Did Not Work").then_some(()));
+        window.at("Not Installed");
+        window.reads("The disk does not keep what is written to it. It is faulty.");
+        window.reads("The disk will not start a computer now.");
+        window.reads("Use another disk.");
+        room.bench.until_no_job();
+        assert!(!could_start(disk.file()));
+
+        // What the programs said can be read and kept.
+        window.choose("Show Details");
+        window.until("the log", |things| {
+            let mut logs = things.iter().filter_map(|thing| thing.text.as_deref());
+            logs.any(|text| text.contains("stage write") && text.contains("disk-faulty in stage")).then_some(())
+        });
+        let place = room.bench.directory_of(Person::Allowed, "kept");
+        window.choose("Save…");
+        window.save_as(&place.join("forge.log"));
+        let kept =
+            until("the file", || fs::read_to_string(place.join("forge.log")).ok().filter(|text| !text.is_empty()));
+        assert!(kept.contains("disk-faulty in stage"), "{kept}");
+        window.reads("Saved");
+
+        file.set_len(SIZE).unwrap();
+        window.choose("Try Again");
         window.at("Disk");
-        window.until("the disk is gone from the list", |things| (!has(things, DISK)).then_some(()));
-        // Another one is never chosen by itself.
-        assert!(!window.sees().iter().any(|thing| thing.is(State::Selected)));
-        let next = window.sees().into_iter().find(|thing| thing.name == "Next").unwrap();
-        assert!(!next.is(State::Sensitive));
-        drop(second);
-        window.reads("No Disk to Install On");
-        window.reads("Connect a disk: it shows up here by itself.");
+        window.reads("An installation that did not end");
+        take_disk(&mut window, DISK);
+        for page in ["Your Account", "Secure Boot", "Review"] {
+            window.choose("Next");
+            window.at(page);
+        }
+        begin(&mut window);
+        window.until_within(LONG, "the end", |things| has(things, "Your Code").then_some(()));
+        assert!(could_start(disk.file()));
     });
 }

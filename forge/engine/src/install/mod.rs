@@ -7,6 +7,8 @@
 //! | write, prove, fill | the same, and contents that no table points to |
 //! | commit | backup table, then primary table (the journal goes with it), then the ESP's boot sector |
 //!
+//! On a disk that this machine starts, boot entry and enrollment request go into its firmware last of all.
+//!
 //! The boot sector of the ESP and its copy are held back until the very end: without them no firmware finds a file system
 //! there. What was written is read back from the disk first: the image by its root hash, state and ESP byte for byte.
 
@@ -27,13 +29,14 @@ use crate::{
     watch::{Outcome, Stop},
 };
 use events::Meter;
-use forge_model::{Handover, Plan, Receipt, Secret, Stage};
+use forge_model::{Handover, Plan, Receipt, Secret, Stage, machine::Staged};
 use std::{
     cell::Cell,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, SystemTime},
 };
+use uuid::Uuid;
 use writing::Writing;
 
 /// Where the receipt lies on the ESP.
@@ -55,6 +58,8 @@ pub struct Installed {
     pub request: Request,
     /// The certificate of the boot key, DER.
     pub certificate: Vec<u8>,
+    /// What was left in the firmware that will start the disk.
+    pub staged: Staged,
 }
 
 impl Installed {
@@ -69,6 +74,7 @@ impl Installed {
             user_password: self.credentials.user_password,
             enrollment_code: self.credentials.enrollment_code,
             services: self.credentials.services,
+            staged: self.staged,
         }
     }
 }
@@ -99,7 +105,7 @@ pub fn run(
     password: UserPassword,
     events: &dyn Events,
 ) -> Result<End, Failed> {
-    let reached = Reached { stage: Cell::new(Stage::Check), written: Cell::new(false) };
+    let reached = Reached { stage: Cell::new(Stage::Check), written: Cell::new(false), replaced: Cell::default() };
     let stop = Stop::default();
     let tools = &Tools { stop: stop.clone(), ..tools.clone() };
     let ended = thread::scope(|scope| {
@@ -129,6 +135,8 @@ pub fn run(
 struct Reached {
     stage: Cell<Stage>,
     written: Cell<bool>,
+    /// PARTUUIDs that the disk had before.
+    replaced: Cell<Vec<Uuid>>,
 }
 
 fn run_stages(

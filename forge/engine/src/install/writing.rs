@@ -6,6 +6,7 @@ use crate::{
     image::{self, Place},
     journal::Journal,
     memory,
+    nvram::{self, BootEntry},
     payload::Payload,
     prepare::Prepared,
     target::{Target, TargetError},
@@ -15,6 +16,7 @@ use crate::{
 use forge_model::{
     Plan, Receipt, RootHash, Stage,
     layout::{Partition, Role},
+    machine::Staged,
 };
 use std::{
     fs::File,
@@ -71,6 +73,7 @@ impl Writing<'_> {
         let (target, plan) = (self.target, self.plan);
         target.check_identity(&plan.target)?;
         let earlier = Journal::read(target)?;
+        self.reached.replaced.set(partition_ids(target));
         self.reached.written.set(true);
         gpt::erase(target, plan.target.size)?;
         let resumed = earlier.is_some_and(|j| j.stage >= Stage::Write && j.is_for(&self.journal(Stage::Write)));
@@ -102,7 +105,7 @@ impl Writing<'_> {
     /// State and boot files, then the table, then the sector that was held back.
     pub(super) fn finish(self, now: SystemTime, watch: &dyn Watch, begin: impl Fn(Stage)) -> Result<End, InstallError> {
         let cancelled = Ok(End::Cancelled { stage: Stage::Fill });
-        let Self { plan, payload, target, prepared, .. } = self;
+        let Self { plan, payload, target, prepared, reached } = self;
         let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
             prepared;
         let state_partition = plan.layout.must(Role::State);
@@ -156,6 +159,16 @@ impl Writing<'_> {
         target.sync()?;
         target.write(first, esp_partition.offset)?;
         target.sync()?;
+        // Only now, when there is something to start. The disk is complete, whatever becomes of this.
+        let staged = target.firmware().map_or(Staged::NOT_HERE, |firmware| {
+            let sectors = |bytes| bytes / sector as u64;
+            let place = receipt.partitions.iter().find(|partition| partition.role == Role::Esp);
+            let place = place.map(|esp| (esp.number, sectors(esp.offset), sectors(esp.size), esp.id));
+            let (id, name) = (&payload.manifest.id, &payload.manifest.name);
+            place.map_or(Staged::NOT_HERE, |place| {
+                nvram::stage(firmware, &BootEntry::new(name, id, place, reached.replaced.take()), &request)
+            })
+        });
 
         begin(Stage::Receipt);
         Ok(End::Installed(Box::new(Installed {
@@ -165,8 +178,16 @@ impl Writing<'_> {
             credentials,
             request,
             certificate,
+            staged,
         })))
     }
+}
+
+/// The PARTUUIDs that a disk has; none where that can not be told.
+fn partition_ids(target: &Target) -> Vec<Uuid> {
+    let table = gpt::read(target.file()).ok().flatten();
+    let entries = table.into_iter().flat_map(|table| table.entries);
+    entries.map(|(_, partition)| Uuid::from_bytes_le(partition.unique_partition_guid)).collect()
 }
 
 /// Writes a file system to its partition and reads it back.

@@ -16,7 +16,10 @@ pub use error::TargetError;
 
 pub(crate) use device::size as size_of;
 
-use crate::watch::{Outcome, Watch};
+use crate::{
+    efivars::Variables,
+    watch::{Outcome, Watch},
+};
 use device::Device;
 use forge_model::{
     inventory::{Disk, DiskKind, Identity},
@@ -45,6 +48,8 @@ pub struct Target {
     size: u64,
     /// Nothing for a plain file.
     device: Option<Device>,
+    /// The firmware that will start this disk; nothing when another machine will.
+    firmware: Option<Variables>,
     /// Bytes written since the last flush.
     dirty: AtomicU64,
 }
@@ -56,7 +61,7 @@ impl Target {
         let shown = path.display().to_string();
         let open = |source| TargetError::Open { path: shown.clone(), source };
         let size = file.metadata().map_err(open)?.len();
-        Ok(Self { file, path: shown, size, device: None, dirty: AtomicU64::new(0) })
+        Ok(Self { file, path: shown, size, device: None, firmware: None, dirty: AtomicU64::new(0) })
     }
 
     /// Takes a whole disk that was opened for reading and writing, and exclusively, which a descriptor does not show.
@@ -66,7 +71,20 @@ impl Target {
     pub fn device(file: File, disk: &Disk) -> Result<Self, TargetError> {
         let device = Device::take(&file, disk, Path::new(device::SYSFS))?;
         let path = disk.identity.path.clone();
-        Ok(Self { file, path, size: disk.size, device: Some(device), dirty: AtomicU64::new(0) })
+        Ok(Self { file, path, size: disk.size, device: Some(device), firmware: None, dirty: AtomicU64::new(0) })
+    }
+
+    /// Says that this machine's own firmware will start the disk: a boot entry and the request to enroll the key are left
+    /// in its variables. A plain file has no such firmware.
+    #[must_use]
+    pub fn started_by(self, firmware: Variables) -> Self {
+        let firmware = self.device.is_some().then_some(firmware);
+        Self { firmware, ..self }
+    }
+
+    /// The firmware that will start it.
+    pub(crate) fn firmware(&self) -> Option<&Variables> {
+        self.firmware.as_ref()
     }
 
     /// The descriptor.

@@ -5,7 +5,8 @@
 //! | `again` | starts the program again as another part of itself |
 //! | `effects` | what follows from a change: calls to the gateway, pages that come |
 //! | [`guide`] | the window of the first-boot guide |
-//! | `keys` | Enter, Ctrl+L |
+//! | `help` | what F1 shows |
+//! | `keys` | Enter, Ctrl+L, F1 |
 //! | `look` | style and icons |
 //! | `questions` | what the window asks and tells beside its pages |
 //! | `script` | steps that it takes by itself |
@@ -13,6 +14,7 @@
 mod again;
 mod effects;
 pub mod guide;
+mod help;
 mod keys;
 mod look;
 mod questions;
@@ -61,6 +63,8 @@ pub enum Input {
     Step,
     /// The window was asked to close although something would be lost.
     AskToClose,
+    /// Show the help of the page.
+    Help,
     /// Open or close the log.
     ShowLog,
     /// The keyboard pressed the primary button.
@@ -107,7 +111,7 @@ impl Component for App {
             let _ = tell.input_sender().send(Input::AskToClose);
             glib::Propagation::Stop
         });
-        keys::bind(&window, &sender);
+        keys::bind(&window, &navigation, &sender);
 
         let session = Session::new(language::of_environment());
         let app = Self {
@@ -142,12 +146,14 @@ impl Component for App {
             }
             Input::Step => {}
             Input::AskToClose => questions::ask_to_close(widgets, &self.session, &self.may_close),
+            Input::Help => help::show(widgets, self.session.page()),
             Input::ShowLog => keys::show_log(widgets, self.session.page()),
             Input::Primary => widgets.pages.primary(self.session.page()),
         }
         self.may_close.set(self.session.may_close());
         keys::default(widgets, self.session.page());
         widgets.pages.show(&self.session, &self.names, &self.log);
+        keys::settle(&widgets.window, &widgets.navigation);
     }
 
     fn update_cmd_with_view(

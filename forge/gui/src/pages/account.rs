@@ -103,11 +103,29 @@ impl Field {
 /// The same for a password, which is kept in the type that does not print.
 fn secret(title: &str, sender: &ComponentSender<Account>, change: fn(Secret) -> Change) -> adw::PasswordEntryRow {
     let row = adw::PasswordEntryRow::builder().title(title).activates_default(true).build();
+    if let Some(button) = reveal_button(row.upcast_ref()) {
+        // There are two that are called "Show Password": each says of which.
+        button.update_property(&[gtk::accessible::Property::Description(title)]);
+    }
     let tell = sender.clone();
     row.connect_changed(move |row| {
         let _ = tell.output(change(Secret::new(row.text().into())));
     });
     row
+}
+
+/// The toolkit's own button that shows what is typed.
+fn reveal_button(widget: &gtk::Widget) -> Option<gtk::Button> {
+    let mut child = widget.first_child();
+    while let Some(inner) = child {
+        let reveals = |button: &gtk::Button| button.icon_name().is_some_and(|icon| icon == "view-reveal-symbolic");
+        let button = inner.downcast_ref::<gtk::Button>().filter(|button| reveals(button)).cloned();
+        if let Some(found) = button.or_else(|| reveal_button(&inner)) {
+            return Some(found);
+        }
+        child = inner.next_sibling();
+    }
+    None
 }
 
 /// A line under a group: what is wrong, or how good something is.

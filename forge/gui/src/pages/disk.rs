@@ -2,9 +2,12 @@
 
 use super::Input;
 use crate::{
-    parts::{disk_row, frame::Frame},
+    parts::{
+        disk_row,
+        frame::{Frame, status},
+    },
     sentences::{disks::facts, plan},
-    session::{Change, Page, Session, disks},
+    session::{Change, Page, Session, disks::Shown},
 };
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
@@ -13,13 +16,13 @@ use std::{cell::RefCell, rc::Rc};
 /// The page.
 pub struct Disk {
     view: View,
-    drawn: Vec<forge_model::Disk>,
+    drawn: Vec<Shown>,
 }
 
 /// What it shows.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    disks: Vec<forge_model::Disk>,
+    disks: Vec<Shown>,
     chosen: Option<String>,
     consequence: String,
     may_go_on: bool,
@@ -29,7 +32,7 @@ impl View {
     /// The slice of a session that this page shows.
     pub fn of(session: &Session) -> Self {
         Self {
-            disks: disks::shown(session.disks()).into_iter().cloned().collect(),
+            disks: session.shown_disks(),
             chosen: session.disk().map(|disk| disk.identity.path.clone()),
             consequence: session.disk().map(plan::consequence).unwrap_or_default(),
             may_go_on: session.may_go_on(),
@@ -67,11 +70,9 @@ impl SimpleComponent for Disk {
         free_group.set_description(Some(&gettext("Where to install? Nothing is written before the last page.")));
         let taken = disk_row::list();
         let taken_group = disk_row::group(&gettext("Cannot Be Used Now"), &taken);
-        let nothing = adw::StatusPage::builder()
-            .icon_name("drive-harddisk-symbolic")
-            .title(gettext("No Disk to Install On"))
-            .description(gettext("Connect a disk: it shows up here by itself."))
-            .build();
+        let nothing = status("drive-harddisk-symbolic", None);
+        nothing.set_title(&gettext("No Disk to Install On"));
+        nothing.set_description(Some(&gettext("Connect a disk: it shows up here by itself.")));
         nothing.add_css_class("compact");
         frame.body.append(&nothing);
         frame.body.append(&free_group);
@@ -116,8 +117,8 @@ impl SimpleComponent for Disk {
             radio.set_active(is_chosen);
             row.update_state(&[gtk::accessible::State::Selected(Some(is_chosen))]);
         }
-        let chosen = view.disks.iter().find(|disk| view.chosen.as_ref() == Some(&disk.identity.path));
-        show_details(widgets, chosen);
+        let mut disks = view.disks.iter().map(|shown| &shown.disk);
+        show_details(widgets, disks.find(|disk| view.chosen.as_ref() == Some(&disk.identity.path)));
         widgets.frame.set_note(&view.consequence);
         widgets.frame.button.set_sensitive(view.may_go_on);
     }
@@ -144,18 +145,18 @@ fn show_details(widgets: &mut Widgets, disk: Option<&forge_model::Disk>) {
     }
 }
 
-fn draw(widgets: &Widgets, disks: &[forge_model::Disk]) {
+fn draw(widgets: &Widgets, disks: &[Shown]) {
     widgets.free.remove_all();
     widgets.taken.remove_all();
     let mut rows = Vec::new();
     // Radio buttons of one group can all be off only when one that is never shown is on.
     let none = gtk::CheckButton::new();
     none.set_active(true);
-    for disk in disks {
-        match disk_row::row(disk, Some(&none)) {
+    for shown in disks {
+        match disk_row::row(shown, Some(&none)) {
             (row, Some(radio)) => {
                 widgets.free.append(&row);
-                rows.push((disk.identity.path.clone(), row, radio));
+                rows.push((shown.disk.identity.path.clone(), row, radio));
             }
             (row, None) => widgets.taken.append(&row),
         }

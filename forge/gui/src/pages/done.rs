@@ -4,7 +4,7 @@ use super::Input;
 use crate::{
     parts::{
         files,
-        frame::{Frame, announce},
+        frame::{Frame, announce, status},
         key_caps, key_places, print,
     },
     sentences::{card, errors, fill},
@@ -77,8 +77,8 @@ impl SimpleComponent for Done {
         again.connect_clicked(move |_| {
             let _ = tell.output(Change::TryAgain);
         });
-        let trouble =
-            adw::StatusPage::builder().icon_name("dialog-warning-symbolic").child(&again).visible(false).build();
+        let trouble = status("dialog-warning-symbolic", Some(&again));
+        trouble.set_visible(false);
         trouble.add_css_class("compact");
         frame.body.append(&code);
         frame.body.append(&trouble);
@@ -174,6 +174,8 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     if let Some(places) = key_places::unless_known(code) {
         widgets.code.append(&places);
     }
+    // It comes after the page did, and is what a person has to hear first.
+    caps.grab_focus();
 
     let group = adw::PreferencesGroup::builder().title(gettext("Credentials")).build();
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));

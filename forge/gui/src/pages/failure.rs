@@ -2,7 +2,10 @@
 
 use super::Input;
 use crate::{
-    parts::{frame::Frame, log_drawer::LogDrawer},
+    parts::{
+        frame::{self, Frame},
+        log_drawer::LogDrawer,
+    },
     sentences::errors,
     session::{Change, Ended, Page, Session},
 };
@@ -52,7 +55,7 @@ impl SimpleComponent for Failure {
     }
 
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
-        let status = adw::StatusPage::new();
+        let status = frame::status("dialog-warning-symbolic", None);
         let tell = sender.clone();
         let log = LogDrawer::new(move |notice| {
             let _ = tell.output(Change::Said(notice));

@@ -5,7 +5,7 @@ use crate::{
     keyboard_names::KeyboardNames,
     parts::{
         disk_bar, files,
-        frame::{Frame, announce},
+        frame::{Frame, announce, status},
     },
     sentences::{disks, errors, issues, plan},
     session::{Change, Judged, Page, Session},
@@ -107,8 +107,10 @@ impl SimpleComponent for Review {
         let group = adw::PreferencesGroup::new();
         group.add(&save);
         plan.append(&group);
+        // What comes first on the page gets the keyboard first, and that is not this row.
+        plan.set_visible(false);
         frame.body.append(&plan);
-        let trouble = adw::StatusPage::builder().icon_name("dialog-warning-symbolic").build();
+        let trouble = status("dialog-warning-symbolic", None);
         trouble.add_css_class("compact");
         frame.body.append(&trouble);
         let spinner = adw::Spinner::builder().height_request(32).margin_top(48).build();
@@ -139,6 +141,7 @@ impl SimpleComponent for Review {
         widgets.plan.set_visible(view.plan.is_some());
         widgets.trouble.set_visible(view.trouble.is_some());
         widgets.spinner.set_visible(view.plan.is_none() && view.trouble.is_none());
+        widgets.frame.banner.set_visible(view.changed);
         widgets.frame.banner.set_revealed(view.changed);
         widgets.frame.button.set_sensitive(view.may_go_on);
         widgets.frame.set_note(&view.plan.as_deref().map(plan::target_and_size).unwrap_or_default());

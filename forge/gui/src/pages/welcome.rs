@@ -4,7 +4,7 @@ use super::Input;
 use crate::{
     parts::{
         choice_list::{Choice, ChoiceList},
-        frame::{Frame, announce},
+        frame::{Frame, announce, status},
     },
     sentences::{errors, languages},
     session::{Change, Page, Session},
@@ -120,7 +120,7 @@ impl SimpleComponent for Welcome {
         again.connect_clicked(move |_| {
             let _ = tell.output(Change::TryAgain);
         });
-        let trouble = adw::StatusPage::builder().icon_name("dialog-warning-symbolic").child(&again).build();
+        let trouble = status("dialog-warning-symbolic", Some(&again));
         trouble.add_css_class("compact");
         frame.body.append(&trouble);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));

@@ -1,13 +1,16 @@
 //! A disk to choose: name, what is on it, a bar; or why it can not be taken.
 
 use super::disk_bar;
-use crate::sentences::{disks, size};
-use forge_model::Disk;
+use crate::{
+    sentences::{disks, issues, size},
+    session::disks::Shown,
+};
+use forge_model::Issue;
 use relm4::{adw, gtk, gtk::prelude::*};
 
 /// The row of a disk. `group` joins its radio button with those of the other rows.
-pub fn row(disk: &Disk, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow, Option<gtk::CheckButton>) {
-    let is_free = disk.obstacles.is_empty();
+pub fn row(shown: &Shown, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow, Option<gtk::CheckButton>) {
+    let (disk, is_free) = (&shown.disk, shown.against.is_none());
     let row = gtk::ListBoxRow::builder().activatable(is_free).selectable(false).build();
     let line = gtk::Box::builder().spacing(12).margin_top(12).margin_bottom(12).margin_start(12).margin_end(12).build();
     let radio = is_free.then(|| {
@@ -35,8 +38,9 @@ pub fn row(disk: &Disk, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow, O
     heading.append(&length);
     column.append(&heading);
 
-    let words = match disk.obstacles.first() {
-        Some(obstacle) => disks::obstacle(obstacle),
+    let words = match &shown.against {
+        Some(Issue::NotFree { obstacle, .. }) => disks::obstacle(obstacle),
+        Some(issue) => issues::issue(issue),
         None => disks::content(&disk.content),
     };
     let what = label(&words);

@@ -62,7 +62,8 @@ impl Frame {
         bar.append(&note);
         bar.append(&button);
 
-        let banner = adw::Banner::builder().build();
+        // What is not shown is not there for a screen reader either.
+        let banner = adw::Banner::builder().visible(false).build();
         let header = adw::HeaderBar::new();
         let view = adw::ToolbarView::builder().content(&content).build();
         view.add_top_bar(&header);
@@ -88,6 +89,15 @@ impl Frame {
             announce(&self.note, text);
         }
     }
+}
+
+/// A picture with a headline and a sentence, to stand among the content of a page; perhaps with a button below.
+pub fn status(icon: &str, button: Option<&gtk::Button>) -> adw::StatusPage {
+    let status = adw::StatusPage::builder().icon_name(icon).build();
+    status.set_child(button);
+    // The page scrolls already: what would scroll in here is a stop of the keyboard that says nothing.
+    status.set_can_focus(button.is_some());
+    status
 }
 
 /// Lets a screen reader say what is new on the page, when it has nothing more urgent to say.

@@ -2,7 +2,7 @@
 
 use super::{disks, fill, size};
 use crate::session::account::{PasswordFault, SHORTEST, Strength};
-use forge_model::{Issue, names::NameFault};
+use forge_model::{Issue, machine::ChainFault, names::NameFault};
 use gettextrs::{gettext, ngettext};
 
 /// One issue.
@@ -39,6 +39,27 @@ pub fn issue(issue: &Issue) -> String {
         Issue::NoSuchKeyboard { name, .. } => {
             fill(&gettext("The system does not have the keyboard {name}."), &[("name", name)])
         }
+        Issue::ChainRefused { fault } => refused(fault),
+    }
+}
+
+/// Why the firmware would not start what is installed.
+fn refused(fault: &ChainFault) -> String {
+    match fault {
+        ChainFault::UnknownAuthority { signed_by, .. } => fill(
+            &gettext(
+                "This computer would not start the system: its firmware does not know {who}. Allow the third-party UEFI CA in the firmware settings.",
+            ),
+            &[("who", &signed_by.join(", "))],
+        ),
+        ChainFault::RevokedImage { .. }
+        | ChainFault::RevokedCertificate { .. }
+        | ChainFault::RevokedGeneration { .. } => gettext(
+            "This computer would not start the system: its firmware has revoked the boot loader. Use a newer installation medium.",
+        ),
+        ChainFault::NotSigned { .. } | ChainFault::NoGeneration { .. } | ChainFault::NoImage { .. } => gettext(
+            "This computer would not start the system: the boot loader is not signed as it should be. Use another installation medium.",
+        ),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`card`] | what stands on the enrollment card |
 //! | [`disks`] | what a disk is, what is on it, why it can not be taken |
 //! | [`errors`] | what happened, what state things are in, what to do |
+//! | [`help`] | what F1 says about a page |
 //! | [`issues`] | why the answers do not fit |
 //! | [`languages`] | languages, keyboards and time zones by their names |
 //! | [`machine`] | how far the enrollment of the key is, and what mends it |
@@ -17,6 +18,7 @@ pub mod audit;
 pub mod card;
 pub mod disks;
 pub mod errors;
+pub mod help;
 pub mod issues;
 pub mod languages;
 pub mod machine;

@@ -23,7 +23,7 @@ impl Session {
             }
             Change::TimeZone(zone) => self.chosen(|session| session.timezone = Some(zone)),
             Change::Disk(path) => {
-                let found = self.inventory.disk(&path).filter(|disk| disks::is_free(disk));
+                let found = self.inventory.disk(&path).filter(|disk| self.is_free(disk));
                 let identity = found.map(|disk| disk.identity.clone());
                 self.chosen(|session| session.disk = identity.or(session.disk.take()))
             }
@@ -146,7 +146,7 @@ impl Session {
     }
 
     fn look_again(&mut self, inventory: Inventory, is_first_look: bool) -> Vec<Effect> {
-        let choice = disks::review(self.disk.as_ref(), &inventory, is_first_look);
+        let choice = disks::review(self.disk.as_ref(), &inventory, self.manifest(), is_first_look);
         let same = self.inventory == inventory;
         self.inventory = inventory;
         // While it runs, the disk is held and looks different: that is no reason for anything.

@@ -1,17 +1,32 @@
 //! Which disk can be chosen, and when a choice is withdrawn.
 
-use forge_model::{Disk, Inventory, inventory::Identity};
+use super::wanted;
+use forge_model::{Disk, Inventory, Issue, Layout, Manifest, inventory::Identity};
 
-/// Whether a disk can be taken.
-pub fn is_free(disk: &Disk) -> bool {
-    disk.obstacles.is_empty()
+/// A disk as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The disk.
+    pub disk: Disk,
+    /// What stands against taking it.
+    pub against: Option<Issue>,
+}
+
+/// What stands against taking a disk: something uses it, or the system does not fit on it.
+pub fn against(disk: &Disk, manifest: Option<&Manifest>) -> Option<Issue> {
+    if let Some(obstacle) = disk.obstacles.first() {
+        return Some(Issue::NotFree { path: disk.identity.path.clone(), obstacle: obstacle.clone() });
+    }
+    let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &wanted::disk(), manifest?);
+    layout.err()?.into_iter().next()
 }
 
 /// Disks in the order in which they are shown: those that can be taken first. The installation medium is left out when
 /// there is another disk: nobody wants to install on it.
-pub fn shown(disks: &[Disk]) -> Vec<&Disk> {
-    let (free, rest): (Vec<_>, Vec<_>) = disks.iter().partition(|disk| is_free(disk));
-    free.into_iter().chain(rest.into_iter().filter(|disk| !disk.is_boot_medium())).collect()
+pub fn shown(disks: &[Disk], manifest: Option<&Manifest>) -> Vec<Shown> {
+    let all = disks.iter().map(|disk| Shown { disk: disk.clone(), against: against(disk, manifest) });
+    let (free, rest): (Vec<_>, Vec<_>) = all.partition(|shown| shown.against.is_none());
+    free.into_iter().chain(rest.into_iter().filter(|shown| !shown.disk.is_boot_medium())).collect()
 }
 
 /// What is chosen after the disks changed.
@@ -27,8 +42,13 @@ pub enum Choice {
 
 /// Looks at a choice when the disks change. Only at the first look a disk is chosen for the person, when it is the only
 /// one: what is left over after another went is not a choice that anybody made.
-pub fn review(chosen: Option<&Identity>, inventory: &Inventory, is_first_look: bool) -> Choice {
-    let mut free = inventory.disks.iter().filter(|disk| is_free(disk));
+pub fn review(
+    chosen: Option<&Identity>,
+    inventory: &Inventory,
+    manifest: Option<&Manifest>,
+    is_first_look: bool,
+) -> Choice {
+    let mut free = inventory.disks.iter().filter(|disk| against(disk, manifest).is_none());
     match chosen {
         Some(chosen) if free.any(|disk| disk.identity == *chosen) => Choice::Stays,
         Some(_) => Choice::Withdrawn,

@@ -37,7 +37,7 @@ use forge_dbus::{
     status::Outcome,
 };
 use forge_model::{
-    Disk, Inventory, Issue, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity, machine::Key,
+    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage, answers::KeyboardAnswers, inventory::Identity, machine::Key,
 };
 use std::collections::BTreeMap;
 
@@ -129,7 +129,7 @@ impl Session {
         Self {
             page: Page::Welcome,
             offer: None,
-            inventory: Inventory { disks: Vec::new() },
+            inventory: Inventory { disks: Vec::new(), firmware: None },
             begun: false,
             trouble: None,
             spoken: language.clone(),
@@ -156,11 +156,6 @@ impl Session {
     /// The payload, once it is known.
     pub fn offer(&self) -> Option<&Offer> {
         self.offer.as_ref()
-    }
-
-    /// The disks, as they are now.
-    pub fn disks(&self) -> &[Disk] {
-        &self.inventory.disks
     }
 
     /// Whether the machine has answered, for good or bad.
@@ -197,6 +192,19 @@ impl Session {
     pub fn disk(&self) -> Option<&Disk> {
         let chosen = self.disk.as_ref()?;
         self.inventory.disks.iter().find(|disk| disk.identity == *chosen)
+    }
+
+    /// The disks in the order in which they are shown, with what stands against each.
+    pub fn shown_disks(&self) -> Vec<disks::Shown> {
+        disks::shown(&self.inventory.disks, self.manifest())
+    }
+
+    fn is_free(&self, disk: &Disk) -> bool {
+        disks::against(disk, self.manifest()).is_none()
+    }
+
+    fn manifest(&self) -> Option<&Manifest> {
+        self.offer.as_ref().map(|offer| &offer.manifest)
     }
 
     /// The person.
@@ -246,7 +254,7 @@ impl Session {
             Page::Welcome => self.offer.is_some() && self.language.is_some(),
             Page::Keyboard => self.keyboard.is_some(),
             Page::TimeZone => self.timezone.is_some(),
-            Page::Disk => self.disk().is_some_and(disks::is_free),
+            Page::Disk => self.disk().is_some_and(|disk| self.is_free(disk)),
             Page::Account => self.account.is_complete(),
             Page::SecureBoot => true,
             Page::Review => matches!(self.verdict, Judged::Plan { .. }),

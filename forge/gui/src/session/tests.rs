@@ -149,9 +149,27 @@ fn a_disk_that_can_not_be_taken_can_not_be_chosen() {
 }
 
 #[test]
+fn a_disk_on_which_the_system_does_not_fit_is_shown_with_numbers_and_can_not_be_chosen() {
+    let mut inventory = machine::inventory();
+    let has = 6_000_000_000;
+    inventory.disks.iter_mut().filter(|disk| disk.identity.path == "/dev/nvme1n1").for_each(|disk| disk.size = has);
+    let offer = Offer { manifest: machine::manifest(), certificate: String::new() };
+    let mut session = Session::new(Some("en_US.UTF-8".into()));
+    session.apply(Change::Found(Box::new(Ok(Found { offer, inventory, running: None }))));
+    // The other one is the only one on which it fits.
+    assert_eq!(session.disk().unwrap().identity.path, "/dev/nvme0n1");
+    let shown = session.shown_disks();
+    let small = shown.iter().find(|shown| shown.disk.identity.path == "/dev/nvme1n1").unwrap();
+    assert!(matches!(small.against, Some(Issue::TooSmall { has: 6_000_000_000, needs }) if needs > has), "{small:?}");
+    session.apply(Change::Disk("/dev/nvme1n1".into()));
+    assert_eq!(session.disk().unwrap().identity.path, "/dev/nvme0n1");
+}
+
+#[test]
 fn the_installation_medium_is_not_among_the_disks_that_are_shown() {
     let session = ready();
-    let paths: Vec<_> = disks::shown(session.disks()).iter().map(|disk| disk.identity.path.as_str()).collect();
+    let shown = session.shown_disks();
+    let paths: Vec<_> = shown.iter().map(|shown| shown.disk.identity.path.as_str()).collect();
     assert_eq!(paths, ["/dev/nvme0n1", "/dev/nvme1n1", "/dev/sda", "/dev/sdb"]);
 }
 

@@ -6,6 +6,11 @@ use forge_model::{
     answers::{DiskAnswers, Erase, Generator, Password, SecondSlot, SystemAnswers, UserAnswers},
 };
 
+/// What is wanted of whichever disk is chosen.
+pub(super) fn disk() -> DiskAnswers {
+    DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), second_slot: SecondSlot::IfItFits, esp_mib: None }
+}
+
 impl Session {
     /// The answers, when everything is answered. `erase` is what the person says on the last page: a plan is made with it
     /// so that it can be shown, and nothing is written before it is confirmed.
@@ -20,11 +25,7 @@ impl Session {
         };
         Some(Answers {
             version: 1,
-            disk: DiskAnswers {
-                erase: Some(Erase::AllDataOnThisDisk),
-                second_slot: SecondSlot::IfItFits,
-                esp_mib: None,
-            },
+            disk: disk(),
             system: SystemAnswers {
                 hostname: account.computer_name().into(),
                 locale: self.language.clone()?,

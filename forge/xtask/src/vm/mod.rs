@@ -1,13 +1,14 @@
 //! `cargo xtask vm`: boots the demo's disk under Secure Boot, in machines without KVM and without a network.
 //!
 //! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
-//! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys; [`tamper`] changes disks;
+//! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys; [`enrollment`] is what goes wrong there; [`tamper`] changes disks;
 //! [`alone`] starts any installed disk; [`guest`] logs in; [`checks`] looks around there; [`demo`] says what it must find.
 mod alone;
 mod ansi;
 mod checks;
 mod console;
 mod demo;
+mod enrollment;
 mod firmware;
 mod guest;
 mod machine;

@@ -1,6 +1,7 @@
 //! The scenarios: each starts a machine, does one thing to it, and says what must follow.
 use super::checks;
 use super::demo::Demo;
+use super::enrollment;
 use super::firmware::Store;
 use super::guest::Guest;
 use super::machine::{Machine, Parts};
@@ -17,7 +18,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 8] = [
+pub(super) const SCENARIOS: [Scenario; 11] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -33,6 +34,17 @@ pub(super) const SCENARIOS: [Scenario; 8] = [
         sentence: "with nothing enrolled shim refuses to go on, and says so",
         run: not_enrolled,
     },
+    Scenario {
+        name: "from-disk",
+        sentence: "with nothing asked for, the certificate on the ESP is enrolled by hand and the system boots",
+        run: enrollment::from_disk,
+    },
+    Scenario {
+        name: "prompt-missed",
+        sentence: "a prompt that was passed by is no dead end: the same way leads on",
+        run: enrollment::prompt_missed,
+    },
+    Scenario { name: "wrong-code", sentence: "nor is a code that was wrong three times", run: enrollment::wrong_code },
     Scenario { name: "uki-tampered", sentence: "a changed boot image is refused", run: uki_tampered },
     Scenario { name: "grub-tampered", sentence: "a changed GRUB is refused", run: grub_tampered },
     Scenario {
@@ -73,8 +85,25 @@ impl Stage {
         Ok(Self { demo, out, talking })
     }
 
+    /// What was installed.
+    pub(super) fn demo(&self) -> &Demo {
+        &self.demo
+    }
+
+    /// The disk whose guest talks on the serial line.
+    pub(super) fn talking(&self) -> &Path {
+        &self.talking
+    }
+
+    /// A fresh store with the request that the install left.
+    pub(super) fn asked_store(&self, name: &str) -> Result<Store> {
+        let store = Store::microsoft(self.store(name))?;
+        store.set(&self.demo.variables)?;
+        Ok(store)
+    }
+
     /// Path of a scenario's variable store.
-    fn store(&self, name: &str) -> PathBuf {
+    pub(super) fn store(&self, name: &str) -> PathBuf {
         self.out.join(format!("{name}.vars.fd"))
     }
 
@@ -95,7 +124,7 @@ impl Stage {
     }
 
     /// Starts a machine on a disk; what the guest writes is thrown away.
-    fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
+    pub(super) fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
         Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out })
     }
 
@@ -120,8 +149,7 @@ fn enrolled(stage: &Stage) -> Result<()> {
     if saved.exists() {
         std::fs::remove_file(&saved)?;
     }
-    let store = Store::microsoft(stage.store("enrolled"))?;
-    store.set(&demo.variables)?;
+    let store = stage.asked_store("enrolled")?;
     let mut machine = stage.machine("enrolled", &stage.talking, &store)?;
     mokmanager::enroll(&mut machine, &demo.mok_code)?;
     let mut guest = Guest::boot(&mut machine)?;

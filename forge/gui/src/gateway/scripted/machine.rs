@@ -3,6 +3,7 @@
 use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
     inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
+    machine::Staged,
     receipt::Key,
 };
 use serde_json::{Value, json};
@@ -143,6 +144,7 @@ pub fn inventory() -> Inventory {
             medium,
             disk("/dev/nvme1n1", "KIOXIA EXCERIA", Transport::Nvme, 2_000 * GB, Content::Empty),
         ],
+        firmware: None,
     }
 }
 
@@ -184,5 +186,6 @@ pub fn handover() -> Handover {
         enrollment_code: secret("hdjkufgsxbntrcep"),
         services: BTreeMap::from([("mesh.token".into(), secret(&"5e".repeat(32)))]),
         variables_json: secret("{}"),
+        staged: Staged::NOT_HERE,
     }
 }

@@ -18,7 +18,10 @@ use forge_dbus::{
     client::{ClientError, Update},
     status::{Failure, Outcome, Progress},
 };
-use forge_model::{Answers, Audit, Handover, Inventory, Machine, Manifest, Plan, Secret, Stage, machine::Enrollment};
+use forge_model::{
+    Answers, Audit, Handover, Inventory, Machine, Manifest, Plan, Secret, Stage,
+    machine::{Enrollment, Staged},
+};
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use std::{env, future, sync::Mutex, time::Duration};
 
@@ -243,7 +246,11 @@ impl Gateway for Scripted {
             }
             Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
-                let end = Update::Finished(Box::new(Outcome::Installed { receipt, partitions_seen: true }));
+                let end = Update::Finished(Box::new(Outcome::Installed {
+                    receipt,
+                    partitions_seen: true,
+                    staged: Staged::NOT_HERE,
+                }));
                 let paced = stream::iter(moments.chain([end])).then(|update| async {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                     update

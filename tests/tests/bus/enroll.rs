@@ -1,0 +1,310 @@
+//! The firmware's variables: what an install leaves in them, what a machine says about itself, and a key that is asked for
+//! once more.
+//!
+//! A directory plays efivarfs. It has no immutable flag, no limit of a store, no firmware that refuses; a virtual machine has.
+
+use crate::{
+    bench::{Bench, USUAL, said},
+    caller::{Caller, Refusal},
+};
+use forge_dbus::client::{ClientError, Forge};
+use forge_engine::{
+    efivars::{GLOBAL, PERSISTENT, SECURITY_DATABASE, SHIM_LOCK, Variable, Variables},
+    mok::{Kind, Pair, PasswordHash, Request},
+};
+use forge_model::{
+    Machine,
+    handover::Asked,
+    machine::{Enrollment, SecureBoot, Staging, StagingFault},
+};
+use forge_tests::{
+    disk::digest,
+    payload::shared,
+    private::{LoopDisk, Monitor, Person, System, system},
+};
+use memchr::memmem;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::SystemTime,
+};
+use zbus::OwnedFd;
+use zeroize::Zeroizing;
+
+const STORE: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
+const TOOL: &str = "/usr/bin/virt-fw-vars";
+const REQUEST: [&str; 3] = ["MokNew", "MokAuth", "MokTimeout"];
+
+/// A helper with a firmware of its own.
+struct Firm<'a> {
+    bench: Bench<'a>,
+    variables: Variables,
+    keys: PathBuf,
+}
+
+impl<'a> Firm<'a> {
+    /// Secure Boot is on, and this machine has no key yet.
+    fn new(system: &'a System) -> Self {
+        let disks = system.disks();
+        let (efivars, keys) = (disks.with_file_name("efivars"), disks.with_file_name("keys"));
+        for directory in [&efivars, &keys] {
+            fs::create_dir(directory).unwrap();
+        }
+        let options = ["--idle-ms", "20000", "--settle-ms", "0", "--efivars"];
+        let paths = [efivars.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
+        let bench = Bench::with(system, shared(), &[&options[..], &paths].concat());
+        let firm = Self { bench, variables: Variables::at(efivars), keys };
+        firm.set("SecureBoot", GLOBAL, &[1]);
+        firm
+    }
+
+    fn set(&self, name: &str, guid: &str, data: &[u8]) {
+        self.variables.write(name, guid, &Variable { attributes: PERSISTENT, data: data.to_vec() }).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        self.variables.read(name, SHIM_LOCK).unwrap().map(|variable| variable.data.clone())
+    }
+
+    /// A key as an install makes it; gives its certificate.
+    fn key(&self) -> Vec<u8> {
+        let pair = Pair::generate(Kind::Boot, "InterGenOS boot key test", SystemTime::now()).unwrap();
+        let certificate = pair.certificate_der().unwrap();
+        fs::write(self.keys.join("boot.cer"), &certificate).unwrap();
+        certificate
+    }
+
+    fn machine(&self, person: Person) -> Result<Machine, Refusal> {
+        let text: String = Caller::new(self.bench.system, person).manager("Machine", &())?;
+        Ok(serde_json::from_str(&text).unwrap())
+    }
+
+    fn state(&self) -> Enrollment {
+        self.machine(Person::Allowed).unwrap().enrollment
+    }
+
+    fn enroll(&self) -> Result<Asked, ClientError> {
+        let connection = self.bench.system.connect();
+        self.bench.system.block_on(async { Forge::on(&connection).await?.enroll().await })
+    }
+}
+
+/// The list that shim shows, with one certificate: in the form of a request.
+fn list(certificate: &[u8]) -> Vec<u8> {
+    let hash = PasswordHash::new(&Zeroizing::new("code".to_owned())).unwrap();
+    Request::enroll(certificate, &hash).unwrap().variables()[0].data.clone()
+}
+
+#[test]
+fn a_machine_goes_from_unknown_over_lost_and_pending_to_enforced() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let live = firm.machine(Person::Allowed).unwrap();
+        assert_eq!((live.enrollment, live.key), (Enrollment::Unknown, None));
+        assert_eq!(live.firmware.unwrap().secure_boot, SecureBoot::On);
+        let certificate = firm.key();
+        assert_eq!(firm.state(), Enrollment::Lost);
+        assert_eq!(firm.enroll().unwrap().staged, Staging::Done);
+        assert_eq!(firm.state(), Enrollment::Pending);
+        // What shim does at the next start.
+        for name in REQUEST {
+            firm.variables.delete(name, SHIM_LOCK).unwrap();
+        }
+        firm.set("MokListRT", SHIM_LOCK, &list(&certificate));
+        assert_eq!(firm.state(), Enrollment::Enforced);
+        firm.set("SecureBoot", GLOBAL, &[0]);
+        assert_eq!(firm.state(), Enrollment::Enrolled);
+    });
+}
+
+#[test]
+fn each_request_has_a_code_of_its_own_that_is_told_to_nobody_else() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let certificate = firm.key();
+        let monitor = Monitor::start(system);
+        let first = firm.enroll().unwrap();
+        let auth = firm.read("MokAuth").unwrap();
+        // Half of a request, as a crash leaves it, is no request and goes.
+        firm.variables.delete("MokNew", SHIM_LOCK).unwrap();
+        assert_eq!(firm.state(), Enrollment::Lost);
+        let second = firm.enroll().unwrap();
+        assert_ne!(first.code.expose(), second.code.expose());
+        assert_ne!(firm.read("MokAuth").unwrap(), auth);
+        assert_eq!(firm.read("MokNew").unwrap(), list(&certificate));
+        assert_eq!(firm.read("MokTimeout").unwrap(), [0xff; 4]);
+        assert_eq!(second.key.subject, "InterGenOS boot key test");
+
+        let (bus, logs) = (monitor.bytes(), system.journal().into_bytes());
+        assert!(memmem::find(&bus, b"Enroll").is_some(), "the control");
+        assert!(memmem::find(&logs, second.key.sha256.as_bytes()).is_some(), "the control");
+        for code in [first.code.expose(), second.code.expose()] {
+            assert!(code.len() >= 8);
+            assert!(memmem::find(&bus, code.as_bytes()).is_none() && memmem::find(&logs, code.as_bytes()).is_none());
+        }
+    });
+}
+
+#[test]
+fn whoever_may_not_ask_for_the_key_changes_nothing() {
+    system(|system| {
+        let firm = Firm::new(system);
+        firm.key();
+        for (person, expected) in
+            [(Person::Nobody, "NotAllowed"), (Person::Refused, "NotAllowed"), (Person::Asked, "AuthenticationNeeded")]
+        {
+            let caller = Caller::new(system, person);
+            let refusal = caller.manager::<OwnedFd>("Enroll", &()).unwrap_err();
+            assert_eq!(refusal.kind(), expected, "{person:?}");
+            assert_eq!(firm.machine(person).unwrap_err().kind(), expected, "{person:?}");
+        }
+        assert!(REQUEST.iter().all(|name| firm.read(name).is_none()));
+        assert!(Caller::new(system, Person::Allowed).manager::<OwnedFd>("Enroll", &()).is_ok());
+    });
+}
+
+#[test]
+fn a_machine_without_a_key_or_without_uefi_is_told_so() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let Err(ClientError::Refused(forge_dbus::Error::WrongState(text))) = firm.enroll() else { panic!("no key") };
+        assert!(text.contains("no key"), "{text}");
+        firm.key();
+        firm.variables.delete("SecureBoot", GLOBAL).unwrap();
+        assert_eq!(firm.enroll().unwrap().staged, Staging::NotHere);
+        let machine = firm.machine(Person::Allowed).unwrap();
+        assert_eq!((machine.firmware, machine.enrollment), (None, Enrollment::Unknown));
+    });
+}
+
+#[test]
+fn forgectl_says_how_far_it_is_and_leaves_the_code_for_its_owner_only() {
+    use std::os::unix::fs::MetadataExt;
+    system(|system| {
+        let firm = Firm::new(system);
+        firm.key();
+        let run = |words: &[&str]| firm.bench.forgectl(Person::Allowed, words).output().unwrap();
+        let lost = run(&["machine"]);
+        assert_eq!(lost.status.code(), Some(8), "{}", said(&lost));
+        assert!(said(&lost).contains("no request waits"), "{}", said(&lost));
+        let output = firm.bench.directory_of(Person::Allowed, "again");
+        let asked = run(&["enroll", "--output", output.to_str().unwrap()]);
+        assert!(asked.status.success(), "{}", said(&asked));
+        let file = output.join("enrollment.json");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        let told: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        assert!(!said(&asked).contains(told["mok"]["code"].as_str().unwrap()));
+        let pending = run(&["machine", "--json"]);
+        assert_eq!(pending.status.code(), Some(8));
+        let machine: Machine = serde_json::from_slice(&pending.stdout).unwrap();
+        assert_eq!(machine.enrollment, Enrollment::Pending);
+
+        // A store that takes nothing: what can be written to no firmware is said, with the way by hand.
+        let path = firm.variables.root().join(format!("MokNew-{SHIM_LOCK}"));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let refused = run(&["enroll"]);
+        assert_eq!(refused.status.code(), Some(11), "{}", said(&refused));
+        assert!(said(&refused).contains("Enroll key from disk"), "{}", said(&refused));
+        let asked = firm.enroll().unwrap();
+        assert!(matches!(asked.staged, Staging::Failed { fault: StagingFault::Refused, .. }), "{:?}", asked.staged);
+    });
+}
+
+/// The variables of a store of OVMF's after `virt-fw-vars` has written these into it.
+fn written_by_virt_fw_vars(json: &Path) -> Option<Vec<Value>> {
+    if !Path::new(TOOL).exists() || !Path::new(STORE).exists() {
+        eprintln!("not compared: {TOOL} or {STORE} is not installed");
+        return None;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (store, out) = (directory.path().join("vars.fd"), directory.path().join("got.json"));
+    for (input, option, value, output, path) in [
+        (Path::new(STORE), "--set-json", Some(json), "--output", &store),
+        (&store, "--print", None, "--output-json", &out),
+    ] {
+        let mut command = Command::new(TOOL);
+        command.arg("--input").arg(input).arg(option).args(value).arg(output).arg(path);
+        let run = command.output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
+    let got: Value = serde_json::from_slice(&fs::read(out).unwrap()).unwrap();
+    Some(got["variables"].as_array().unwrap().clone())
+}
+
+#[test]
+fn an_install_leaves_the_request_that_it_hands_over_and_a_boot_entry() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let disk = LoopDisk::new(system, "STAGED", USUAL, 512);
+        // What another system left.
+        firm.set("Boot0000", GLOBAL, b"other");
+        firm.set("BootOrder", GLOBAL, &[0, 0]);
+        let output = firm.bench.install(Person::Allowed, &disk).output().unwrap();
+        assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
+        firm.bench.assert_installed(&disk);
+
+        let handed_over = firm.bench.path("handover/enrollment/variables.json");
+        let wanted: Value = serde_json::from_slice(&fs::read(&handed_over).unwrap()).unwrap();
+        let wanted = wanted["variables"].as_array().unwrap();
+        assert_eq!(wanted.len(), 3);
+        let in_store = written_by_virt_fw_vars(&handed_over);
+        for variable in wanted {
+            let (name, guid) = (variable["name"].as_str().unwrap(), variable["guid"].as_str().unwrap());
+            let found = firm.variables.read(name, guid).unwrap().unwrap();
+            let found =
+                json!({ "name": name, "guid": guid, "attr": found.attributes, "data": hex::encode(&found.data) });
+            assert_eq!(found, *variable);
+            assert!(in_store.as_ref().is_none_or(|store| store.contains(&found)), "{name}");
+        }
+        let order = firm.variables.read("BootOrder", GLOBAL).unwrap().unwrap();
+        assert_eq!(order.data, [1, 0, 0, 0]);
+        let entry = firm.variables.read("Boot0001", GLOBAL).unwrap().unwrap();
+        let path: Vec<u8> = "\\EFI\\forgetest\\shimx64.efi".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(memmem::find(&entry.data, &path).is_some());
+
+        // Once more on the same disk: the entry is replaced.
+        let output = firm.bench.install(Person::Allowed, &disk).output().unwrap();
+        assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
+        assert_eq!(firm.variables.read("BootOrder", GLOBAL).unwrap().unwrap().data, [1, 0, 0, 0]);
+        assert_ne!(firm.variables.read("Boot0001", GLOBAL).unwrap().unwrap(), entry);
+    });
+}
+
+#[test]
+fn a_firmware_that_takes_nothing_does_not_fail_the_install() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let disk = LoopDisk::new(system, "FULL", USUAL, 512);
+        for (name, guid) in [("MokNew", SHIM_LOCK), ("BootOrder", GLOBAL)] {
+            fs::create_dir(firm.variables.root().join(format!("{name}-{guid}"))).unwrap();
+        }
+        let output = firm.bench.install(Person::Allowed, &disk).output().unwrap();
+        assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
+        firm.bench.assert_installed(&disk);
+        assert_eq!((firm.read("MokAuth"), firm.read("MokTimeout")), (None, None), "nothing is half-asked");
+    });
+}
+
+#[test]
+fn a_chain_that_this_firmware_refuses_stops_the_plan_and_the_disk_stays() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let disk = LoopDisk::new(system, "REFUSED", USUAL, 512);
+        let before = digest(disk.file());
+        // It knows one authority, and that is not Microsoft.
+        let pair = Pair::generate(Kind::Boot, "Another authority", SystemTime::now()).unwrap();
+        firm.set("db", SECURITY_DATABASE, &list(&pair.certificate_der().unwrap()));
+        let output = firm.bench.install(Person::Allowed, &disk).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        let said = said(&output);
+        assert!(said.contains("would not start") && said.contains("Another authority"), "{said}");
+        assert_eq!(digest(disk.file()), before);
+
+        // Where nobody checks, it is a fact and no stop.
+        firm.set("SecureBoot", GLOBAL, &[0]);
+        assert!(firm.bench.on(Person::Allowed, "plan", &disk).output().unwrap().status.success());
+    });
+}
