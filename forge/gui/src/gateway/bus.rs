@@ -12,7 +12,7 @@ use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
     status::State,
 };
-use forge_model::{Audit, Inventory, Machine, Secret};
+use forge_model::{Audit, Inventory, Machine, Secret, machine::Staging};
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::sync::Mutex;
 use zbus::Connection;
@@ -144,21 +144,20 @@ impl Gateway for Bus {
         login.reboot(true).await.map_err(|error| ClientError::Refused(Error::Failed(error.to_string())))
     }
 
-    // The helper's verbs Machine, Enroll and Audit come with the next version of the wire; until then it has none to call.
-
     async fn machine(&self) -> Result<Machine, ClientError> {
-        Err(not_yet("Machine"))
+        self.forge().await?.machine().await
     }
 
     async fn enroll(&self) -> Result<Request, ClientError> {
-        Err(not_yet("Enroll"))
+        let asked = self.forge().await?.enroll().await?;
+        if let Staging::Failed { fault, details } = &asked.staged {
+            log::warn!("the firmware did not take the request: {fault:?}: {details}");
+        }
+        Ok(Request { code: asked.code, key: asked.key, staged: asked.staged == Staging::Done })
     }
 
+    // The helper's verb Audit comes with the next version of the wire; until then it has none to call.
     async fn audit(&self) -> Result<Audit, ClientError> {
-        Err(not_yet("Audit"))
+        Err(ClientError::Refused(Error::Failed("the helper has no verb Audit".into())))
     }
-}
-
-fn not_yet(verb: &str) -> ClientError {
-    ClientError::Refused(Error::Failed(format!("the helper has no verb {verb}")))
 }

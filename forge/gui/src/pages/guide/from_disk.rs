@@ -64,6 +64,7 @@ impl FromDisk {
     pub fn show(&mut self, guide: &Guide) {
         let refused = guide.request().is_some_and(|request| !request.staged);
         self.frame.banner.set_title(&gettext("The firmware did not take the request."));
+        self.frame.banner.set_visible(refused);
         self.frame.banner.set_revealed(refused);
         self.first.set_label(&match guide.is_unchecked() {
             true => gettext(
