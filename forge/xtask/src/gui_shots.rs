@@ -43,7 +43,7 @@ const NO_HELPER: &str = "no-helper";
 /// German was chosen in the window: it speaks it from the second page on.
 const LANGUAGE: &str = "language";
 
-const PAGES: [&str; 31] = [
+const PAGES: [&str; 32] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -56,6 +56,7 @@ const PAGES: [&str; 31] = [
     "installing",
     "failure",
     "done",
+    "done-refused",
     "card",
     "practise-start",
     "practise",

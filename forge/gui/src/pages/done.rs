@@ -1,6 +1,6 @@
 //! It is installed: the code large on keys, the credentials, what happens at the restart.
 
-use super::Input;
+use super::{Input, guide::from_disk};
 use crate::{
     parts::{
         files,
@@ -10,6 +10,7 @@ use crate::{
     sentences::{card, errors, fill},
     session::{Change, Credentials, Notice, Page, Session},
 };
+use forge_model::machine::Staging;
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
 use zeroize::Zeroizing;
@@ -29,6 +30,8 @@ pub struct View {
     computer: String,
     trouble: Option<errors::Told>,
     kept: bool,
+    /// Whether the firmware refused the request: then no blue screen asks for the code.
+    refused: bool,
 }
 
 impl View {
@@ -41,12 +44,16 @@ impl View {
             computer: plan.map(|plan| plan.system.hostname.clone()).unwrap_or_default(),
             trouble: session.trouble().map(errors::not_handed_over),
             kept: session.may_close(),
+            refused: session
+                .credentials()
+                .is_some_and(|credentials| matches!(credentials.staged.request, Staging::Failed { .. })),
         }
     }
 }
 
 /// Its widgets.
 pub struct Widgets {
+    banner: adw::Banner,
     code: gtk::Box,
     secrets: gtk::Box,
     trouble: adw::StatusPage,
@@ -117,7 +124,11 @@ impl SimpleComponent for Done {
         frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let near = frame.page.clone();
-        let widgets = Widgets { code, secrets, trouble, kept, drawn: false };
+        let banner = frame.banner.clone();
+        banner.set_title(&gettext("The firmware takes no requests, so the key is enrolled from the disk."));
+        banner.set_button_label(Some(&gettext("_Enroll from the Disk")));
+        banner.connect_button_clicked(|banner| from_disk::present(banner));
+        let widgets = Widgets { banner, code, secrets, trouble, kept, drawn: false };
         ComponentParts { model: Self { view: View::default(), near }, widgets }
     }
 
@@ -137,6 +148,8 @@ impl SimpleComponent for Done {
             draw(widgets, view, credentials, &sender);
             widgets.drawn = true;
         }
+        widgets.banner.set_visible(view.refused);
+        widgets.banner.set_revealed(view.refused);
         widgets.trouble.set_visible(view.trouble.is_some());
         if let Some(told) = &view.trouble {
             if widgets.trouble.title() != told.title {

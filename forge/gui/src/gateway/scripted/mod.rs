@@ -20,7 +20,7 @@ use forge_dbus::{
 };
 use forge_model::{
     Answers, Audit, Handover, Inventory, Machine, Manifest, Plan, Secret, Stage,
-    machine::{Enrollment, Staged},
+    machine::{Enrollment, Staged, Staging, StagingFault},
 };
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use std::{env, future, sync::Mutex, time::Duration};
@@ -56,6 +56,8 @@ pub enum Play {
     NeverRestarts,
     /// To its end, but the code is handed over at the second time only.
     HandsOverLate,
+    /// To its end, but the firmware refuses the request to enroll the key.
+    FirmwareRefuses,
 }
 
 impl Scripted {
@@ -70,6 +72,7 @@ impl Scripted {
     pub fn from_environment() -> Option<Self> {
         let wanted = env::var(SCRIPT).ok()?;
         let play = match wizard_page(&wanted) {
+            _ if wanted == "done-refused" => Play::FirmwareRefuses,
             Some(Page::Failure) => Play::Fails,
             Some(Page::Done) => Play::Works,
             _ => Play::Stands,
@@ -122,7 +125,7 @@ pub fn has_other_keyboard() -> bool {
 /// The page of the wizard on which something is shown.
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
-        "card" => Some(Page::Done),
+        "card" | "done-refused" => Some(Page::Done),
         rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
         page => Page::from_tag(page),
     }
@@ -244,7 +247,7 @@ impl Gateway for Scripted {
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
             }
-            Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate => {
+            Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate | Play::FirmwareRefuses => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
                 let end = Update::Finished(Box::new(Outcome::Installed {
                     receipt,
@@ -276,7 +279,11 @@ impl Gateway for Scripted {
         if self.play == Play::HandsOverLate && taken == 1 {
             return Err(ClientError::Refused(Error::Failed("too many open files".into())));
         }
-        let handover: Handover = machine::handover();
+        let mut handover: Handover = machine::handover();
+        if self.play == Play::FirmwareRefuses {
+            let details = "EINVAL: Invalid argument".into();
+            handover.staged.request = Staging::Failed { fault: StagingFault::Refused, details };
+        }
         Ok(Credentials::new(handover))
     }
 
