@@ -56,7 +56,7 @@ const PAGES: [&str; 32] = [
     "installing",
     "failure",
     "done",
-    "by-hand",
+    "done-refused",
     "card",
     "practise-start",
     "practise",

@@ -112,6 +112,7 @@ impl Component for GuideWindow {
             let _ = tell.input_sender().send(Input::AskToClose);
             glib::Propagation::Stop
         });
+        keys::follow_focus(&window, &navigation);
         let guide = Guide::new(start.once, start.kept.as_deref().and_then(told::read));
         sender.input(Input::Change(Change::Begin));
         let steps = script::guide().unwrap_or_default();
@@ -141,6 +142,7 @@ impl Component for GuideWindow {
         let button = &widgets.pages.frame(self.guide.step()).button;
         keys::set_default(&widgets.window, Some(button));
         widgets.pages.show(&self.guide);
+        keys::settle(&widgets.window, &widgets.navigation);
     }
 
     fn update_cmd_with_view(

@@ -24,6 +24,11 @@ pub(super) fn bind(window: &adw::ApplicationWindow, pages: &adw::NavigationView,
         controller.add_shortcut(gtk::Shortcut::new(gtk::ShortcutTrigger::parse_string(keys), Some(action)));
     }
     window.add_controller(controller);
+    follow_focus(window, pages);
+}
+
+/// Keeps Enter and the keyboard where a person expects them.
+pub(super) fn follow_focus(window: &adw::ApplicationWindow, pages: &adw::NavigationView) {
     let pages = pages.downgrade();
     window.connect_focus_widget_notify(move |window| {
         // Enter is the row's own: else the toolkit presses the primary button, and goes on without what the person chose.

@@ -205,7 +205,7 @@ impl App {
             Change::Cancel => "asked to stop".to_owned(),
             Change::CancelRefused(error) => format!("it can not be stopped: {error}"),
             Change::Ended(ended) => match &**ended {
-                Ended::Installed { receipt, .. } => format!("installed; plan {}", receipt.plan_digest),
+                Ended::Installed { receipt } => format!("installed; plan {}", receipt.plan_digest),
                 other => errors::ended(other).details,
             },
             _ => return,

@@ -12,7 +12,7 @@ use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
     status::State,
 };
-use forge_model::{Audit, Inventory, Machine, Secret};
+use forge_model::{Audit, Inventory, Machine, Secret, machine::Staging};
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::sync::Mutex;
 use zbus::Connection;
@@ -149,7 +149,11 @@ impl Gateway for Bus {
     }
 
     async fn enroll(&self) -> Result<Request, ClientError> {
-        self.forge().await?.enroll().await.map(Request::from)
+        let asked = self.forge().await?.enroll().await?;
+        if let Staging::Failed { fault, details } = &asked.staged {
+            log::warn!("the firmware did not take the request: {fault:?}: {details}");
+        }
+        Ok(asked.into())
     }
 
     async fn audit(&self) -> Result<Audit, ClientError> {

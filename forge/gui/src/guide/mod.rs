@@ -292,6 +292,7 @@ impl Guide {
     }
 }
 
+/// Whether the firmware may take a request, as far as that can be known before it is tried.
 fn may_write(machine: &Machine) -> bool {
-    machine.firmware.as_ref().is_some_and(|firmware| firmware.writable)
+    machine.firmware.as_ref().is_some_and(|firmware| firmware.by_hand().is_none())
 }

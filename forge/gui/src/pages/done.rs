@@ -1,6 +1,6 @@
 //! It is installed: the code large on keys, the credentials, what happens at the restart.
 
-use super::Input;
+use super::{Input, guide::from_disk};
 use crate::{
     parts::{
         files,
@@ -94,6 +94,13 @@ impl SimpleComponent for Done {
         for (number, text) in (1..).zip(card::steps_from_disk()) {
             by_hand.add(&step(number, &text, ""));
         }
+        let screens = adw::ButtonRow::builder()
+            .title(gettext("_Enroll from the Disk"))
+            .use_underline(true)
+            .start_icon_name("video-display-symbolic")
+            .build();
+        screens.connect_activated(|row| from_disk::present(row));
+        by_hand.add(&screens);
         for (title, icon, change) in [
             (gettext("_Practise…"), "input-keyboard-symbolic", (|| Change::Practise) as fn() -> Change),
             (gettext("_Enrollment Card…"), "document-print-symbolic", || Change::Card),

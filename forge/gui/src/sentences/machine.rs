@@ -54,7 +54,7 @@ pub fn state(machine: &Machine) -> Said {
             gettext("This Computer Does Not Trust Your Key Yet"),
             [
                 gettext("The blue screen was missed, or the code was wrong three times. That loses nothing."),
-                match machine.firmware.as_ref().is_some_and(|firmware| firmware.writable) {
+                match machine.firmware.as_ref().is_some_and(|firmware| firmware.by_hand().is_none()) {
                     true => gettext("Get a new code, and the next restart asks once more."),
                     false => gettext("The firmware takes no requests, so the key is enrolled from the disk."),
                 },

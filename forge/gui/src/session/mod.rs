@@ -40,7 +40,7 @@ use forge_model::{
     Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
     answers::KeyboardAnswers,
     inventory::Identity,
-    machine::{Key, Staged, Staging},
+    machine::{Key, Staging},
 };
 use std::collections::BTreeMap;
 
@@ -97,8 +97,6 @@ pub enum Ended {
     Installed {
         /// The proof.
         receipt: Box<Receipt>,
-        /// What was left in the firmware.
-        staged: Staged,
     },
     /// It was cancelled.
     Cancelled {
@@ -121,7 +119,7 @@ pub enum Ended {
 impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Installed { receipt, staged, .. } => Self::Installed { receipt, staged },
+            Outcome::Installed { receipt, .. } => Self::Installed { receipt },
             Outcome::Cancelled { stage, written } => Self::Cancelled { stage, written },
             Outcome::Failed(failure) => Self::Failed(failure),
         }
@@ -239,14 +237,14 @@ impl Session {
 
     /// The key of the system that was installed.
     pub fn key(&self) -> Option<Key> {
-        let Some(Ended::Installed { receipt, .. }) = &self.ended else { return None };
+        let Some(Ended::Installed { receipt }) = &self.ended else { return None };
         let key = &receipt.boot_key;
         Some(Key { subject: key.name.clone(), sha1: key.sha1.clone(), sha256: key.sha256.clone() })
     }
 
     /// Whether the firmware has refused the request to enroll the key.
     pub fn is_enrolled_by_hand(&self) -> bool {
-        matches!(&self.ended, Some(Ended::Installed { staged, .. }) if matches!(staged.request, Staging::Failed { .. }))
+        self.credentials.as_ref().is_some_and(|c| matches!(c.staged.request, Staging::Failed { .. }))
     }
 
     /// Whether the window may close without a question: nothing runs, and nothing would be lost.

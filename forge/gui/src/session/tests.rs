@@ -3,7 +3,7 @@
 use super::*;
 use crate::gateway::scripted::{machine, way_to};
 use forge_dbus::status::Progress;
-use forge_model::Secret;
+use forge_model::{Handover, Secret};
 
 fn found() -> Change {
     let offer = Offer { manifest: machine::manifest(), certificate: "F0".into() };
@@ -358,10 +358,10 @@ fn the_end_leads_to_its_page_and_the_window_closes_only_when_nothing_is_lost() {
     assert!(!session.may_close());
     let plan = session.run().plan.clone().unwrap();
     let receipt = Box::new(machine::receipt(&plan));
-    let effects = session.apply(Change::Ended(Box::new(Ended::Installed { receipt, staged: Staged::NOT_HERE })));
-    assert!(!session.is_enrolled_by_hand());
+    let effects = session.apply(Change::Ended(Box::new(Ended::Installed { receipt })));
     assert!(matches!(effects[..], [Effect::Show(Page::Done), Effect::Take]));
     session.apply(Change::HandedOver(Ok(Credentials::new(machine::handover()))));
+    assert!(!session.is_enrolled_by_hand());
     assert!(!session.may_close());
     session.apply(Change::Kept);
     assert!(session.may_close());
@@ -373,7 +373,9 @@ fn a_request_that_the_firmware_refused_leaves_a_step_by_hand() {
     let mut session = ready();
     walk(&mut session, Page::Installing);
     let receipt = Box::new(machine::receipt(&session.run().plan.clone().unwrap()));
-    session.apply(Change::Ended(Box::new(Ended::Installed { receipt, staged: machine::refused_request() })));
+    session.apply(Change::Ended(Box::new(Ended::Installed { receipt })));
+    let staged = machine::refused_request();
+    session.apply(Change::HandedOver(Ok(Credentials::new(Handover { staged, ..machine::handover() }))));
     assert!(session.is_enrolled_by_hand());
 }
 

@@ -234,3 +234,23 @@ fn the_card_holds_the_code_only_when_it_was_asked_for() {
     assert!(!with_code.expect("a switch").is_active());
     window.close();
 }
+
+#[gtk::test]
+fn where_the_firmware_refused_the_request_the_last_page_leads_to_the_way_from_disk() {
+    if adw::init().is_err() {
+        return;
+    }
+    for (play, is_said) in [(Play::Works, false), (Play::FirmwareRefuses, true)] {
+        let window = Window::open(play);
+        window.walk(Page::Review);
+        until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+        window.controller.emit(AppInput::Change(session::Change::Confirm));
+        until("the code", || window.texts().contains("Your Code"));
+        assert_eq!(window.texts().contains("The firmware takes no requests"), is_said);
+        if is_said {
+            window.press("Enroll from the Disk");
+            until("the pictures", || window.texts().contains("Choose INTERGENOS-KEY.cer."));
+        }
+        window.close();
+    }
+}

@@ -41,16 +41,11 @@ pub struct Scripted {
     pub calls: Mutex<Vec<&'static str>>,
 }
 
-/// The end of an install whose request the firmware refused.
-const BY_HAND: &str = "by-hand";
-
 /// How an install goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Play {
     /// To its end.
     Works,
-    /// To its end, but the firmware takes no request.
-    TakesNoRequest,
     /// It stands still in the middle, so that it can be looked at.
     Stands,
     /// The disk fails while it is written.
@@ -61,6 +56,8 @@ pub enum Play {
     NeverRestarts,
     /// To its end, but the code is handed over at the second time only.
     HandsOverLate,
+    /// To its end, but the firmware refuses the request to enroll the key.
+    FirmwareRefuses,
 }
 
 impl Scripted {
@@ -75,7 +72,7 @@ impl Scripted {
     pub fn from_environment() -> Option<Self> {
         let wanted = env::var(SCRIPT).ok()?;
         let play = match wizard_page(&wanted) {
-            Some(Page::Done) if wanted == BY_HAND => Play::TakesNoRequest,
+            _ if wanted == "done-refused" => Play::FirmwareRefuses,
             Some(Page::Failure) => Play::Fails,
             Some(Page::Done) => Play::Works,
             _ => Play::Stands,
@@ -128,7 +125,7 @@ pub fn has_other_keyboard() -> bool {
 /// The page of the wizard on which something is shown.
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
-        "card" | BY_HAND => Some(Page::Done),
+        "card" | "done-refused" => Some(Page::Done),
         rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
         page => Page::from_tag(page),
     }
@@ -250,15 +247,12 @@ impl Gateway for Scripted {
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
             }
-            Play::Works | Play::TakesNoRequest | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate => {
+            Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate | Play::FirmwareRefuses => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
                 let end = Update::Finished(Box::new(Outcome::Installed {
                     receipt,
                     partitions_seen: true,
-                    staged: match self.play {
-                        Play::TakesNoRequest => machine::refused_request(),
-                        _ => Staged::NOT_HERE,
-                    },
+                    staged: Staged::NOT_HERE,
                 }));
                 let paced = stream::iter(moments.chain([end])).then(|update| async {
                     tokio::time::sleep(Duration::from_millis(2)).await;
@@ -285,7 +279,10 @@ impl Gateway for Scripted {
         if self.play == Play::HandsOverLate && taken == 1 {
             return Err(ClientError::Refused(Error::Failed("too many open files".into())));
         }
-        let handover: Handover = machine::handover();
+        let mut handover: Handover = machine::handover();
+        if self.play == Play::FirmwareRefuses {
+            handover.staged = machine::refused_request();
+        }
         Ok(Credentials::new(handover))
     }
 

@@ -23,27 +23,11 @@ pub struct FromDisk {
 
 impl FromDisk {
     /// Builds it.
-    pub fn new() -> Self {
+    pub fn build() -> Self {
         let frame = Frame::tagged(Step::FromDisk.tag(), &gettext("Enroll from the Disk"), &gettext("_Back"));
-        frame.say(&gettext(
-            "The certificate of your key lies on the disk, where the blue screen finds it. This way needs no code.",
-        ));
+        frame.say(&why());
         let first = frame.say("");
-        for (number, (text, screen)) in (1..).zip(pictures()) {
-            let group = adw::PreferencesGroup::new();
-            let line = gtk::Box::builder().spacing(12).build();
-            let badge = gtk::Label::builder().label(number.to_string()).valign(gtk::Align::Start).build();
-            badge.add_css_class("step");
-            let words = gtk::Label::builder().label(&text).wrap(true).xalign(0.0).hexpand(true).build();
-            line.append(&badge);
-            line.append(&words);
-            let view = ScreenView::new(220);
-            view.show(screen);
-            view.area.set_margin_top(9);
-            group.add(&line);
-            group.add(&view.area);
-            frame.body.append(&group);
-        }
+        append_pictures(&frame.body);
         frame.button.set_sensitive(true);
         frame.button.remove_css_class("suggested-action");
         let page = frame.page.clone();
@@ -59,6 +43,7 @@ impl FromDisk {
     pub fn show(&mut self, guide: &Guide) {
         let refused = guide.request().is_some_and(|request| !request.staged);
         self.frame.banner.set_title(&gettext("The firmware did not take the request."));
+        self.frame.banner.set_visible(refused);
         self.frame.banner.set_revealed(refused);
         self.first.set_label(&match guide.is_unchecked() {
             true => gettext(
@@ -67,6 +52,48 @@ impl FromDisk {
             ),
             false => gettext("Restart the computer: it refuses to start the system, and offers the blue screen."),
         });
+    }
+}
+
+/// The same for the person who installs, when the firmware did not take the request.
+pub fn present(near: &impl IsA<gtk::Widget>) {
+    let body = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(24).build();
+    for edge in
+        [gtk::Box::set_margin_top, gtk::Box::set_margin_bottom, gtk::Box::set_margin_start, gtk::Box::set_margin_end]
+    {
+        edge(&body, 12);
+    }
+    body.append(&gtk::Label::builder().label(why()).wrap(true).xalign(0.0).build());
+    append_pictures(&body);
+    let scroll = gtk::ScrolledWindow::builder().hscrollbar_policy(gtk::PolicyType::Never).child(&body).build();
+    let view = adw::ToolbarView::builder().content(&scroll).build();
+    view.add_top_bar(&adw::HeaderBar::new());
+    let dialog = adw::Dialog::builder().title(gettext("Enroll from the Disk")).child(&view).build();
+    dialog.set_content_width(600);
+    dialog.set_content_height(560);
+    dialog.present(Some(near));
+}
+
+fn why() -> String {
+    gettext("The certificate of your key lies on the disk, where the blue screen finds it. This way needs no code.")
+}
+
+/// The screens, each below what to do on it.
+fn append_pictures(body: &gtk::Box) {
+    for (number, (text, screen)) in (1..).zip(pictures()) {
+        let group = adw::PreferencesGroup::new();
+        let line = gtk::Box::builder().spacing(12).build();
+        let badge = gtk::Label::builder().label(number.to_string()).valign(gtk::Align::Start).build();
+        badge.add_css_class("step");
+        let words = gtk::Label::builder().label(&text).wrap(true).xalign(0.0).hexpand(true).build();
+        line.append(&badge);
+        line.append(&words);
+        let view = ScreenView::new(220);
+        view.show(screen);
+        view.area.set_margin_top(9);
+        group.add(&line);
+        group.add(&view.area);
+        body.append(&group);
     }
 }
 

@@ -40,7 +40,7 @@ impl Pages {
         Self {
             state: state::State::new(tell),
             code: code::Code::new(tell),
-            from_disk: from_disk::FromDisk::new(),
+            from_disk: from_disk::FromDisk::build(),
             turn_on: turn_on::TurnOn::new(tell),
             checks: checks::Checks::new(tell),
         }

@@ -3,7 +3,7 @@
 use super::{Tell, way};
 use crate::{
     guide::{Change, Guide, Remedy, Step},
-    parts::frame::{Frame, announce},
+    parts::frame::{self, Frame, announce},
     sentences::{audit, card, machine},
 };
 use forge_model::{
@@ -35,7 +35,8 @@ impl State {
     pub fn new(tell: &Tell) -> Self {
         // Translators: the window that comes after the first start of a new system.
         let frame = Frame::tagged(Step::State.tag(), &gettext("First Steps"), "");
-        let status = adw::StatusPage::builder().visible(false).build();
+        let status = frame::status("channel-secure-symbolic", None);
+        status.set_visible(false);
         status.add_css_class("compact");
         let spinner = adw::Spinner::builder().height_request(32).margin_top(48).build();
         spinner
@@ -116,6 +117,7 @@ impl State {
             (None, None) => return,
         };
         let banner = told.filter(|_| guide.machine().is_some());
+        self.frame.banner.set_visible(banner.is_some());
         self.frame.banner.set_revealed(banner.is_some());
         if let Some(told) = banner {
             self.frame.banner.set_title(&[told.title, told.text].join(". "));
