@@ -127,7 +127,7 @@ impl SimpleComponent for Done {
         let banner = frame.banner.clone();
         banner.set_title(&gettext("The firmware takes no requests, so the key is enrolled from the disk."));
         banner.set_button_label(Some(&gettext("_Enroll from the Disk")));
-        banner.connect_button_clicked(|banner| from_disk::present(banner));
+        banner.connect_button_clicked(from_disk::present);
         let widgets = Widgets { banner, code, secrets, trouble, kept, drawn: false };
         ComponentParts { model: Self { view: View::default(), near }, widgets }
     }
