@@ -71,6 +71,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libgtk-4-dev", "the window's toolkit"),
     ("libadwaita-1-dev", "the look and the widgets of GNOME"),
     ("libglib2.0-dev-bin", "glib-compile-resources packs style and icons"),
+    ("libxkbcommon-dev", "which characters are on one key in two layouts: the enrollment code"),
+    ("xkb-data", "the layouts themselves"),
     ("gettext", "xgettext reads Rust from 0.24 on; msgfmt compiles translations"),
     ("locales", "real locales for tests: gettext ignores LANGUAGE under C.UTF-8"),
     ("desktop-file-utils", "checks the desktop file"),
