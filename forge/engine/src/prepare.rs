@@ -131,7 +131,7 @@ pub fn prepare<'a>(
     for wanted in &manifest.credentials {
         services.insert(wanted.name.clone(), credentials::service(wanted)?);
     }
-    let code = Code::generate(&alphabet(&plan.system.keyboard))?;
+    let code = Code::generate(&Keyboards::default().alphabet_or_common(&plan.system.keyboard))?;
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
     let command_line = uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
@@ -162,14 +162,6 @@ pub fn prepare<'a>(
         credentials: Credentials { user_password, enrollment_code: Secret::new(code.typed().to_string()), services },
         request,
         certificate,
-    })
-}
-
-/// What the enrollment code is drawn from. A system without keyboard data still gets a code: one for the usual layouts.
-fn alphabet(keyboard: &KeyboardAnswers) -> Alphabet {
-    Keyboards::default().alphabet(keyboard).unwrap_or_else(|error| {
-        log::warn!("the enrollment code is drawn from letters that most keyboards share: {error}");
-        Alphabet::common()
     })
 }
 

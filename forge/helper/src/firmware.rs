@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use forge_dbus::Error;
 use forge_engine::{
     efivars::{self, Variables},
-    mok::{Alphabet, Code, PasswordHash, Request},
+    mok::{Code, Keyboards, PasswordHash, Request},
     nvram,
     payload::Payload,
     preflight::{self, Chain},
@@ -12,6 +12,7 @@ use forge_engine::{
 };
 use forge_model::{
     Machine, Secret,
+    answers::KeyboardAnswers,
     handover::Asked,
     machine::{Preflight, Staging},
 };
@@ -23,6 +24,8 @@ use tokio::{
 
 /// The boot certificate in the directory of this machine's keys, DER.
 const CERTIFICATE: &str = "boot.cer";
+/// Where an installed system says which keyboard it has (vconsole.conf(5)).
+const KEYBOARD: &str = "/etc/vconsole.conf";
 
 /// The firmware's variables and this machine's keys.
 pub struct Firmware {
@@ -98,7 +101,7 @@ impl Firmware {
             })?;
             let key = efivars::key(&certificate);
             let key = key.ok_or_else(|| Error::WrongState("the key of this machine can not be read".into()))?;
-            let code = Code::generate(&Alphabet::common()).map_err(|e| failed(&e))?;
+            let code = Code::generate(&Keyboards::default().alphabet_or_common(&keyboard())).map_err(|e| failed(&e))?;
             let hash = PasswordHash::new(code.typed()).map_err(|e| failed(&e))?;
             let request = Request::enroll(&certificate, &hash).map_err(|e| failed(&e))?;
             let staged = nvram::stage_request(&variables, &request);
@@ -111,6 +114,16 @@ impl Firmware {
         .await
         .map_err(|e| failed(&e))?
     }
+}
+
+/// The keyboard of this system; the first one, where it has several.
+fn keyboard() -> KeyboardAnswers {
+    let text = std::fs::read_to_string(KEYBOARD).unwrap_or_default();
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').split(',').next().unwrap_or_default().to_owned()
+    };
+    KeyboardAnswers { layout: value("XKBLAYOUT"), variant: value("XKBVARIANT") }
 }
 
 fn failed(error: &dyn Display) -> Error {

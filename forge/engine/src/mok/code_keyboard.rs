@@ -63,6 +63,15 @@ impl Keyboards {
         Alphabet::new(&shared)
     }
 
+    /// The same. A system that lacks the layout still gets a code: one of letters that the usual layouts share.
+    #[must_use]
+    pub fn alphabet_or_common(&self, keyboard: &KeyboardAnswers) -> Alphabet {
+        self.alphabet(keyboard).unwrap_or_else(|error| {
+            log::warn!("the enrollment code is drawn from letters that most keyboards share: {error}");
+            Alphabet::common()
+        })
+    }
+
     /// The key of each plain character that a layout types without any modifier.
     fn keys(&self, layout: &str, variant: &str) -> Result<BTreeMap<char, u32>, CodeError> {
         let keymap = self.keymap(layout, variant)?;

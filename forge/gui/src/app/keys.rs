@@ -9,12 +9,15 @@ use relm4::{
     gtk::{self, glib},
 };
 
+/// What a combination of keys says.
+type Said = fn() -> Input;
+
 /// The keys of the window.
 pub(super) fn bind(window: &adw::ApplicationWindow, pages: &adw::NavigationView, sender: &ComponentSender<App>) {
     let controller = gtk::ShortcutController::new();
     controller.set_scope(gtk::ShortcutScope::Managed);
-    let keys: [(&str, fn() -> Input); 3] =
-        [("<Control>l", || Input::ShowLog), ("<Control>Return", || Input::Primary), ("F1", || Input::Help)];
+    let keys =
+        [("<Control>l", (|| Input::ShowLog) as Said), ("<Control>Return", || Input::Primary), ("F1", || Input::Help)];
     for (keys, input) in keys {
         let tell = sender.clone();
         let action = gtk::CallbackAction::new(move |_, _| {

@@ -99,7 +99,7 @@ impl SimpleComponent for Done {
             .use_underline(true)
             .start_icon_name("video-display-symbolic")
             .build();
-        screens.connect_activated(|row| from_disk::present(row));
+        screens.connect_activated(from_disk::present);
         by_hand.add(&screens);
         for (title, icon, change) in [
             (gettext("_Practise…"), "input-keyboard-symbolic", (|| Change::Practise) as fn() -> Change),

@@ -50,6 +50,18 @@ fn what_is_printed_is_a_page_of_text() {
     if adw::init().is_err() {
         return;
     }
+    // A card: a page with a picture is larger than the same one without.
+    let card = |picture: &str| {
+        let file = std::env::temp_dir().join(format!("forge-gui-card-{}.pdf", std::process::id()));
+        let text = zeroize::Zeroizing::new("The key of quiet-otter".to_owned());
+        let sheet = print::Sheet { text, picture: zeroize::Zeroizing::new(picture.to_owned()) };
+        print::pdf("Enrollment Card", sheet, &file).expect("a PDF");
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        let _ = std::fs::remove_file(&file);
+        assert!(bytes.starts_with(b"%PDF"), "{} bytes", bytes.len());
+        bytes.len()
+    };
+    assert!(card(&"SHA-1 1a ".repeat(20)) > card("") + 1000);
     for lines in [3, 300] {
         let text = "Code for Enroll MOK: hdjk ufgs vbnt\n".repeat(lines);
         let file = std::env::temp_dir().join(format!("forge-gui-print-{}-{lines}.pdf", std::process::id()));
