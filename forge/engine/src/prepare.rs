@@ -6,10 +6,7 @@ use crate::{
     credentials::{self, CredentialError, Credentials, UserPassword},
     esp::{Esp, EspError},
     gpt, memory,
-    mok::{
-        self, Alphabet, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError,
-        VariableError,
-    },
+    mok::{self, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
     payload::{Payload, PayloadError},
     state::{self, StateError},
     system::{self, Certificates, Secrets, SystemError},
@@ -19,7 +16,6 @@ use crate::{
 };
 use forge_model::{
     Plan, Secret,
-    answers::KeyboardAnswers,
     layout::Role,
     receipt::{Key, WrittenPartition},
 };
