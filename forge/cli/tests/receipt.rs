@@ -44,9 +44,11 @@ fn found(words: &str, breaks: impl FnOnce(&Path)) {
 
 #[test]
 fn a_disk_and_a_copy_of_its_boot_files_are_in_order() {
-    let key = installed::shared().receipt().boot_key.sha256.clone();
+    // Held to the end: another install would have another key.
+    let installed = installed::shared();
+    let key = installed.receipt().boot_key.sha256.clone();
     let copy = copied();
-    for output in [verify("--disk", &installed::shared().disk.path), verify("--esp", copy.path())] {
+    for output in [verify("--disk", &installed.disk.path), verify("--esp", copy.path())] {
         let said = said(&output);
         assert!(output.status.success(), "{said}");
         assert!(said.contains(&format!("Key of this machine, SHA-256: {key}")), "{said}");

@@ -30,7 +30,7 @@ pub fn test(with_machines: bool) -> Result<()> {
     check()?;
     // The tests of the helper start it, and forgectl, as a person or the bus does.
     command::run(cargo().args(["build", "--workspace", "--bins", "--locked", "--quiet"]))?;
-    command::run(cargo().args(["test", "--workspace", "--locked"]))?;
+    command::run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))?;
     gui_shots::test()?;
     if with_machines {
         uml::run(&uml::Args::all())?;
