@@ -40,6 +40,8 @@ pub(super) fn asked_again(stage: &Stage) -> Result<()> {
     let disk = Disk::copy(stage.talking(), &stage.scratch_disk("asked-again"))?;
     let mut machine = stage.keeping_machine("asked-again", disk.path(), &store)?;
     mokmanager::pass_by(&mut machine)?;
+    // There is no desktop: the console says what is left to do, above its question for a name.
+    machine.expect("sudo forgectl enroll", 240)?;
     let mut guest = root_in(stage, &mut machine)?;
     guest.says("forgectl machine --json", &["\"setup-mode\"", "\"lost\""])?;
 
