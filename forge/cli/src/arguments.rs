@@ -77,6 +77,10 @@ pub enum Command {
         /// Prints JSON
         #[arg(long)]
         json: bool,
+        /// Writes into this file what a text console says before a login, such as /run/issue.d/forge.issue; removes it
+        /// when nothing is left to do
+        #[arg(long, value_name = "FILE", conflicts_with = "json")]
+        issue: Option<PathBuf>,
     },
     /// Checks receipts
     Receipt {

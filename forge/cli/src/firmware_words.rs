@@ -96,6 +96,21 @@ fn staging_fault(fault: StagingFault) -> &'static str {
     }
 }
 
+/// What is left to do, for who sits at a console without a desktop; nothing when nothing is.
+pub fn issue(machine: &Machine) -> Option<&'static str> {
+    match machine.enrollment {
+        Enrollment::Pending => Some(
+            "This computer's key waits to be enrolled. Restart: a blue screen asks for the code.\n\
+             Without the code, log in and type: sudo forgectl enroll",
+        ),
+        Enrollment::Lost => Some(
+            "This computer does not trust its own key yet: the blue screen was missed, or the code was wrong.\n\
+             Log in and type: sudo forgectl enroll",
+        ),
+        Enrollment::Enforced | Enrollment::Enrolled | Enrollment::Unknown => None,
+    }
+}
+
 /// What a machine says about itself, one sentence a line.
 pub fn machine(machine: &Machine) -> Vec<String> {
     let mut lines = match &machine.firmware {

@@ -88,7 +88,7 @@ fn temporary(directory: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile>
 }
 
 /// Puts a file in its place, whole or not at all: what lay there is replaced, a link is not followed.
-fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = temporary(directory, mode)?;
     file.write_all(bytes)?;

@@ -25,6 +25,19 @@ pub fn show(json: bool) -> Result<(), Failure> {
     }
 }
 
+/// Writes what a console says before a login, or removes it when nothing is left to do.
+pub fn issue(file: &Path) -> Result<(), Failure> {
+    let machine = runtime()?.block_on(async { Forge::connect().await?.machine().await })?;
+    let written = match firmware_words::issue(&machine) {
+        Some(words) => handover::replace(file, 0o644, format!("{words}\n\n").as_bytes()),
+        None => std::fs::remove_file(file).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        }),
+    };
+    written.map_err(|error| Failure::file(file, error))
+}
+
 /// Asks shim once more to enroll the key, and shows the code, or writes it into a directory.
 pub fn enroll(output: Option<&Path>) -> Result<(), Failure> {
     // Nothing is asked for that could not be handed over.

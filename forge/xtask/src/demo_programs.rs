@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "usr/lib/forge/sign-module",
     "usr/lib/systemd/system/forge-audit.socket",
     "usr/lib/systemd/system/forge-audit@.service",
+    "usr/lib/systemd/system/forge-console.service",
     "usr/lib/systemd/system/forge-helper.service",
     "usr/libexec/forge-helper",
     "usr/share/dbus-1/system-services/org.intergenos.Forge1.service",
@@ -29,8 +30,13 @@ const FILES: &[&str] = &[
     "usr/share/polkit-1/rules.d/50-org.intergenos.Forge1.rules",
 ];
 /// What the preset enables, as `systemctl preset` would.
-const ENABLED: (&str, &str) =
-    ("etc/systemd/system/sockets.target.wants/forge-audit.socket", "/usr/lib/systemd/system/forge-audit.socket");
+const ENABLED: [(&str, &str); 2] = [
+    ("etc/systemd/system/sockets.target.wants/forge-audit.socket", "/usr/lib/systemd/system/forge-audit.socket"),
+    (
+        "etc/systemd/system/multi-user.target.wants/forge-console.service",
+        "/usr/lib/systemd/system/forge-console.service",
+    ),
+];
 
 /// Lays the programs over a copy of `base` and returns the copy, which has another name when anything is different.
 pub fn lay(base: &Path, place: &Path) -> Result<PathBuf> {
@@ -53,10 +59,11 @@ pub fn lay(base: &Path, place: &Path) -> Result<PathBuf> {
             fs::create_dir_all(to.parent().context("a file lies in a directory")?)?;
             fs::copy(stage.join(name), &to).with_context(|| to.display().to_string())?;
         }
-        let (link, to) = ENABLED;
-        let link = root.join(link);
-        fs::create_dir_all(link.parent().context("a link lies in a directory")?)?;
-        symlink(to, link)?;
+        for (link, to) in ENABLED {
+            let link = root.join(link);
+            fs::create_dir_all(link.parent().context("a link lies in a directory")?)?;
+            symlink(to, link)?;
+        }
         demo_system::settle_times(&root)
     })?;
     Ok(system)

@@ -120,6 +120,27 @@ fn a_machine_goes_from_unknown_over_lost_and_pending_to_enforced() {
 }
 
 #[test]
+fn a_console_says_what_is_left_to_do_and_nothing_when_nothing_is() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let file = firm.bench.directory_of(Person::Allowed, "issue").join("forge.issue");
+        let said_by_console = || {
+            let mut forgectl = firm.bench.forgectl(Person::Allowed, &["machine", "--issue"]);
+            let output = forgectl.arg(&file).output().unwrap();
+            assert!(output.status.success(), "{}", said(&output));
+            fs::read_to_string(&file).ok()
+        };
+        assert_eq!(said_by_console(), None, "a live medium");
+        let certificate = firm.key();
+        assert!(said_by_console().unwrap().contains("sudo forgectl enroll"));
+        firm.enroll().unwrap();
+        assert!(said_by_console().unwrap().contains("Restart: a blue screen asks for the code"));
+        firm.set("MokListRT", SHIM_LOCK, &list(&certificate));
+        assert_eq!(said_by_console(), None);
+    });
+}
+
+#[test]
 fn each_request_has_a_code_of_its_own_that_is_told_to_nobody_else() {
     system(|system| {
         let firm = Firm::new(system);

@@ -40,7 +40,9 @@ pub(super) fn asked_again(stage: &Stage) -> Result<()> {
     let disk = Disk::copy(stage.talking(), &stage.scratch_disk("asked-again"))?;
     let mut machine = stage.keeping_machine("asked-again", disk.path(), &store)?;
     mokmanager::pass_by(&mut machine)?;
-    let mut guest = root_in(stage, &mut machine)?;
+    // There is no desktop: the console says what is left to do, above its question for a name.
+    machine.expect("sudo forgectl enroll", 240)?;
+    let mut guest = Guest::root(&mut machine, stage.demo())?;
     guest.says("forgectl machine --json", &["\"setup-mode\"", "\"lost\""])?;
 
     // Firmware keeps a part of its store for itself; the kernel refuses what would go below that.
@@ -64,7 +66,7 @@ pub(super) fn asked_again(stage: &Stage) -> Result<()> {
     guest.reboot()?;
 
     mokmanager::enroll(&mut machine, &second)?;
-    let mut guest = root_in(stage, &mut machine)?;
+    let mut guest = Guest::root(&mut machine, stage.demo())?;
     guest.says("forgectl machine --json", &["\"setup-mode\"", "\"enrolled\""])?;
     guest.power_off()?;
     drop(machine);
@@ -80,19 +82,10 @@ const FILL: &str = "v=/sys/firmware/efi/efivars; n=0; size=8192; \
         then n=$((n + 1)); else rm -f $f; size=$((size / 2)); fi; \
     done; [ $n -gt 0 ]";
 
-/// Logs in as the demo's user and becomes root.
-fn root_in<'a>(stage: &Stage, machine: &'a mut Machine) -> Result<Guest<'a>> {
-    let demo = stage.demo();
-    let mut guest = Guest::boot(machine)?;
-    guest.log_in(&demo.user, &demo.password)?;
-    guest.become_root(&demo.password)?;
-    Ok(guest)
-}
-
 /// By the way of the person whose request is lost, to the running system.
 fn enroll_and_boot(stage: &Stage, machine: &mut Machine) -> Result<()> {
     mokmanager::enroll_from_disk(machine)?;
-    let mut guest = root_in(stage, machine)?;
+    let mut guest = Guest::root(machine, stage.demo())?;
     checks::secure_boot(&mut guest, true)?;
     guest.power_off()
 }

@@ -1,4 +1,5 @@
 //! A session in the guest over the serial line: log in, run commands, become root.
+use super::demo::Demo;
 use super::machine::{BOOT_FAILURES, Machine};
 use anyhow::{Context, Result, ensure};
 
@@ -23,6 +24,14 @@ impl<'a> Guest<'a> {
         machine.settle();
         machine.screenshot("login")?;
         Ok(Self { machine, commands: 0 })
+    }
+
+    /// Waits for the login, logs in as the demo's user and becomes root.
+    pub(super) fn root(machine: &'a mut Machine, demo: &Demo) -> Result<Self> {
+        let mut guest = Self::boot(machine)?;
+        guest.log_in(&demo.user, &demo.password)?;
+        guest.become_root(&demo.password)?;
+        Ok(guest)
     }
 
     /// Checks that the guest refuses this name with this password; it then asks for a name again.

@@ -8,6 +8,7 @@ use super::guest::Guest;
 use super::machine::{Machine, Parts};
 use super::mokmanager;
 use super::tamper::Disk;
+use super::two_keys;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 13] = [
+pub(super) const SCENARIOS: [Scenario; 14] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -50,6 +51,11 @@ pub(super) const SCENARIOS: [Scenario; 13] = [
         name: "asked-again",
         sentence: "firmware in setup mode, the prompt passed by: the running system asks once more and is heard",
         run: enrollment::asked_again,
+    },
+    Scenario {
+        name: "module-key",
+        sentence: "a module that the module key has signed loads, and shim refuses what it signed to be started",
+        run: two_keys::run,
     },
     Scenario { name: "uki-tampered", sentence: "a changed boot image is refused", run: uki_tampered },
     Scenario { name: "grub-tampered", sentence: "a changed GRUB is refused", run: grub_tampered },
@@ -124,7 +130,7 @@ impl Stage {
     }
 
     /// A copy of the enrolled variable store; `enrolled` runs first where there is none for this disk.
-    fn enrolled_store(&self, name: &str) -> Result<Store> {
+    pub(super) fn enrolled_store(&self, name: &str) -> Result<Store> {
         let time = |file: &Path| file.metadata().and_then(|m| m.modified()).ok();
         let saved = self.saved();
         if time(&saved) < time(&self.demo.disk) || time(&saved) < time(&self.demo.variables) {
@@ -190,9 +196,7 @@ fn secure_boot_off(stage: &Stage) -> Result<()> {
     let demo = &stage.demo;
     let store = Store::without_keys(stage.store("secure-boot-off"))?;
     let mut machine = stage.machine("secure-boot-off", &stage.talking, &store)?;
-    let mut guest = Guest::boot(&mut machine)?;
-    guest.log_in(&demo.user, &demo.password)?;
-    guest.become_root(&demo.password)?;
+    let mut guest = Guest::root(&mut machine, demo)?;
     checks::secure_boot(&mut guest, false)?;
     checks::sealed_root(&mut guest, demo)?;
     guest.power_off()
@@ -231,9 +235,7 @@ fn new_kernel(stage: &Stage) -> Result<()> {
     let demo = &stage.demo;
     let store = stage.enrolled_store("new-kernel")?;
     let mut machine = stage.machine("new-kernel", &stage.talking, &store)?;
-    let mut guest = Guest::boot(&mut machine)?;
-    guest.log_in(&demo.user, &demo.password)?;
-    guest.become_root(&demo.password)?;
+    let mut guest = Guest::root(&mut machine, demo)?;
     let uki = guest.output("ls /boot/EFI/Linux/*.efi")?;
     let before = guest.output(&format!("sha256sum {uki}"))?;
     // The initrd of the demo system exists only inside its boot image.
@@ -271,9 +273,7 @@ fn entry_lost(stage: &Stage) -> Result<()> {
     store.drop_boot_entries()?;
     ensure!(!store.has_shim_entry()?, "the boot entry is still there");
     let mut machine = stage.machine("entry-lost", &stage.talking, &store)?;
-    let mut guest = Guest::boot(&mut machine)?;
-    guest.log_in(&demo.user, &demo.password)?;
-    guest.become_root(&demo.password)?;
+    let mut guest = Guest::root(&mut machine, demo)?;
     checks::secure_boot(&mut guest, true)?;
     guest.power_off()?;
     drop(machine);
