@@ -225,12 +225,16 @@ _forgectl() {
             return 0
             ;;
         forgectl__subcmd__machine)
-            opts="-h --json --help"
+            opts="-h --json --issue --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --issue)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

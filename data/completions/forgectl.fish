@@ -66,6 +66,7 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand verify" -s h -l help -
 complete -c forgectl -n "__fish_forgectl_using_subcommand audit" -l evidence -d 'Shows the evidence of every line, and not only where something is wrong'
 complete -c forgectl -n "__fish_forgectl_using_subcommand audit" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand audit" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -l issue -d 'Writes into this file what a text console says before a login, such as /run/issue.d/forge.issue; removes it when nothing is left to do' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand machine" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
