@@ -45,14 +45,6 @@ pub(super) fn asked_again(stage: &Stage) -> Result<()> {
     let mut guest = Guest::root(&mut machine, stage.demo())?;
     guest.says("forgectl machine --json", &["\"setup-mode\"", "\"lost\""])?;
 
-    // Firmware keeps a part of its store for itself; the kernel refuses what would go below that.
-    guest.output(FILL)?;
-    let (code, said) = guest.run("forgectl enroll")?;
-    ensure!(code == 11 && said.contains("no room left"), "a full firmware: {code}, {said}");
-    let (code, left) = guest.run("ls /sys/firmware/efi/efivars | grep -E '^Mok(New|Auth)-'")?;
-    ensure!(code == 1, "half a request is left: {left}");
-    guest.output("chattr -i $v/Filler*; rm $v/Filler*")?;
-
     // Twice, as by somebody who lost the first code: the second one counts.
     guest.output("forgectl enroll --output /run/first && forgectl enroll --output /run/second")?;
     let code = |guest: &mut Guest, which: &str| {
@@ -68,6 +60,13 @@ pub(super) fn asked_again(stage: &Stage) -> Result<()> {
     mokmanager::enroll(&mut machine, &second)?;
     let mut guest = Guest::root(&mut machine, stage.demo())?;
     guest.says("forgectl machine --json", &["\"setup-mode\"", "\"enrolled\""])?;
+
+    // Firmware keeps a part of its store for itself; the kernel refuses what would go below that.
+    guest.output(FILL)?;
+    let (code, said) = guest.run("forgectl enroll")?;
+    ensure!(code == 11 && said.contains("no room left"), "a full firmware: {code}, {said}");
+    let (code, left) = guest.run("ls /sys/firmware/efi/efivars | grep -E '^Mok(New|Auth)-'")?;
+    ensure!(code == 1, "half a request is left: {left}");
     guest.power_off()?;
     drop(machine);
     Ok(std::fs::remove_file(disk.path())?)
