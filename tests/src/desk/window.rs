@@ -36,13 +36,13 @@ impl<'a> Desk<'a> {
         self.open_by(forge, name, |command| command.spawn().unwrap())
     }
 
-    /// The same, started by somebody else, such as an [`Agent`](crate::private::Agent).
+    /// The same, with options, or started by somebody else, such as an [`Agent`](crate::private::Agent).
     pub fn open_by(&'a self, forge: &Path, name: &str, start: impl FnOnce(&mut Command) -> Child) -> Window<'a> {
         let log = self.log_of(name);
         // The person writes it; nobody's pipe is between.
         self.give(&log);
         let mut command = self.command("/bin/sh");
-        command.args(["-c", "exec \"$0\" >\"$1\" 2>&1"]).arg(forge).arg(&log);
+        command.args(["-c", "log=$1; shift; exec \"$0\" \"$@\" >\"$log\" 2>&1"]).arg(forge).arg(&log);
         let process = start(&mut command);
         Window { desk: self, process, keyboard: self.keyboard(), log }
     }

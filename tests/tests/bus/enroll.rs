@@ -4,98 +4,31 @@
 //! A directory plays efivarfs. It has no immutable flag, no limit of a store, no firmware that refuses; a virtual machine has.
 
 use crate::{
-    bench::{Bench, USUAL, said},
-    caller::{Caller, Refusal},
+    bench::{USUAL, said},
+    caller::Caller,
+    firm::{Firm, list},
 };
-use forge_dbus::client::{ClientError, Forge};
+use forge_dbus::client::ClientError;
 use forge_engine::{
-    efivars::{GLOBAL, PERSISTENT, SECURITY_DATABASE, SHIM_LOCK, Variable, Variables},
-    mok::{Kind, Pair, PasswordHash, Request},
+    efivars::{GLOBAL, SECURITY_DATABASE, SHIM_LOCK},
+    mok::{Kind, Pair},
 };
 use forge_model::{
     Machine,
-    handover::Asked,
     machine::{Enrollment, SecureBoot, Staging, StagingFault},
 };
 use forge_tests::{
     disk::digest,
-    payload::shared,
-    private::{LoopDisk, Monitor, Person, System, system},
+    private::{LoopDisk, Monitor, Person, system},
 };
 use memchr::memmem;
 use serde_json::{Value, json};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::SystemTime,
-};
+use std::{fs, path::Path, process::Command, time::SystemTime};
 use zbus::OwnedFd;
-use zeroize::Zeroizing;
 
 const STORE: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
 const TOOL: &str = "/usr/bin/virt-fw-vars";
 const REQUEST: [&str; 3] = ["MokNew", "MokAuth", "MokTimeout"];
-
-/// A helper with a firmware of its own.
-struct Firm<'a> {
-    bench: Bench<'a>,
-    variables: Variables,
-    keys: PathBuf,
-}
-
-impl<'a> Firm<'a> {
-    /// Secure Boot is on, and this machine has no key yet.
-    fn new(system: &'a System) -> Self {
-        let disks = system.disks();
-        let (efivars, keys) = (disks.with_file_name("efivars"), disks.with_file_name("keys"));
-        for directory in [&efivars, &keys] {
-            fs::create_dir(directory).unwrap();
-        }
-        let options = ["--idle-ms", "20000", "--settle-ms", "0", "--efivars"];
-        let paths = [efivars.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
-        let bench = Bench::with(system, shared(), &[&options[..], &paths].concat());
-        let firm = Self { bench, variables: Variables::at(efivars), keys };
-        firm.set("SecureBoot", GLOBAL, &[1]);
-        firm
-    }
-
-    fn set(&self, name: &str, guid: &str, data: &[u8]) {
-        self.variables.write(name, guid, &Variable { attributes: PERSISTENT, data: data.to_vec() }).unwrap();
-    }
-
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        self.variables.read(name, SHIM_LOCK).unwrap().map(|variable| variable.data.clone())
-    }
-
-    /// A key as an install makes it; gives its certificate.
-    fn key(&self) -> Vec<u8> {
-        let pair = Pair::generate(Kind::Boot, "InterGenOS boot key test", SystemTime::now()).unwrap();
-        let certificate = pair.certificate_der().unwrap();
-        fs::write(self.keys.join("boot.cer"), &certificate).unwrap();
-        certificate
-    }
-
-    fn machine(&self, person: Person) -> Result<Machine, Refusal> {
-        let text: String = Caller::new(self.bench.system, person).manager("Machine", &())?;
-        Ok(serde_json::from_str(&text).unwrap())
-    }
-
-    fn state(&self) -> Enrollment {
-        self.machine(Person::Allowed).unwrap().enrollment
-    }
-
-    fn enroll(&self) -> Result<Asked, ClientError> {
-        let connection = self.bench.system.connect();
-        self.bench.system.block_on(async { Forge::on(&connection).await?.enroll().await })
-    }
-}
-
-/// The list that shim shows, with one certificate: in the form of a request.
-fn list(certificate: &[u8]) -> Vec<u8> {
-    let hash = PasswordHash::new(&Zeroizing::new("code".to_owned())).unwrap();
-    Request::enroll(certificate, &hash).unwrap().variables()[0].data.clone()
-}
 
 #[test]
 fn a_machine_goes_from_unknown_over_lost_and_pending_to_enforced() {

@@ -21,6 +21,7 @@ mod caller;
 mod cancel;
 mod death;
 mod enroll;
+mod firm;
 mod harness;
 mod hostile;
 mod install;

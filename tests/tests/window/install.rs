@@ -113,7 +113,11 @@ fn assert_enrolls(variables: &str, code: &str) {
     let variables: serde_json::Value = serde_json::from_str(variables).unwrap();
     let all = variables["variables"].as_array().unwrap();
     let auth = all.iter().find(|variable| variable["name"] == "MokAuth").unwrap();
-    let bytes = hex::decode(auth["data"].as_str().unwrap()).unwrap();
+    assert_takes(&hex::decode(auth["data"].as_str().unwrap()).unwrap(), code);
+}
+
+/// Expects that this is the hash of a code.
+pub fn assert_takes(bytes: &[u8], code: &str) {
     assert_eq!((bytes.len(), bytes[..2].to_vec()), (172, vec![4, 0]));
     let rounds = u64::from_le_bytes(bytes[2..10].try_into().unwrap());
     let length = usize::from(u16::from_le_bytes(bytes[10..12].try_into().unwrap()));

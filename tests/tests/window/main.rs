@@ -7,6 +7,7 @@
 //! - [`stop`]: the person stops it, in each stage
 //! - [`disks`]: disks that come, go, or are too small
 //! - [`again`]: the window dies and comes back; two windows
+//! - [`guide`]: the guide at the first start
 //! - [`access`]: names, order and focus on every page and in every question
 
 mod access;
@@ -19,6 +20,9 @@ mod bench;
 #[path = "../bus/caller.rs"]
 mod caller;
 mod disks;
+#[path = "../bus/firm.rs"]
+mod firm;
+mod guide;
 mod install;
 mod person;
 mod real;
