@@ -12,6 +12,9 @@ const MICROSOFT: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
 /// No keys: Secure Boot is off.
 const EMPTY: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
+/// Whose a revocation is: nobody's in particular.
+const OWNER: &str = "605dab50-e046-4300-abb6-3dd810dd8b23";
+
 /// A private variable store of one machine.
 pub(super) struct Store(PathBuf);
 
@@ -35,6 +38,18 @@ impl Store {
     /// Sets variables from the JSON file that the installer writes as `enrollment/variables.json`.
     pub(super) fn set(&self, json: &Path) -> Result<()> {
         run(VIRT_FW_VARS, &[as_str("--inplace"), &self.0, as_str("--set-json"), json])?;
+        Ok(())
+    }
+
+    /// Revokes an image by its hash.
+    pub(super) fn revoke(&self, sha256: &str) -> Result<()> {
+        run(VIRT_FW_VARS, &[as_str("--inplace"), &self.0, as_str("--add-dbx-hash"), as_str(OWNER), as_str(sha256)])?;
+        Ok(())
+    }
+
+    /// Sets shim's own list of the oldest generations that it starts.
+    pub(super) fn set_sbat_level(&self, level: &Path) -> Result<()> {
+        run(VIRT_FW_VARS, &[as_str("--inplace"), &self.0, as_str("--set-sbat-level"), level])?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use super::firmware::Store;
 use super::guest::Guest;
 use super::machine::{Machine, Parts};
 use super::mokmanager;
+use super::revoked;
 use super::tamper::Disk;
 use super::two_keys;
 use anyhow::{Context, Result, ensure};
@@ -20,7 +21,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 14] = [
+pub(super) const SCENARIOS: [Scenario; 16] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -57,6 +58,16 @@ pub(super) const SCENARIOS: [Scenario; 14] = [
         sentence: "a module that the module key has signed loads, and shim refuses what it signed to be started",
         run: two_keys::run,
     },
+    Scenario {
+        name: "revoked-hash",
+        sentence: "a shim whose hash the firmware has revoked is not started, as the plan would have said",
+        run: revoked::by_hash,
+    },
+    Scenario {
+        name: "revoked-generation",
+        sentence: "nor is one of a generation that is too old",
+        run: revoked::by_generation,
+    },
     Scenario { name: "uki-tampered", sentence: "a changed boot image is refused", run: uki_tampered },
     Scenario { name: "grub-tampered", sentence: "a changed GRUB is refused", run: grub_tampered },
     Scenario {
@@ -78,7 +89,7 @@ pub(super) const SCENARIOS: [Scenario; 14] = [
 ];
 
 /// Text of a kernel that runs: it must not be seen where the chain has to stop before it.
-const KERNEL: [&str; 2] = [r"Linux version", r"(?i)\S+ login: "];
+pub(super) const KERNEL: [&str; 2] = [r"Linux version", r"(?i)\S+ login: "];
 
 /// What the scenarios work on.
 pub(super) struct Stage {
