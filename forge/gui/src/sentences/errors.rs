@@ -83,7 +83,7 @@ fn helper_refused(error: &Error, details: String) -> Told {
         ),
         Error::Busy(_) => (
             gettext("Another Installation Goes On"),
-            gettext("Only one disk is written at a time. Wait for the other installation to end."),
+            gettext("Only one disk is written at a time. Wait until the other one has ended and its code is saved."),
         ),
         Error::NoPayload(_) => (
             gettext("The Installation Medium Cannot Be Used"),
@@ -207,6 +207,22 @@ fn failed(failure: &Failure) -> Told {
         "disk-changed" => (
             gettext("The disk is not the one that was chosen, or it was changed meanwhile."),
             gettext("Choose Try Again and look at the disks once more."),
+        ),
+        "no-room" => (
+            gettext("The disk takes no more: what it is stored on is full."),
+            gettext("Make room there, or use another disk."),
+        ),
+        "payload-changed" => (
+            gettext("The installation medium is not the one that the plan was made from."),
+            gettext("Choose Try Again and look at the plan once more."),
+        ),
+        "tools-missing" => (
+            gettext("A program that the installation needs is not on this medium."),
+            gettext("Make the installation medium again."),
+        ),
+        "accounts" => (
+            gettext("The system cannot have an account of this name."),
+            gettext("Choose Try Again and another user name."),
         ),
         "payload" => (
             gettext("A part of the system on the installation medium is damaged."),
