@@ -7,7 +7,7 @@
 //! | [`timezone`] | which time zone |
 //! | [`disk`] | which disk |
 //! | [`account`] | who, and which password |
-//! | [`secure_boot`] | none: what the machine's own key is |
+//! | [`secure_boot`] | none: what the machine's own key is, and how its firmware is set |
 //! | [`review`] | is this what shall be done |
 //! | [`installing`] | none: what is done now |
 //! | [`failure`] | again? |
@@ -109,7 +109,7 @@ impl Pages {
             Page::TimeZone => self.timezone.emit(Input::Show(timezone::View::of(session))),
             Page::Disk => self.disk.emit(Input::Show(disk::View::of(session))),
             Page::Account => self.account.emit(Input::Show(account::View::of(session))),
-            Page::SecureBoot => self.secure_boot.emit(Input::Show(())),
+            Page::SecureBoot => self.secure_boot.emit(Input::Show(secure_boot::View::of(session))),
             Page::Review => self.review.emit(Input::Show(review::View::of(session, names))),
             Page::Installing => self.installing.emit(Input::Show(installing::View::of(session, log))),
             Page::Failure => self.failure.emit(Input::Show(failure::View::of(session, log))),

@@ -1,22 +1,46 @@
-//! What the machine's own key is: four sentences and three steps.
+//! What the machine's own key is: four sentences, three steps, and how this machine's firmware is set.
 
 use super::Input;
 use crate::{
     parts::frame::Frame,
-    session::{Change, Page},
+    sentences::machine::facts,
+    session::{Change, Page, Session},
 };
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
 
 /// The page.
-pub struct SecureBoot;
+pub struct SecureBoot {
+    view: View,
+}
+
+/// What it shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// What the firmware says, by name.
+    facts: Vec<(String, String)>,
+}
+
+impl View {
+    /// The slice of a session that this page shows.
+    pub fn of(session: &Session) -> Self {
+        Self { facts: session.firmware().map(facts).unwrap_or_default() }
+    }
+}
+
+/// Its widgets.
+pub struct Widgets {
+    computer: adw::PreferencesGroup,
+    rows: Vec<adw::ActionRow>,
+    shown: View,
+}
 
 impl SimpleComponent for SecureBoot {
     type Init = ();
-    type Input = Input<()>;
+    type Input = Input<View>;
     type Output = Change;
     type Root = Frame;
-    type Widgets = ();
+    type Widgets = Widgets;
 
     fn init_root() -> Frame {
         Frame::new(Page::SecureBoot, &gettext("Secure Boot"), &gettext("_Next"))
@@ -66,6 +90,8 @@ impl SimpleComponent for SecureBoot {
         });
         group.add(&practise);
         frame.body.append(&group);
+        let computer = adw::PreferencesGroup::builder().title(gettext("This Computer")).visible(false).build();
+        frame.body.append(&computer);
         let missed = gtk::Label::builder()
             .label(gettext(
                 "If you miss the blue screen, nothing is lost: it comes back, or the system starts and helps you to try again.",
@@ -78,12 +104,33 @@ impl SimpleComponent for SecureBoot {
         frame.body.append(&missed);
         frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
-        ComponentParts { model: Self, widgets: () }
+        let widgets = Widgets { computer, rows: Vec::new(), shown: View::default() };
+        ComponentParts { model: Self { view: View::default() }, widgets }
     }
 
     fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
-        if let Input::Primary = input {
-            let _ = sender.output(Change::Next);
+        match input {
+            Input::Show(view) => self.view = view,
+            Input::Primary => {
+                let _ = sender.output(Change::Next);
+            }
         }
+    }
+
+    fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
+        if widgets.shown == self.view {
+            return;
+        }
+        for row in widgets.rows.drain(..) {
+            widgets.computer.remove(&row);
+        }
+        for (name, value) in &self.view.facts {
+            let row = adw::ActionRow::builder().title(name).subtitle(value).use_markup(false).build();
+            row.add_css_class("property");
+            widgets.computer.add(&row);
+            widgets.rows.push(row);
+        }
+        widgets.computer.set_visible(!widgets.rows.is_empty());
+        widgets.shown = self.view.clone();
     }
 }

@@ -1,7 +1,7 @@
 //! What will be done, in sentences.
 
 use super::{disks, fill, languages, size};
-use forge_model::{Disk, Plan, layout::Role, plan::PasswordKind};
+use forge_model::{Disk, Plan, layout::Role, machine::ByHand, plan::PasswordKind};
 use gettextrs::gettext;
 
 /// The name of the disk of a plan.
@@ -71,7 +71,15 @@ pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
         line(
             "channel-secure-symbolic",
             gettext("This computer gets its own key"),
-            gettext("The key is made on this disk and never leaves it. You confirm it once after the restart."),
+            match plan.by_hand {
+                None => {
+                    gettext("The key is made on this disk and never leaves it. You confirm it once after the restart.")
+                }
+                Some(ByHand::NoFirmware) => gettext("This computer was not started by UEFI, so it has no Secure Boot."),
+                Some(ByHand::ReadOnly | ByHand::NoRoom) => {
+                    gettext("The firmware takes no requests, so the key is enrolled from the disk.")
+                }
+            },
         ),
     ]
 }

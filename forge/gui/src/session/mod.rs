@@ -40,7 +40,7 @@ use forge_model::{
     Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
     answers::KeyboardAnswers,
     inventory::Identity,
-    machine::{Key, Staging},
+    machine::{Firmware, Key, Staging},
 };
 use std::collections::BTreeMap;
 
@@ -240,6 +240,11 @@ impl Session {
         let Some(Ended::Installed { receipt }) = &self.ended else { return None };
         let key = &receipt.boot_key;
         Some(Key { subject: key.name.clone(), sha1: key.sha1.clone(), sha256: key.sha256.clone() })
+    }
+
+    /// What the firmware of this machine says.
+    pub fn firmware(&self) -> Option<&Firmware> {
+        self.inventory.firmware.as_ref().map(|found| &found.firmware)
     }
 
     /// Whether the firmware has refused the request to enroll the key.

@@ -3,7 +3,7 @@
 use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
     inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
-    machine::{Staged, Staging, StagingFault},
+    machine::{Firmware, Preflight, SecureBoot, Staged, Staging, StagingFault},
     receipt::Key,
 };
 use serde_json::{Value, json};
@@ -144,7 +144,15 @@ pub fn inventory() -> Inventory {
             medium,
             disk("/dev/nvme1n1", "KIOXIA EXCERIA", Transport::Nvme, 2_000 * GB, Content::Empty),
         ],
-        firmware: None,
+        firmware: Some(Preflight {
+            firmware: Firmware {
+                secure_boot: SecureBoot::On,
+                shim_validates: true,
+                writable: true,
+                free: Some(42 << 10),
+            },
+            faults: vec![],
+        }),
     }
 }
 
