@@ -251,7 +251,7 @@ fn where_the_firmware_refused_the_request_the_last_page_leads_to_the_way_from_di
         // A code that nobody will ask for is not shown.
         assert_eq!(window.texts().contains("The firmware took no request"), by_hand);
         if by_hand {
-            window.press("Enroll from the Disk");
+            window.press_row("Enroll from the Disk");
             until("the pictures", || window.texts().contains("This way needs no code."));
         }
         window.close();

@@ -75,6 +75,13 @@ impl Window {
         self.button(text).expect("it is there").emit_clicked();
     }
 
+    /// Presses a button that is a row of a list.
+    pub fn press_row(&self, text: &str) {
+        let rows = self.widgets().into_iter().filter_map(|w| w.downcast::<adw::ButtonRow>().ok());
+        let row = rows.filter(|row| row.is_mapped()).find(|row| row.title().replace('_', "") == text);
+        row.unwrap_or_else(|| panic!("{text} is there")).emit_by_name::<()>("activated", &[]);
+    }
+
     /// Answers the question on screen.
     pub fn answer(&self, response: &str) {
         let dialog = self.widgets().into_iter().find_map(|w| w.downcast::<adw::AlertDialog>().ok());
