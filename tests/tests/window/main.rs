@@ -20,6 +20,7 @@ mod bench;
 #[path = "../bus/caller.rs"]
 mod caller;
 mod disks;
+#[allow(dead_code)]
 #[path = "../bus/firm.rs"]
 mod firm;
 mod guide;
