@@ -15,20 +15,7 @@ pub fn run() -> Result<()> {
     let _ = fs::remove_dir_all(&result);
     fs::create_dir(&result)?;
     let mut test = cargo();
-    test.args([
-        "test",
-        "--locked",
-        "--package",
-        "forge-tests",
-        "--features",
-        "window",
-        "--test",
-        "window",
-        "--",
-        "--ignored",
-        "--exact",
-        TEST,
-    ]);
+    test.args(["test", "--locked", "--package", "forge-tests", "--test", "window", "--", "--ignored", "--exact", TEST]);
     command::run(test.env("FORGE_DEMO", &place).env("FORGE_WINDOW_RESULT", &result))?;
     vm::run(&vm::Args::only("enrolled", &result))?;
     // It is as large as the demo itself.

@@ -6,6 +6,7 @@ use crate::{
     sentences::machine::facts,
     session::{Change, Page, Session},
 };
+use forge_model::machine::Firmware;
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
 
@@ -24,7 +25,9 @@ pub struct View {
 impl View {
     /// The slice of a session that this page shows.
     pub fn of(session: &Session) -> Self {
-        Self { facts: session.firmware().map(facts).unwrap_or_default() }
+        // How many bytes are free is news only when they are too few, and then the plan says what follows.
+        let firmware = session.firmware().map(|firmware| Firmware { free: None, ..firmware.clone() });
+        Self { facts: firmware.as_ref().map(facts).unwrap_or_default() }
     }
 }
 
