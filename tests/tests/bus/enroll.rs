@@ -167,25 +167,19 @@ fn forgectl_says_how_far_it_is_and_leaves_the_code_for_its_owner_only() {
     });
 }
 
-/// The variables of a store of OVMF's after `virt-fw-vars` has written these into it.
-fn written_by_virt_fw_vars(json: &Path) -> Option<Vec<Value>> {
-    if !Path::new(TOOL).exists() || !Path::new(STORE).exists() {
-        eprintln!("not compared: {TOOL} or {STORE} is not installed");
-        return None;
-    }
+/// The variables of a store of OVMF's with Microsoft's keys after `virt-fw-vars` has done this to it.
+fn store_after(options: &[&str]) -> Vec<Value> {
     let directory = tempfile::tempdir().unwrap();
     let (store, out) = (directory.path().join("vars.fd"), directory.path().join("got.json"));
-    for (input, option, value, output, path) in [
-        (Path::new(STORE), "--set-json", Some(json), "--output", &store),
-        (&store, "--print", None, "--output-json", &out),
-    ] {
-        let mut command = Command::new(TOOL);
-        command.arg("--input").arg(input).arg(option).args(value).arg(output).arg(path);
-        let run = command.output().unwrap();
+    let run = |words: &[&str]| {
+        let run = Command::new(TOOL).args(words).output().unwrap();
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    }
+    };
+    let (store, out) = (store.to_str().unwrap(), out.to_str().unwrap());
+    run(&[&["--input", STORE], options, &["--output", store]].concat());
+    run(&["--input", store, "--output-json", out]);
     let got: Value = serde_json::from_slice(&fs::read(out).unwrap()).unwrap();
-    Some(got["variables"].as_array().unwrap().clone())
+    got["variables"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -204,14 +198,14 @@ fn an_install_leaves_the_request_that_it_hands_over_and_a_boot_entry() {
         let wanted: Value = serde_json::from_slice(&fs::read(&handed_over).unwrap()).unwrap();
         let wanted = wanted["variables"].as_array().unwrap();
         assert_eq!(wanted.len(), 3);
-        let in_store = written_by_virt_fw_vars(&handed_over);
+        let in_store = store_after(&["--set-json", handed_over.to_str().unwrap()]);
         for variable in wanted {
             let (name, guid) = (variable["name"].as_str().unwrap(), variable["guid"].as_str().unwrap());
             let found = firm.variables.read(name, guid).unwrap().unwrap();
             let found =
                 json!({ "name": name, "guid": guid, "attr": found.attributes, "data": hex::encode(&found.data) });
             assert_eq!(found, *variable);
-            assert!(in_store.as_ref().is_none_or(|store| store.contains(&found)), "{name}");
+            assert!(in_store.contains(&found), "{name}");
         }
         let order = firm.variables.read("BootOrder", GLOBAL).unwrap().unwrap();
         assert_eq!(order.data, [1, 0, 0, 0]);
@@ -239,6 +233,48 @@ fn a_firmware_that_takes_nothing_does_not_fail_the_install() {
         assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
         firm.bench.assert_installed(&disk);
         assert_eq!((firm.read("MokAuth"), firm.read("MokTimeout")), (None, None), "nothing is half-asked");
+    });
+}
+
+/// The stores are those of the scenarios `revoked-hash` and `revoked-generation`: there the firmware, or shim, refuses.
+#[test]
+fn a_shim_that_the_firmware_has_revoked_stops_the_plan_and_the_disk_stays() {
+    system(|system| {
+        let firm = Firm::new(system);
+        let disk = LoopDisk::new(system, "REVOKED", USUAL, 512);
+        let before = digest(disk.file());
+        let hash = "import pefile, sys; from virt.peutils import pesign; \
+            print(pesign.pe_authenticode_hash(pefile.PE('/usr/lib/shim/shimx64.efi.signed')).hex())";
+        let hash = Command::new("/usr/bin/python3").args(["-c", hash]).output().unwrap();
+        let hash = String::from_utf8(hash.stdout).unwrap();
+        let level = firm.bench.path("level");
+        fs::write(&level, "sbat,1,2099010100\nshim,99\n").unwrap();
+        for (options, words) in [
+            (vec![], None),
+            (vec!["--add-dbx-hash", SHIM_LOCK, hash.trim()], Some("has revoked the first boot loader")),
+            (vec!["--set-sbat-level", level.to_str().unwrap()], Some("this computer starts none below 99")),
+        ] {
+            for variable in store_after(&options) {
+                // After its start, shim shows its own variable under another name.
+                let name = match variable["name"].as_str().unwrap() {
+                    "SbatLevel" => "SbatLevelRT",
+                    name @ ("db" | "dbx" | "KEK" | "PK") => name,
+                    _ => continue,
+                };
+                firm.set(
+                    name,
+                    variable["guid"].as_str().unwrap(),
+                    &hex::decode(variable["data"].as_str().unwrap()).unwrap(),
+                );
+            }
+            let planned = firm.bench.on(Person::Allowed, "plan", &disk).output().unwrap();
+            assert_eq!(planned.status.code(), Some(if words.is_some() { 3 } else { 0 }), "{}", said(&planned));
+            let Some(words) = words else { continue };
+            let output = firm.bench.install(Person::Allowed, &disk).output().unwrap();
+            assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+            assert!(said(&output).contains(words), "{}", said(&output));
+        }
+        assert_eq!(digest(disk.file()), before);
     });
 }
 
