@@ -16,7 +16,7 @@ const EXIT_CODES: &str = "Exit codes:
   5  the target is not used; the disk is as it was
   6  it failed after the first write; the disk starts nothing now
   7  it was cancelled
-  8  what was checked is not in order
+  8  what was checked is not in order, or a part of it could not be checked
   9  it is installed, but not every file of the handover could be written
   10 the helper can not be reached, or does not allow it; the disk is as it was
   11 the request to enroll the key could not be left in the firmware";

@@ -9,7 +9,7 @@ use forge_engine::{
 use forge_model::audit::{Audit, Check, Finding, Line};
 use std::{io::Write, time::SystemTime};
 
-/// Measures and prints; ends well only if no line fails.
+/// Measures and prints; ends well only if every line passes: what can not be told is not in order.
 pub fn run(evidence: bool, json: bool) -> Result<(), Failure> {
     let asked = runtime()?.block_on(async { Forge::connect().await?.audit().await });
     let audit = asked.unwrap_or_else(|error| {
@@ -21,9 +21,11 @@ pub fn run(evidence: bool, json: bool) -> Result<(), Failure> {
         true => print(serde_json::json!(audit))?,
         false => shown(&audit, evidence).iter().try_for_each(print)?,
     }
-    match audit.lines.iter().filter(|line| line.result == Finding::Fail).count() {
-        0 => Ok(()),
-        fails => Err(Failure::NotInOrder(fails)),
+    let count = |finding| audit.lines.iter().filter(|line| line.result == finding).count();
+    match (count(Finding::Fail), count(Finding::CannotTell)) {
+        (0, 0) => Ok(()),
+        (0, unknown) => Err(Failure::NotMeasured(unknown)),
+        (fails, _) => Err(Failure::NotInOrder(fails)),
     }
 }
 

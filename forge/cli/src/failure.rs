@@ -77,6 +77,8 @@ pub enum Failure {
     Verify(PathBuf, VerifyError),
     /// What was checked is not in order.
     NotInOrder(usize),
+    /// None failed, but some could not be made.
+    NotMeasured(usize),
     /// Keys could not be made.
     Keys(String),
     /// This machine's key is not enrolled.
@@ -126,7 +128,7 @@ impl Failure {
                 _ => 10,
             },
             Self::NoJob => 10,
-            Self::Verify(..) | Self::NotInOrder(_) | Self::NotEnrolled(_) => 8,
+            Self::Verify(..) | Self::NotInOrder(_) | Self::NotMeasured(_) | Self::NotEnrolled(_) => 8,
             Self::NoFirmware | Self::NotStaged(..) => 11,
             Self::Handover(..) | Self::HandoverKept(..) => 9,
         })
@@ -230,6 +232,7 @@ impl fmt::Display for Failure {
                 write!(f, "missing on this system: {}.\nInstall the packages that contain them.", tools.join(", "))
             }
             Self::Verify(path, error) => write!(f, "{}: {}", path.display(), Chain(error)),
+            Self::NotMeasured(unknown) => write!(f, "{unknown} of the checks could not be made"),
             Self::NotInOrder(faults) => write!(f, "{faults} of the checks failed"),
             Self::NotEnrolled(Enrollment::Pending) => f.write_str("the key is not enrolled yet."),
             Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),

@@ -89,7 +89,7 @@ fn temporary(directory: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile>
 
 /// Puts a file in its place, whole or not at all: what lay there is replaced, a link is not followed.
 pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = temporary(directory, mode)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;

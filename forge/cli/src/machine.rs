@@ -53,10 +53,14 @@ pub fn enroll(output: Option<&Path>) -> Result<(), Failure> {
     tell(format_args!("{} will be enrolled at the next start.", asked.key.subject));
     tell(format_args!("  SHA-1  {}", asked.key.sha1));
     match output {
-        Some(output) => {
-            let path = handover::write_code(output, &asked)?;
-            tell(format_args!("The code is in {}.", path.display()));
-        }
+        Some(output) => match handover::write_code(output, &asked) {
+            Ok(path) => tell(format_args!("The code is in {}.", path.display())),
+            Err(failure) => {
+                // It is asked for at the next start, and nowhere else any more.
+                print(format_args!("The code: {}  (the dashes are not typed)", grouped(asked.code.expose())))?;
+                return Err(failure);
+            }
+        },
         None => {
             print(format_args!("The code: {}  (the dashes are not typed)", grouped(asked.code.expose())))?;
         }

@@ -44,6 +44,8 @@ pub mod action {
     /// Erase a disk and install on it.
     pub const INSTALL: &str = "org.intergenos.Forge1.install";
     /// Ask shim to enroll the key of this machine.
+    pub const AUDIT: &str = "org.intergenos.Forge1.audit";
+    /// Asking for the key.
     pub const ENROLL: &str = "org.intergenos.Forge1.enroll";
     /// Cancel or close a job that somebody else began.
     pub const CANCEL_OTHER: &str = "org.intergenos.Forge1.cancel-other";

@@ -19,7 +19,7 @@ use std::{
 /// No audit is longer.
 const MOST: u64 = 4 << 20;
 /// How long the service may take for the next piece: its tools have time-outs of their own.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Why there is no audit.
 #[derive(Debug, thiserror::Error)]

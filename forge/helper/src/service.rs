@@ -14,7 +14,7 @@ use crate::{
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
-    action::{ENROLL, INSPECT},
+    action::{AUDIT, ENROLL, INSPECT},
     backend::{Backend, Caller, JobBackend, Offer, Sealed, Verdict},
     error::AnswersFault,
     job::Job,
@@ -251,7 +251,7 @@ impl Backend for Service {
 
     async fn audit(&self, caller: Caller) -> Result<Audit, Error> {
         let _reason = self.life.answer();
-        self.authority.allow(&caller, INSPECT, &[]).await?;
+        self.authority.allow(&caller, AUDIT, &[]).await?;
         let _permit = self.audits.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
         let socket = self.audit_socket.clone();
         let asked = tokio::task::spawn_blocking(move || audit::ask(&socket)).await;

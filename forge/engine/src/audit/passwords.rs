@@ -45,7 +45,8 @@ fn passwd(text: &str) -> Look {
         } else if !matches!(password, "x" | "*" | "!") {
             look.fault(format_args!("/etc/passwd: the password hash of {name} is for everybody to read"));
         }
-        if uid == "0" && name != "root" {
+        // A number, as the C library reads it: 00 is root, too.
+        if uid.trim().parse::<u32>() == Ok(0) && name != "root" {
             look.fault(format_args!("/etc/passwd: {name} is root by another name"));
         }
     }
@@ -68,6 +69,9 @@ fn shadow(text: &str) -> Look {
             Password::Weak => {
                 look.fault(format_args!("/etc/shadow: the password of {name} is hashed by a weak method"))
             }
+            Password::Untried(method) => look.blind(format_args!(
+                "/etc/shadow: whether everybody knows the password of {name} is not tried here ({method})"
+            )),
             Password::Own(method) => {
                 look.fact(format_args!("/etc/shadow: {name} has a password of its own ({method})"))
             }
@@ -84,6 +88,8 @@ enum Password {
     Empty,
     Known,
     Weak,
+    /// Hashed by a method that is not computed here.
+    Untried(&'static str),
     Own(&'static str),
 }
 
@@ -97,9 +103,10 @@ fn judge(name: &str, hash: &str) -> Password {
     let Some((prefix, method)) = METHODS.iter().find(|(prefix, _)| hash.starts_with(prefix)) else {
         return Password::Weak;
     };
-    // The other methods can not be computed here, and Forge itself writes only these.
-    let tried = [SHA_512, SHA_256].contains(prefix);
-    match tried && KNOWN.iter().chain([&name, &""]).any(|word| fits(word, hash)) {
+    if ![SHA_512, SHA_256].contains(prefix) {
+        return Password::Untried(method);
+    }
+    match KNOWN.iter().chain([&name, &""]).any(|word| fits(word, hash)) {
         true => Password::Known,
         false => Password::Own(method),
     }

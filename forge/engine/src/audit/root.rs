@@ -52,8 +52,13 @@ impl Root {
     /// A file's bytes.
     pub fn bytes(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         let mut bytes = Vec::new();
-        let read = File::open(self.path(path)).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
-        read.map(|_| bytes).map_err(|source| unreadable(path, source))
+        let read = File::open(self.path(path)).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        match read {
+            // A part of a list would look like a whole one.
+            Ok(length) if length as u64 > MOST => Err(unreadable(path, io::ErrorKind::FileTooLarge.into())),
+            Ok(_) => Ok(bytes),
+            Err(source) => Err(unreadable(path, source)),
+        }
     }
 
     /// A file's text, without white space at its ends.

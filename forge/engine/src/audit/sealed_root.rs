@@ -22,6 +22,9 @@ pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>) -> Look
     };
     let Some(mount) = root_mount(&mounts) else { return Look::unknown("/proc/self/mountinfo names no mount of /") };
     let mut look = Look::default();
+    for covered in covers(&mounts, mount.device) {
+        look.fault(format_args!("/proc/self/mountinfo: something else is mounted on {covered}"));
+    }
     let on = format!("/ is {} on {} ({})", mount.file_system, mount.source, mount.options);
     look.expect(mount.options.split(',').any(|option| option == "ro"), on);
 
@@ -50,6 +53,9 @@ pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>) -> Look
         Ok(table) => {
             let said = root_hash(&table).unwrap_or("none");
             look.expect(said == wanted, format_args!("the kernel's dm-verity table: root hash {said}"));
+            if table.split_whitespace().any(|word| word == "ignore_corruption") {
+                look.fault("the kernel's dm-verity table: ignore_corruption");
+            }
         }
         Err(why) => look.blind(format_args!("the kernel's dm-verity table: {why}")),
     }
@@ -61,6 +67,17 @@ pub(super) fn device(root: &Root) -> Result<String, String> {
     let mounts = root.text("/proc/self/mountinfo").map_err(|e| e.to_string())?;
     let mount = root_mount(&mounts).ok_or("/proc/self/mountinfo names no mount of /")?;
     Ok(mount.device.to_owned())
+}
+
+/// Directories of the system on which something else than the root device is mounted, such as an overlay.
+fn covers<'a>(mountinfo: &'a str, root: &str) -> Vec<&'a str> {
+    const SYSTEM: [&str; 9] =
+        ["/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/bin", "/sbin", "/lib", "/lib64"];
+    let mounts = mountinfo.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(2);
+        Some((fields.next()?, fields.nth(1)?))
+    });
+    mounts.filter(|(device, point)| *device != root && SYSTEM.contains(point)).map(|(_, point)| point).collect()
 }
 
 /// The uppermost mount of `/` (proc_pid_mountinfo(5)).

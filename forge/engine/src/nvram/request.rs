@@ -22,9 +22,6 @@ pub fn stage_request(variables: &Variables, request: &Request) -> Staging {
 
 fn put(variables: &Variables, request: &Request) -> Result<(), VariableError> {
     let timeout = variables.read("MokTimeout", SHIM_LOCK)?;
-    // The certificate goes first: a request with another code than its own would only cost three tries.
-    variables.delete("MokNew", SHIM_LOCK)?;
-    variables.delete("MokAuth", SHIM_LOCK)?;
     let written = write(variables, request);
     if written.is_err() {
         take_back(variables, timeout.as_ref());
@@ -33,6 +30,9 @@ fn put(variables: &Variables, request: &Request) -> Result<(), VariableError> {
 }
 
 fn write(variables: &Variables, request: &Request) -> Result<(), VariableError> {
+    // The certificate goes first: a request with another code than its own would only cost three tries.
+    variables.delete("MokNew", SHIM_LOCK)?;
+    variables.delete("MokAuth", SHIM_LOCK)?;
     for name in ORDER {
         for wanted in request.variables().iter().filter(|variable| variable.name == name) {
             let variable = Variable { attributes: wanted.attributes, data: wanted.data.clone() };
