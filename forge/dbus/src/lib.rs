@@ -43,9 +43,9 @@ pub mod action {
     pub const INSPECT: &str = "org.intergenos.Forge1.inspect";
     /// Erase a disk and install on it.
     pub const INSTALL: &str = "org.intergenos.Forge1.install";
-    /// Ask shim to enroll the key of this machine.
+    /// Measure the posture of this machine.
     pub const AUDIT: &str = "org.intergenos.Forge1.audit";
-    /// Asking for the key.
+    /// Ask shim to enroll the key of this machine.
     pub const ENROLL: &str = "org.intergenos.Forge1.enroll";
     /// Cancel or close a job that somebody else began.
     pub const CANCEL_OTHER: &str = "org.intergenos.Forge1.cancel-other";

@@ -23,7 +23,7 @@ use forge_tests::{
 };
 use memchr::memmem;
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command, time::SystemTime};
+use std::{fs, process::Command, time::SystemTime};
 use zbus::OwnedFd;
 
 const STORE: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
