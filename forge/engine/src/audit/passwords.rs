@@ -144,6 +144,12 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_can_not_be_tried_is_not_called_good() {
+        let look = shadow("root:*:1::::::\nanna:$y$j9T$saltsalt$abcdefgh:20000::::::\n");
+        assert_eq!(look.finding(), Finding::CannotTell, "{look:?}");
+    }
+
+    #[test]
     fn root_with_a_password_of_its_own_is_a_fault_and_so_is_no_root() {
         assert_eq!(shadow(&format!("root:{OWN}:1::::::\n")).faults, ["/etc/shadow: root is not locked"]);
         assert_eq!(shadow("root::1::::::\n").faults, ["/etc/shadow: root is not locked"]);
@@ -154,6 +160,9 @@ mod tests {
     fn what_everybody_can_read_of_the_accounts_is_judged_as_well() {
         assert!(passwd("root:x:0:0:root:/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n").faults.is_empty());
         assert_eq!(passwd("root:x:0:0::/:\nguest::1001:1001::/:\n").faults.len(), 1);
-        assert_eq!(passwd("root:x:0:0::/:\ntoor:x:0:0::/:\n").faults, ["/etc/passwd: toor is root by another name"]);
+        for uid in ["0", "00"] {
+            let look = passwd(&format!("root:x:0:0::/:\ntoor:x:{uid}:0::/:\n"));
+            assert_eq!(look.faults, ["/etc/passwd: toor is root by another name"]);
+        }
     }
 }

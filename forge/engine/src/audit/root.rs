@@ -93,3 +93,19 @@ impl Root {
 fn unreadable(path: &str, source: io::Error) -> Unreadable {
     Unreadable { path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_too_long_is_an_error_and_not_a_part_of_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = File::create(directory.path().join("long")).unwrap();
+        let root = Root::at(directory.path());
+        file.set_len(MOST).unwrap();
+        assert_eq!(root.bytes("/long").unwrap().len() as u64, MOST);
+        file.set_len(MOST + 1).unwrap();
+        assert!(!root.bytes("/long").unwrap_err().is_absent());
+    }
+}

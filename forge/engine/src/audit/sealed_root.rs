@@ -122,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mounted_over_the_system_is_seen() {
+        let text = "29 22 254:0 / / ro - erofs /dev/mapper/root ro\n\
+                    30 29 254:0 /usr /usr ro - erofs /dev/mapper/root ro\n\
+                    31 29 0:44 / /home rw - ext4 /dev/vda6 rw\n";
+        assert!(covers(text, "254:0").is_empty());
+        let text = format!("{text}32 29 0:50 / /usr rw - overlay overlay rw,lowerdir=/usr\n");
+        assert_eq!(covers(&text, "254:0"), ["/usr"]);
+    }
+
+    #[test]
     fn the_root_hash_stands_behind_its_algorithm() {
         let table = "0 265352 verity 1 254:2 254:3 4096 4096 33169 1 sha256 ef6fc09d 8f00 1 panic_on_corruption\n";
         assert_eq!(root_hash(table), Some("ef6fc09d"));
