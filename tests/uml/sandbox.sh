@@ -95,4 +95,4 @@ check "the window's and forgectl's profiles are loaded, too" grep -q '^forgectl 
     /sys/kernel/security/apparmor/profiles
 
 # polkit: the rule is for the person at the machine, and nobody else.
-check "polkit knows the four actions" sh -c '[ "$(pkaction | grep -c "^org.intergenos.Forge1\.")" = 4 ]'
+check "polkit knows the five actions" sh -c '[ "$(pkaction | grep -c "^org.intergenos.Forge1\.")" = 5 ]'
