@@ -102,14 +102,9 @@ impl Component for App {
         let toasts = adw::ToastOverlay::new();
         toasts.set_child(Some(&navigation));
         window.set_content(Some(&toasts));
-        let may_close = Rc::new(Cell::new(true));
-        let (asked, tell) = (may_close.clone(), sender.clone());
-        window.connect_close_request(move |_| {
-            if asked.get() {
-                return glib::Propagation::Proceed;
-            }
+        let tell = sender.clone();
+        let may_close = questions::guard(&window, move || {
             let _ = tell.input_sender().send(Input::AskToClose);
-            glib::Propagation::Stop
         });
         keys::bind(&window, &navigation, &sender);
 

@@ -6,8 +6,22 @@ use crate::{
     session::{Notice, Page, Session},
 };
 use gettextrs::gettext;
-use relm4::{adw, adw::prelude::*};
+use relm4::{adw, adw::prelude::*, gtk::glib};
 use std::{cell::Cell, rc::Rc};
+
+/// Lets a window close only while what is given here says so; else `ask` is called.
+pub(super) fn guard(window: &adw::ApplicationWindow, ask: impl Fn() + 'static) -> Rc<Cell<bool>> {
+    let may_close = Rc::new(Cell::new(true));
+    let allowed = may_close.clone();
+    window.connect_close_request(move |_| {
+        if allowed.get() {
+            return glib::Propagation::Proceed;
+        }
+        ask();
+        glib::Propagation::Stop
+    });
+    may_close
+}
 
 /// What closing the window would mean now.
 pub(super) fn ask_to_close(widgets: &Widgets, session: &Session, may_close: &Rc<Cell<bool>>) {

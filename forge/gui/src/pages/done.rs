@@ -2,11 +2,7 @@
 
 use super::{Input, guide::from_disk};
 use crate::{
-    parts::{
-        files,
-        frame::{Frame, announce, status},
-        key_caps, key_places, print,
-    },
+    parts::{files, frame::Frame, key_caps, key_places, print, trouble::Trouble},
     sentences::{card, errors, fill},
     session::{Change, Credentials, Notice, Page, Session},
 };
@@ -53,7 +49,7 @@ pub struct Widgets {
     secrets: gtk::Box,
     by_code: adw::PreferencesGroup,
     by_hand: adw::PreferencesGroup,
-    trouble: adw::StatusPage,
+    trouble: Trouble,
     kept: adw::SwitchRow,
     drawn: bool,
 }
@@ -74,18 +70,12 @@ impl SimpleComponent for Done {
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let vertical = |spacing| gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(spacing).build();
         let (code, secrets) = (vertical(12), vertical(24));
-        let again = gtk::Button::builder().label(gettext("_Try Again")).use_underline(true).build();
-        again.set_halign(gtk::Align::Center);
-        again.add_css_class("pill");
         let tell = sender.clone();
-        again.connect_clicked(move |_| {
+        let trouble = Trouble::new(move || {
             let _ = tell.output(Change::TryAgain);
         });
-        let trouble = status("dialog-warning-symbolic", Some(&again));
-        trouble.set_visible(false);
-        trouble.add_css_class("compact");
         frame.body.append(&code);
-        frame.body.append(&trouble);
+        frame.body.append(&trouble.root);
         let steps = adw::PreferencesGroup::builder().title(gettext("After the Restart")).build();
         for (number, (title, text)) in (1..).zip(card::steps()) {
             steps.add(&step(number, &title, &text));
@@ -151,15 +141,7 @@ impl SimpleComponent for Done {
         }
         widgets.by_code.set_visible(!view.by_hand);
         widgets.by_hand.set_visible(view.by_hand);
-        widgets.trouble.set_visible(view.trouble.is_some());
-        if let Some(told) = &view.trouble {
-            if widgets.trouble.title() != told.title {
-                announce(&widgets.code, &told.text);
-            }
-            widgets.trouble.set_title(&told.title);
-            widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
-            widgets.trouble.set_tooltip_text(Some(&told.details));
-        }
+        widgets.trouble.show(view.trouble.as_ref(), &widgets.code);
         if view.kept {
             widgets.kept.set_active(true);
             widgets.kept.set_sensitive(false);

@@ -4,7 +4,8 @@ use super::Input;
 use crate::{
     parts::{
         choice_list::{Choice, ChoiceList},
-        frame::{Frame, announce, status},
+        frame::Frame,
+        trouble::Trouble,
     },
     sentences::{errors, languages},
     session::{Change, Page, Session},
@@ -63,8 +64,7 @@ pub struct Widgets {
     frame: Frame,
     list: ChoiceList,
     spinner: adw::Spinner,
-    trouble: adw::StatusPage,
-    again: gtk::Button,
+    trouble: Trouble,
 }
 
 impl SimpleComponent for Welcome {
@@ -113,18 +113,13 @@ impl SimpleComponent for Welcome {
             .upcast_ref::<gtk::Widget>()
             .update_property(&[gtk::accessible::Property::Label(&gettext("Looking at this computer"))]);
         frame.body.append(&spinner);
-        let again = gtk::Button::builder().label(gettext("_Try Again")).use_underline(true).build();
-        again.set_halign(gtk::Align::Center);
-        again.add_css_class("pill");
         let tell = sender.clone();
-        again.connect_clicked(move |_| {
+        let trouble = Trouble::new(move || {
             let _ = tell.output(Change::TryAgain);
         });
-        let trouble = status("dialog-warning-symbolic", Some(&again));
-        trouble.add_css_class("compact");
-        frame.body.append(&trouble);
+        frame.body.append(&trouble.root);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
-        let widgets = Widgets { frame, list, spinner, trouble, again };
+        let widgets = Widgets { frame, list, spinner, trouble };
         ComponentParts { model: Self { view: View { is_looking: true, ..View::default() } }, widgets }
     }
 
@@ -143,15 +138,9 @@ impl SimpleComponent for Welcome {
         widgets.list.mark(view.chosen.as_deref());
         widgets.list.root.set_visible(!view.languages.is_empty());
         widgets.spinner.set_visible(view.is_looking);
-        widgets.trouble.set_visible(view.trouble.is_some());
-        if let Some(told) = &view.trouble {
-            if widgets.trouble.title() != told.title {
-                announce(&widgets.frame.body, &told.text);
-            }
-            widgets.trouble.set_title(&told.title);
-            widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
-            widgets.trouble.set_tooltip_text(Some(&told.details));
-            widgets.again.grab_focus();
+        widgets.trouble.show(view.trouble.as_ref(), &widgets.frame.body);
+        if view.trouble.is_some() {
+            widgets.trouble.again.grab_focus();
         }
         widgets.frame.button.set_sensitive(view.may_go_on);
     }

@@ -14,6 +14,7 @@
 //! | [`log_drawer`] | the log, folded away |
 //! | [`files`] | saving and copying what is shown |
 //! | [`print`] | printing what is shown |
+//! | [`trouble`] | what did not work, and a way to try again |
 
 pub mod card;
 pub mod choice_list;
@@ -27,3 +28,4 @@ pub mod log_drawer;
 pub mod print;
 pub mod qr;
 pub mod rehearsal;
+pub mod trouble;
