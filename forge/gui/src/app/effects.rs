@@ -23,7 +23,10 @@ impl App {
     pub(super) fn follow(&mut self, widgets: &Widgets, effect: Effect, sender: &ComponentSender<Self>) {
         let gateway = self.gateway.clone();
         match effect {
-            Effect::Push(page) => widgets.navigation.push_by_tag(page.tag()),
+            Effect::Push(page) => {
+                widgets.know(page);
+                widgets.navigation.push_by_tag(page.tag());
+            }
             Effect::Show(page) => show(widgets, page),
             Effect::Speak(locale) => {
                 // Only a failure comes back; the person goes on in the language that there is.
@@ -176,9 +179,11 @@ async fn pass_on(mut updates: BoxStream<'static, Update>, out: &relm4::Sender<In
 
 /// Shows a page with those before it behind it, where there is a way back.
 fn show(widgets: &Widgets, page: Page) {
-    let tags: Vec<&str> = match Page::ORDER.iter().position(|other| *other == page) {
-        Some(at) => Page::ORDER[..=at].iter().map(|page| page.tag()).collect(),
-        None => vec![page.tag()],
+    let pages = match Page::ORDER.iter().position(|other| *other == page) {
+        Some(at) => &Page::ORDER[..=at],
+        None => &[page],
     };
+    pages.iter().for_each(|page| widgets.know(*page));
+    let tags: Vec<&str> = pages.iter().map(|page| page.tag()).collect();
     widgets.navigation.replace_with_tags(&tags);
 }

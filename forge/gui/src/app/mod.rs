@@ -52,9 +52,20 @@ pub struct Widgets {
     pages: Pages,
 }
 
+impl Widgets {
+    /// Lets the navigation view know a page, before it is told to show it.
+    fn know(&self, page: Page) {
+        if self.navigation.find_page(page.tag()).is_none() {
+            self.navigation.add(self.pages.widget(page));
+        }
+    }
+}
+
 /// What comes in.
 #[derive(Debug)]
 pub enum Input {
+    /// The first frame is on the screen.
+    Seen,
     /// Something happened.
     Change(Change),
     /// The names of keyboards are known.
@@ -88,11 +99,9 @@ impl Component for App {
         let (changes, heard) = relm4::channel::<Change>();
         let forward = sender.input_sender().clone();
         relm4::spawn_local(heard.forward(forward, Input::Change));
-        let pages = Pages::new(&changes);
+        let pages = Pages::new(changes);
         let navigation = adw::NavigationView::new();
-        for page in Page::ALL {
-            navigation.add(pages.widget(page));
-        }
+        navigation.add(pages.widget(Page::Welcome));
         let tell = sender.clone();
         navigation.connect_popped(move |_, page| {
             if let Some(page) = page.tag().and_then(|tag| Page::from_tag(&tag)) {
@@ -107,7 +116,6 @@ impl Component for App {
             let _ = tell.input_sender().send(Input::AskToClose);
         });
         keys::bind(&window, &navigation, &sender);
-
         let session = Session::new(language::of_environment());
         let app = Self {
             session,
@@ -118,9 +126,7 @@ impl Component for App {
             listens: false,
             steps: script::first(),
         };
-        sender.spawn_oneshot_command(|| Input::Names(KeyboardNames::read()));
-        sender.spawn_oneshot_command(|| Input::Change(Change::Zones(country_zones::read())));
-        app.look(&sender);
+        once_seen(&window, &sender);
         let widgets = Widgets { window, navigation, toasts, pages };
         keys::default(&widgets, Page::Welcome);
         ComponentParts { model: app, widgets }
@@ -129,6 +135,11 @@ impl Component for App {
     fn update_with_view(&mut self, widgets: &mut Widgets, input: Input, sender: ComponentSender<Self>, _: &Self::Root) {
         match input {
             Input::Change(change) => self.change(widgets, change, &sender),
+            Input::Seen => {
+                sender.spawn_oneshot_command(|| Input::Names(KeyboardNames::read()));
+                sender.spawn_oneshot_command(|| Input::Change(Change::Zones(country_zones::read())));
+                self.look(&sender);
+            }
             Input::Names(names) => self.names = names,
             // What is shown of a code waits until it was handed over.
             Input::Step if matches!(self.steps.first(), Some(Change::Card)) && self.session.credentials().is_none() => {
@@ -160,6 +171,21 @@ impl Component for App {
     ) {
         self.update_with_view(widgets, heard, sender, root);
     }
+}
+
+/// Says so when the first frame was painted: whatever is read before it makes a person wait for it.
+fn once_seen(window: &adw::ApplicationWindow, sender: &ComponentSender<App>) {
+    let (tell, told) = (sender.clone(), Cell::new(false));
+    window.connect_map(move |window| {
+        if let (Some(clock), false) = (window.frame_clock(), told.replace(true)) {
+            let (tell, told) = (tell.clone(), Cell::new(false));
+            clock.connect_after_paint(move |_| {
+                if !told.replace(true) {
+                    let _ = tell.input_sender().send(Input::Seen);
+                }
+            });
+        }
+    });
 }
 
 /// An empty window of this program.

@@ -32,19 +32,21 @@ use crate::{
     session::{Change, Page, Session},
 };
 use relm4::{Component, ComponentController, Controller, Sender, adw};
+use std::cell::OnceCell;
 
-/// Every page, built once.
+/// Every page, built when it is first looked at: before that, the first one is on screen.
 pub struct Pages {
-    welcome: Controller<welcome::Welcome>,
-    keyboard: Controller<keyboard::Keyboard>,
-    timezone: Controller<timezone::TimeZone>,
-    disk: Controller<disk::Disk>,
-    account: Controller<account::Account>,
-    secure_boot: Controller<secure_boot::SecureBoot>,
-    review: Controller<review::Review>,
-    installing: Controller<installing::Installing>,
-    failure: Controller<failure::Failure>,
-    done: Controller<done::Done>,
+    tell: Sender<Change>,
+    welcome: Later<welcome::Welcome>,
+    keyboard: Later<keyboard::Keyboard>,
+    timezone: Later<timezone::TimeZone>,
+    disk: Later<disk::Disk>,
+    account: Later<account::Account>,
+    secure_boot: Later<secure_boot::SecureBoot>,
+    review: Later<review::Review>,
+    installing: Later<installing::Installing>,
+    failure: Later<failure::Failure>,
+    done: Later<done::Done>,
 }
 
 /// What a page shows, and what else happens to it.
@@ -56,43 +58,47 @@ pub enum Input<View> {
     Primary,
 }
 
-fn launch<C>(to: &Sender<Change>) -> Controller<C>
-where
-    C: Component<Init = (), Output = Change, Root = Frame>,
-{
-    C::builder().launch(()).forward(to, |change| change)
-}
+/// A page that may not be built yet.
+type Later<C> = OnceCell<Controller<C>>;
 
 impl Pages {
-    /// Builds every page; what a person does is told to `to`.
-    pub fn new(to: &Sender<Change>) -> Self {
+    /// Builds none yet; what a person does on one is told to `tell`.
+    pub fn new(tell: Sender<Change>) -> Self {
         Self {
-            welcome: launch(to),
-            keyboard: launch(to),
-            timezone: launch(to),
-            disk: launch(to),
-            account: launch(to),
-            secure_boot: launch(to),
-            review: launch(to),
-            installing: launch(to),
-            failure: launch(to),
-            done: launch(to),
+            tell,
+            welcome: OnceCell::new(),
+            keyboard: OnceCell::new(),
+            timezone: OnceCell::new(),
+            disk: OnceCell::new(),
+            account: OnceCell::new(),
+            secure_boot: OnceCell::new(),
+            review: OnceCell::new(),
+            installing: OnceCell::new(),
+            failure: OnceCell::new(),
+            done: OnceCell::new(),
         }
+    }
+
+    fn built<'a, C>(&self, page: &'a Later<C>) -> &'a Controller<C>
+    where
+        C: Component<Init = (), Output = Change, Root = Frame>,
+    {
+        page.get_or_init(|| C::builder().launch(()).forward(&self.tell, |change| change))
     }
 
     /// The frame of a page.
     pub fn frame(&self, page: Page) -> &Frame {
         match page {
-            Page::Welcome => self.welcome.widget(),
-            Page::Keyboard => self.keyboard.widget(),
-            Page::TimeZone => self.timezone.widget(),
-            Page::Disk => self.disk.widget(),
-            Page::Account => self.account.widget(),
-            Page::SecureBoot => self.secure_boot.widget(),
-            Page::Review => self.review.widget(),
-            Page::Installing => self.installing.widget(),
-            Page::Failure => self.failure.widget(),
-            Page::Done => self.done.widget(),
+            Page::Welcome => self.built(&self.welcome).widget(),
+            Page::Keyboard => self.built(&self.keyboard).widget(),
+            Page::TimeZone => self.built(&self.timezone).widget(),
+            Page::Disk => self.built(&self.disk).widget(),
+            Page::Account => self.built(&self.account).widget(),
+            Page::SecureBoot => self.built(&self.secure_boot).widget(),
+            Page::Review => self.built(&self.review).widget(),
+            Page::Installing => self.built(&self.installing).widget(),
+            Page::Failure => self.built(&self.failure).widget(),
+            Page::Done => self.built(&self.done).widget(),
         }
     }
 
@@ -104,16 +110,16 @@ impl Pages {
     /// Lets the page that is on screen show the session as it is now.
     pub fn show(&self, session: &Session, names: &KeyboardNames, log: &str) {
         match session.page() {
-            Page::Welcome => self.welcome.emit(Input::Show(welcome::View::of(session))),
-            Page::Keyboard => self.keyboard.emit(Input::Show(keyboard::View::of(session, names))),
-            Page::TimeZone => self.timezone.emit(Input::Show(timezone::View::of(session))),
-            Page::Disk => self.disk.emit(Input::Show(disk::View::of(session))),
-            Page::Account => self.account.emit(Input::Show(account::View::of(session))),
-            Page::SecureBoot => self.secure_boot.emit(Input::Show(secure_boot::View::of(session))),
-            Page::Review => self.review.emit(Input::Show(review::View::of(session, names))),
-            Page::Installing => self.installing.emit(Input::Show(installing::View::of(session, log))),
-            Page::Failure => self.failure.emit(Input::Show(failure::View::of(session, log))),
-            Page::Done => self.done.emit(Input::Show(done::View::of(session))),
+            Page::Welcome => self.built(&self.welcome).emit(Input::Show(welcome::View::of(session))),
+            Page::Keyboard => self.built(&self.keyboard).emit(Input::Show(keyboard::View::of(session, names))),
+            Page::TimeZone => self.built(&self.timezone).emit(Input::Show(timezone::View::of(session))),
+            Page::Disk => self.built(&self.disk).emit(Input::Show(disk::View::of(session))),
+            Page::Account => self.built(&self.account).emit(Input::Show(account::View::of(session))),
+            Page::SecureBoot => self.built(&self.secure_boot).emit(Input::Show(secure_boot::View::of(session))),
+            Page::Review => self.built(&self.review).emit(Input::Show(review::View::of(session, names))),
+            Page::Installing => self.built(&self.installing).emit(Input::Show(installing::View::of(session, log))),
+            Page::Failure => self.built(&self.failure).emit(Input::Show(failure::View::of(session, log))),
+            Page::Done => self.built(&self.done).emit(Input::Show(done::View::of(session))),
         }
     }
 
