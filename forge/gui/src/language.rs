@@ -1,6 +1,6 @@
 //! The language of the program. It is chosen before anything is built: to change it, the program starts itself again.
 
-use crate::identity;
+use crate::{identity, live_desktop};
 use gettextrs::{bind_textdomain_codeset, bindtextdomain, textdomain};
 use std::{env, ffi::OsString, io, os::unix::process::CommandExt, process::Command};
 
@@ -46,6 +46,7 @@ pub fn speak(locale: &str) -> io::Error {
     };
     Command::new(program)
         .arg(CHOSEN)
+        .args(live_desktop::is_there().then_some(live_desktop::OPTION))
         .env("LANG", locale)
         .env_remove("LC_ALL")
         .env_remove("LC_MESSAGES")

@@ -17,6 +17,8 @@
 //! | [`sentences`] | everything that is said about data, errors included |
 //! | [`country_zones`] | the time zone of a country that has one |
 //! | [`keyboard_names`] | keyboards by their names |
+//! | [`prefill`] | answers that were found and fill in pages |
+//! | [`live_desktop`] | whether there is a desktop behind the window |
 //! | [`live_keyboard`] | lets the live session type on the keyboard that was chosen |
 //! | [`language`] | the language of the program |
 //! | [`identity`] | application id, icon, translation domain |
@@ -28,8 +30,10 @@ pub mod guide;
 pub mod identity;
 pub mod keyboard_names;
 pub mod language;
+pub mod live_desktop;
 pub mod live_keyboard;
 pub mod pages;
 pub mod parts;
+pub mod prefill;
 pub mod sentences;
 pub mod session;

@@ -43,10 +43,14 @@ const NO_HELPER: &str = "no-helper";
 /// German was chosen in the window: it speaks it from the second page on.
 const LANGUAGE: &str = "language";
 
-const PAGES: [&str; 32] = [
+/// On a live desktop, where answers were found.
+const LIVE: &str = "welcome-live";
+
+const PAGES: [&str; 33] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
+    LIVE,
     "keyboard",
     "timezone",
     "disk",
@@ -272,7 +276,13 @@ impl Session {
     fn shoot(&self, program: &Path, page: &str, look: &Look, translations: &Path, picture: &Path) -> Result<()> {
         let log = picture.with_extension("log");
         let mut window = Command::new("/usr/bin/dbus-run-session");
-        window.arg("--").arg(program).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &self.runtime.0);
+        window
+            .arg("--")
+            .arg(program)
+            .args((page == LIVE).then_some("--live-desktop"))
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &self.runtime.0);
         self.prepare(&mut window);
         let mut window = window
             .env("LANG", format!("{}.UTF-8", look.locale))

@@ -26,6 +26,7 @@ use crate::{
     keyboard_names::KeyboardNames,
     language,
     pages::Pages,
+    prefill,
     sentences::errors,
     session::{Change, Ended, Page, Session},
 };
@@ -66,6 +67,8 @@ impl Widgets {
 pub enum Input {
     /// The first frame is on the screen.
     Seen,
+    /// Nothing was found.
+    Nothing,
     /// Something happened.
     Change(Change),
     /// The names of keyboards are known.
@@ -116,7 +119,10 @@ impl Component for App {
             let _ = tell.input_sender().send(Input::AskToClose);
         });
         keys::bind(&window, &navigation, &sender);
-        let session = Session::new(language::of_environment());
+        let mut session = Session::new(language::of_environment());
+        if let Some(chosen) = language::of_environment().filter(|_| language::was_chosen()) {
+            session.apply(Change::Language(chosen));
+        }
         let app = Self {
             session,
             gateway,
@@ -138,8 +144,13 @@ impl Component for App {
             Input::Seen => {
                 sender.spawn_oneshot_command(|| Input::Names(KeyboardNames::read()));
                 sender.spawn_oneshot_command(|| Input::Change(Change::Zones(country_zones::read())));
+                sender.spawn_oneshot_command(|| match prefill::read() {
+                    Some(answers) => Input::Change(Change::FilledIn(answers)),
+                    None => Input::Nothing,
+                });
                 self.look(&sender);
             }
+            Input::Nothing => return,
             Input::Names(names) => self.names = names,
             // What is shown of a code waits until it was handed over.
             Input::Step if matches!(self.steps.first(), Some(Change::Card)) && self.session.credentials().is_none() => {

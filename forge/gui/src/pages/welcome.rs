@@ -2,6 +2,7 @@
 
 use super::Input;
 use crate::{
+    live_desktop,
     parts::{
         choice_list::{Choice, ChoiceList},
         frame::Frame,
@@ -26,6 +27,7 @@ pub struct View {
     trouble: Option<errors::Told>,
     may_go_on: bool,
     is_looking: bool,
+    is_filled_in: bool,
 }
 
 impl View {
@@ -55,6 +57,7 @@ impl View {
             trouble: session.trouble().map(errors::refused),
             may_go_on: session.may_go_on(),
             is_looking: !session.has_begun(),
+            is_filled_in: session.is_filled_in(),
         }
     }
 }
@@ -118,6 +121,16 @@ impl SimpleComponent for Welcome {
             let _ = tell.output(Change::TryAgain);
         });
         frame.body.append(&trouble.root);
+        if live_desktop::is_there() {
+            let leave = gtk::Button::builder().label(gettext("_Try Without Installing")).use_underline(true).build();
+            leave.add_css_class("pill");
+            leave.connect_clicked(|button| {
+                if let Some(window) = button.root().and_downcast::<gtk::Window>() {
+                    window.close();
+                }
+            });
+            frame.put_beside(&leave);
+        }
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let widgets = Widgets { frame, list, spinner, trouble };
         ComponentParts { model: Self { view: View { is_looking: true, ..View::default() } }, widgets }
@@ -143,5 +156,12 @@ impl SimpleComponent for Welcome {
             widgets.trouble.again.grab_focus();
         }
         widgets.frame.button.set_sensitive(view.may_go_on);
+        if view.is_filled_in {
+            // Translators: an administrator left a file with answers on this medium.
+            let text = gettext("Answers from a file are filled in. No disk is chosen.");
+            widgets.frame.banner.set_title(&text);
+            widgets.frame.banner.set_visible(true);
+            widgets.frame.banner.set_revealed(true);
+        }
     }
 }

@@ -45,11 +45,7 @@ impl Frame {
         button.add_css_class("pill");
         button.add_css_class("suggested-action");
         button.add_css_class("primary");
-        if let Some(words) = button.child().and_downcast::<gtk::Label>() {
-            // Long words or large text make the button higher, not the window wider.
-            words.set_wrap(true);
-            words.set_justify(gtk::Justification::Center);
-        }
+        wrap(&button);
         let note = gtk::Label::builder().wrap(true).xalign(0.0).hexpand(true).build();
         // Beside a long button, large text has room for less than a word.
         note.set_wrap_mode(gtk::pango::WrapMode::WordChar);
@@ -82,12 +78,29 @@ impl Frame {
         label
     }
 
+    /// Puts another button at the other side of the primary one, where a page has nothing to note.
+    pub fn put_beside(&self, other: &gtk::Button) {
+        wrap(other);
+        other.set_valign(gtk::Align::Center);
+        if let Some(bar) = self.button.parent().and_downcast::<gtk::Box>() {
+            bar.prepend(other);
+        }
+    }
+
     /// Shows a line beside the primary button, or none.
     pub fn set_note(&self, text: &str) {
         if self.note.label() != text {
             self.note.set_label(text);
             announce(&self.note, text);
         }
+    }
+}
+
+/// Long words or large text make a button higher, not the window wider.
+fn wrap(button: &gtk::Button) {
+    if let Some(words) = button.child().and_downcast::<gtk::Label>() {
+        words.set_wrap(true);
+        words.set_justify(gtk::Justification::Center);
     }
 }
 

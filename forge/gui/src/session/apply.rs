@@ -2,7 +2,7 @@
 
 use super::{Change, Effect, Ended, Found, Judged, Notice, Page, Run, Session, Trouble, choices, disks};
 use forge_dbus::{Error, client::ClientError};
-use forge_model::Inventory;
+use forge_model::{Inventory, answers::Password};
 
 impl Session {
     /// Takes a change in and says what follows from it.
@@ -14,8 +14,15 @@ impl Session {
                 self.propose();
                 vec![]
             }
+            Change::FilledIn(answers) => {
+                self.answers_found = Some(answers);
+                self.fill_in()
+            }
             Change::Disks(inventory) => self.look_again(inventory, false),
-            Change::Language(locale) => self.chosen(|session| session.language = Some(locale)),
+            Change::Language(locale) => {
+                self.has_chosen_language = true;
+                self.chosen(|session| session.language = Some(locale))
+            }
             Change::Keyboard(keyboard) => {
                 let mut effects = self.chosen(|session| session.keyboard = Some(keyboard.clone()));
                 effects.push(Effect::Type(keyboard));
@@ -116,8 +123,9 @@ impl Session {
             self.spoken = self.language.clone();
         }
         self.offer = Some(found.offer);
+        let mut effects = self.fill_in();
         self.propose();
-        let mut effects = self.look_again(found.inventory, is_first_look);
+        effects.extend(self.look_again(found.inventory, is_first_look));
         if let Some(running) = found.running {
             self.run = Run { plan: Some(running.plan), progress: running.progress, cancelling: false };
             self.page = Page::Installing;
@@ -128,6 +136,29 @@ impl Session {
             }
         }
         effects
+    }
+
+    /// Takes what the answers say and the payload offers, once both are known. Not the disk: only a person chooses that here.
+    fn fill_in(&mut self) -> Vec<Effect> {
+        let Some(offer) = &self.offer else { return vec![] };
+        let Some(answers) = self.answers_found.take() else { return vec![] };
+        let (offered, system) = (&offer.manifest.offered, answers.system);
+        if self.page == Page::Welcome && offered.locales.contains(&system.locale) && !self.has_chosen_language {
+            self.language = Some(system.locale);
+        }
+        if offered.timezones.contains(&system.timezone) {
+            self.timezone = Some(system.timezone);
+        }
+        self.account.set_full_name(answers.user.full_name);
+        self.account.set_user_name(answers.user.name);
+        self.account.set_computer_name(system.hostname);
+        self.account.set_make_password(matches!(answers.user.password, Password::Generate { .. }));
+        self.filled_in = true;
+        if offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard) {
+            self.keyboard = Some(system.keyboard.clone());
+            return vec![Effect::Type(system.keyboard)];
+        }
+        vec![]
     }
 
     /// What nobody has chosen yet follows the language.

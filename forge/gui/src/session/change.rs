@@ -6,7 +6,7 @@ use forge_dbus::{
     client::ClientError,
     status::Progress,
 };
-use forge_model::{Handover, Inventory, Plan, Secret, answers::KeyboardAnswers};
+use forge_model::{Answers, Handover, Inventory, Plan, Secret, answers::KeyboardAnswers};
 use std::{collections::BTreeMap, fmt, io, ops::Deref, sync::Arc};
 
 /// Something happened. Every one is logged by relm4, so none may show a secret.
@@ -16,6 +16,8 @@ pub enum Change {
     Found(Box<Result<Found, ClientError>>),
     /// The time zone of each country that has only one, by the country's code.
     Zones(BTreeMap<String, String>),
+    /// Answers were found that are not trusted to run alone: they fill in what nobody has chosen yet.
+    FilledIn(Box<Answers>),
     /// A disk came, went or changed.
     Disks(Inventory),
     /// The person chose a language.

@@ -37,7 +37,7 @@ use forge_dbus::{
     status::Outcome,
 };
 use forge_model::{
-    Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
+    Answers, Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
     answers::KeyboardAnswers,
     inventory::Identity,
     machine::{Firmware, Key, Staging},
@@ -59,6 +59,9 @@ pub struct Session {
     zones: BTreeMap<String, String>,
     disk: Option<Identity>,
     account: Account,
+    answers_found: Option<Box<Answers>>,
+    filled_in: bool,
+    has_chosen_language: bool,
     verdict: Judged,
     asked: u64,
     run: Run,
@@ -142,6 +145,9 @@ impl Session {
             zones: BTreeMap::new(),
             disk: None,
             account: Account::default(),
+            answers_found: None,
+            filled_in: false,
+            has_chosen_language: false,
             verdict: Judged::default(),
             asked: 0,
             run: Run::default(),
@@ -179,6 +185,11 @@ impl Session {
     /// The language that the program speaks, as the payload names it.
     pub fn spoken(&self) -> Option<&str> {
         self.spoken.as_deref()
+    }
+
+    /// Whether some answers come from a file that was found. It never chooses a disk.
+    pub fn is_filled_in(&self) -> bool {
+        self.filled_in
     }
 
     /// The keyboard chosen.

@@ -497,3 +497,48 @@ fn a_cancel_that_is_refused_is_told_while_it_matters() {
     assert!(matches!(session.apply(refused())[..], [Effect::Tell(Notice::Trouble(Trouble::NotStopped(_)))]));
     assert!(ready().apply(refused()).is_empty());
 }
+
+#[test]
+fn answers_that_were_found_fill_in_what_they_say_and_never_choose_a_disk() {
+    let text = r#"version = 1
+[disk]
+erase = "all-data-on-this-disk"
+[system]
+hostname = "front-desk"
+locale = "de_DE.UTF-8"
+timezone = "Asia/Tokyo"
+keyboard = { layout = "de" }
+[user]
+name = "desk"
+full-name = "Front Desk"
+password = { generate = "passphrase" }
+"#;
+    let answers = || Box::new(Answers::parse(text).unwrap());
+    for is_late in [false, true] {
+        let mut session = Session::new(Some("en_US.UTF-8".into()));
+        let told = [found(), Change::FilledIn(answers())];
+        let order = if is_late {
+            told
+        } else {
+            {
+                let [a, b] = told;
+                [b, a]
+            }
+        };
+        let effects: Vec<_> = order.into_iter().flat_map(|change| session.apply(change)).collect();
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Type(keyboard) if keyboard.layout == "de")));
+        assert!(session.is_filled_in());
+        assert_eq!(session.language(), Some("de_DE.UTF-8"));
+        assert_eq!(session.timezone(), Some("Asia/Tokyo"));
+        assert_eq!(session.account().user_name(), "desk");
+        assert_eq!(session.account().computer_name(), "front-desk");
+        assert!(session.account().is_complete());
+        assert_eq!(session.disk(), None);
+    }
+    // A language that the person chose stays: else the program would start itself again for ever.
+    let mut session = Session::new(Some("en_US.UTF-8".into()));
+    session.apply(Change::Language("en_US.UTF-8".into()));
+    session.apply(found());
+    session.apply(Change::FilledIn(answers()));
+    assert_eq!(session.language(), Some("en_US.UTF-8"));
+}
