@@ -10,10 +10,13 @@ use forge_tests::{
     desk::{Window, has, sight::Thing},
     installed::{assert_complete, etc},
     look::{Ext4, run_with},
-    private::{LoopDisk, Monitor, Person, system},
+    private::{LoopDisk, Monitor, Person, system, until},
 };
 use memchr::memmem;
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
+
+/// What opens the sealed file.
+const PASSPHRASE: &str = "nobody guesses this one";
 
 /// The longest that an install of the small payload takes on a machine that does other things, too.
 pub const LONG: Duration = Duration::from_secs(90);
@@ -30,6 +33,30 @@ fn a_person_installs_by_keyboard_and_the_disk_expects_the_code_and_the_password_
         window.choose("Password of anna");
         let password = window.until("the password", password_in);
         window.keep_picture("window-pictures", "done");
+
+        // A file that only a passphrase opens.
+        let kept = room.bench.directory_of(Person::Allowed, "kept");
+        let (sealed, phrase) = (kept.join("credentials.sealed"), kept.join("passphrase"));
+        window.choose("Save Sealed…");
+        window.fill("Passphrase", PASSPHRASE);
+        window.fill("Passphrase Again", PASSPHRASE);
+        window.keep_picture("window-pictures", "seal");
+        window.press("Return");
+        window.until("the question is gone", |things| (!has(things, "Passphrase Again")).then_some(()));
+        window.save_as(&sealed);
+        // It takes a moment, on purpose.
+        let bytes = until("the sealed file", || fs::read(&sealed).ok().filter(|bytes| !bytes.is_empty()));
+        window.reads("Saved");
+        assert!(memmem::find(&bytes, code.as_bytes()).is_none());
+        fs::write(&phrase, PASSPHRASE).unwrap();
+        let words = ["credentials", "open", sealed.to_str().unwrap(), "--passphrase-file", phrase.to_str().unwrap()];
+        let opened = room.bench.forgectl(Person::Allowed, &words).output().unwrap();
+        assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+        let opened = String::from_utf8(opened.stdout).unwrap();
+        assert!(
+            opened.contains(&password) && opened.replace(' ', "").contains(&code),
+            "what was sealed is what was shown"
+        );
 
         let receipt = assert_complete(disk.file());
         let state = receipt.partitions.iter().find(|p| p.role == Role::State).unwrap();

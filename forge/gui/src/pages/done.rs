@@ -2,7 +2,7 @@
 
 use super::{Input, guide::from_disk};
 use crate::{
-    parts::{files, frame::Frame, key_caps, key_places, print, trouble::Trouble},
+    parts::{files, frame::Frame, key_caps, key_places, print, seal, trouble::Trouble},
     sentences::{card, errors, fill},
     session::{Change, Credentials, Notice, Page, Session},
 };
@@ -198,6 +198,9 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
         });
     });
     group.add(&save);
+    if seal::is_possible() {
+        group.add(&sealed_row(self::document(view, credentials), sender));
+    }
     let paper = adw::ButtonRow::builder()
         .title(gettext("_Print…"))
         .use_underline(true)
@@ -212,6 +215,24 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     });
     group.add(&paper);
     widgets.secrets.append(&group);
+}
+
+/// Saves the credentials so that only a passphrase opens them. The code is typed minutes later and from paper: this file does
+/// not count as having kept it.
+fn sealed_row(document: Zeroizing<String>, sender: &ComponentSender<Done>) -> adw::ButtonRow {
+    let row = adw::ButtonRow::builder()
+        .title(gettext("Save S_ealed…"))
+        .use_underline(true)
+        .start_icon_name("system-lock-screen-symbolic")
+        .build();
+    let tell = sender.clone();
+    row.connect_activated(move |row| {
+        let tell = tell.clone();
+        seal::save(row, "forge-credentials.sealed", document.clone(), move |notice| {
+            let _ = tell.output(Change::Said(notice));
+        });
+    });
+    row
 }
 
 /// The code on key caps, and where its keys lie if nobody can know that.

@@ -7,7 +7,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
 
@@ -23,17 +23,8 @@ pub fn save_by(
     fill: impl FnOnce(&Path) -> io::Result<()> + 'static,
     done: impl FnOnce(Notice) + 'static,
 ) {
-    let window = near.root().and_downcast::<gtk::Window>();
-    let dialog = gtk::FileDialog::builder().title(gettext("Save")).initial_name(name).modal(true).build();
-    dialog.save(window.as_ref(), gio::Cancellable::NONE, move |chosen| {
-        let file = match chosen {
-            Ok(file) => file,
-            Err(error) if error.matches(gtk::DialogError::Dismissed) => return,
-            Err(error) => return done(failed(io::Error::other(error.to_string()))),
-        };
-        // A place without a path is one that only a network has.
-        let no_path = || io::Error::from(io::ErrorKind::Unsupported);
-        let written = file.path().ok_or_else(no_path).and_then(|path| {
+    ask(near, name, move |chosen| {
+        let written = chosen.and_then(|path| {
             make(&path)?;
             fill(&path)
         });
@@ -41,7 +32,20 @@ pub fn save_by(
     });
 }
 
-fn failed(error: io::Error) -> Notice {
+/// Asks where something shall be saved. Nothing is told when the question is closed.
+pub fn ask(near: &impl IsA<gtk::Widget>, name: &str, then: impl FnOnce(io::Result<PathBuf>) + 'static) {
+    let window = near.root().and_downcast::<gtk::Window>();
+    let dialog = gtk::FileDialog::builder().title(gettext("Save")).initial_name(name).modal(true).build();
+    dialog.save(window.as_ref(), gio::Cancellable::NONE, move |chosen| match chosen {
+        // A place without a path is one that only a network has.
+        Ok(file) => then(file.path().ok_or_else(|| io::ErrorKind::Unsupported.into())),
+        Err(error) if error.matches(gtk::DialogError::Dismissed) => {}
+        Err(error) => then(Err(io::Error::other(error.to_string()))),
+    });
+}
+
+/// What is told of a file that could not be saved.
+pub fn failed(error: io::Error) -> Notice {
     log::warn!("a file was not saved: {error}");
     Notice::Trouble(Trouble::NotSaved(error))
 }

@@ -14,6 +14,7 @@
 //! | [`log_drawer`] | the log, folded away |
 //! | [`files`] | saving and copying what is shown |
 //! | [`print`] | printing what is shown |
+//! | [`seal`] | saving what is shown so that only a passphrase opens it |
 //! | [`trouble`] | what did not work, and a way to try again |
 
 pub mod card;
@@ -28,4 +29,5 @@ pub mod log_drawer;
 pub mod print;
 pub mod qr;
 pub mod rehearsal;
+pub mod seal;
 pub mod trouble;

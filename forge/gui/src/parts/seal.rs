@@ -1,0 +1,119 @@
+//! Saving what is shown so that only a passphrase opens it. `forgectl credentials seal` does the sealing: this program has no
+//! cryptography. What is sealed and the passphrase lie in memory, where `forgectl` reads them; no argument holds either.
+
+use super::files;
+use crate::session::Notice;
+use forge_dbus::sealed;
+use forge_model::Secret;
+use gettextrs::gettext;
+use relm4::{
+    adw,
+    adw::prelude::*,
+    gtk::{self, gio, glib},
+};
+use std::{
+    env, fs, io,
+    os::fd::{AsRawFd, OwnedFd},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use zeroize::Zeroizing;
+
+/// The program that seals; it lies beside this one.
+const FORGECTL: &str = "forgectl";
+/// A passphrase with fewer characters is found by whoever has the file.
+const SHORTEST: usize = 12;
+
+/// Whether this system can seal.
+pub fn is_possible() -> bool {
+    forgectl().is_ok_and(|program| program.exists()) || cfg!(feature = "scripted")
+}
+
+fn forgectl() -> io::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name(FORGECTL))
+}
+
+/// Asks for a passphrase and a place, and writes a sealed file there. `done` is told how it went, unless a question was closed.
+pub fn save(
+    near: &impl IsA<gtk::Widget>,
+    name: &'static str,
+    text: Zeroizing<String>,
+    done: impl Fn(Notice) + Clone + 'static,
+) {
+    let near = near.clone().upcast();
+    ask(&near.clone(), move |passphrase| {
+        let (text, passphrase) = (text.clone(), Secret::new(passphrase.expose().to_owned()));
+        let done = done.clone();
+        files::ask(&near, name, move |chosen| {
+            let file = match chosen {
+                Ok(file) => file,
+                Err(error) => return done(files::failed(error)),
+            };
+            glib::spawn_future_local(async move {
+                // It takes seconds, on purpose: that is what stands against guessing.
+                let sealed = gio::spawn_blocking(move || seal(&file, text.as_bytes(), &passphrase)).await;
+                let sealed = sealed.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
+                done(sealed.map_or_else(files::failed, |()| Notice::Saved));
+            });
+        });
+    });
+}
+
+/// Asks for a passphrase, twice.
+fn ask(near: &gtk::Widget, then: impl Fn(&Secret) + 'static) {
+    let dialog = adw::AlertDialog::new(
+        Some(&gettext("Seal With a Passphrase")),
+        Some(&gettext("Whoever has the file and the passphrase can read it. Nobody can open it without.")),
+    );
+    let row = |title: String| adw::PasswordEntryRow::builder().title(title).activates_default(true).build();
+    let (first, again) = (row(gettext("Passphrase")), row(gettext("Passphrase Again")));
+    let group = adw::PreferencesGroup::new();
+    group.add(&first);
+    group.add(&again);
+    dialog.set_extra_child(Some(&group));
+    dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("seal", &gettext("_Seal"))]);
+    dialog.set_response_appearance("seal", adw::ResponseAppearance::Suggested);
+    dialog.set_default_response(Some("seal"));
+    dialog.set_close_response("cancel");
+    dialog.set_response_enabled("seal", false);
+    for row in [&first, &again] {
+        let (dialog, first, again) = (dialog.downgrade(), first.clone(), again.clone());
+        row.connect_changed(move |_| {
+            let is_good = first.text().chars().count() >= SHORTEST && first.text() == again.text();
+            if let Some(dialog) = dialog.upgrade() {
+                dialog.set_response_enabled("seal", is_good);
+            }
+        });
+    }
+    // Translators: a rule for a passphrase, under the two fields.
+    let rule = gtk::Label::new(Some(&gettext("Twelve characters or more, the same twice")));
+    rule.add_css_class("dimmed");
+    rule.add_css_class("caption");
+    rule.set_wrap(true);
+    rule.set_margin_top(6);
+    group.add(&rule);
+    dialog.connect_response(Some("seal"), move |_, _| then(&Secret::new(first.text().into())));
+    dialog.present(Some(near));
+}
+
+fn seal(file: &Path, text: &[u8], passphrase: &Secret) -> io::Result<()> {
+    let (text, passphrase) = (sealed::seal(text)?, sealed::seal(passphrase.expose().as_bytes())?);
+    match fs::remove_file(file) {
+        // The person was asked whether the old one goes.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let place = |fd: &OwnedFd| format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd());
+    let sealing = Command::new(forgectl()?)
+        .args(["credentials", "seal", &place(&text), "--passphrase-file", &place(&passphrase), "--output"])
+        .arg(file)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()?;
+    match sealing.status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(String::from_utf8_lossy(&sealing.stderr).trim().to_owned())),
+    }
+}
