@@ -4,7 +4,7 @@ use crate::{
     answers_sign::signature_of, answers_words, arguments::CheckArguments, failure::Failure, output::print,
     plan::parse_answers,
 };
-use forge_engine::openpgp::{self, Fingerprint};
+use forge_engine::openpgp::{self, AnswersSignatureError, Fingerprint};
 use forge_model::{
     Answers, MachineFacts, Recorded,
     answers::Override,
@@ -12,7 +12,7 @@ use forge_model::{
     unattended::{Decision, Reason, Trust, decide, needs},
 };
 use serde_json::json;
-use std::{fs, path::Path, time::SystemTime};
+use std::{fs, io, path::Path, time::SystemTime};
 
 /// Checks what was asked for.
 pub fn run(wanted: &CheckArguments) -> Result<(), Failure> {
@@ -28,9 +28,13 @@ pub fn run(wanted: &CheckArguments) -> Result<(), Failure> {
 
 fn signer(wanted: &CheckArguments, text: &str, certificate: &Path) -> Result<Fingerprint, Failure> {
     let read = |path: &Path| fs::read(path).map_err(|error| Failure::file(path, error));
-    let signature = read(&signature_of(&wanted.answers))?;
-    let signer = openpgp::signed_by(text.as_bytes(), &signature, &[read(certificate)?], SystemTime::now());
-    signer.map_err(|error| Failure::NotSigned(wanted.answers.clone(), error))
+    let path = signature_of(&wanted.answers);
+    let not_signed = |error| Failure::NotSigned(wanted.answers.clone(), error);
+    let signature = fs::read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => not_signed(AnswersSignatureError::NoSignature),
+        _ => Failure::file(&path, error),
+    })?;
+    openpgp::signed_by(text.as_bytes(), &signature, &[read(certificate)?], SystemTime::now()).map_err(not_signed)
 }
 
 fn well_formed(wanted: &CheckArguments, answers: &Answers, signer: Option<&Fingerprint>) -> Result<(), Failure> {

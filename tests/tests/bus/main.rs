@@ -9,6 +9,7 @@
 //! - [`caller`]: calls as one person or another, well-formed or not
 //! - [`verbs`]: who may do what, and how each refusal is told
 //! - [`enroll`]: the firmware's variables: what an install leaves, and a key that is asked for once more
+//! - [`record`]: a machine as a file, without private data
 //! - [`hostile`]: callers who send what nobody should
 //! - [`life`]: the helper comes when it is called, stays while it is needed, and loses no call when it leaves
 //! - [`secrets`]: where no secret may be
@@ -26,6 +27,7 @@ mod harness;
 mod hostile;
 mod install;
 mod life;
+mod record;
 mod refused;
 mod secrets;
 mod sockets;
