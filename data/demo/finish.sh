@@ -17,7 +17,7 @@ mkdir /forge-build/none
 dracut --quiet --force --conf /forge-build/initrd.conf --confdir /forge-build/none --kver "$kernel" /forge-build/initrd.img
 lsinitrd /forge-build/initrd.img > /forge-build/initrd.list
 for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-generator \
-    systemd-volatile-root overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
+    sbin/losetup overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
     # ext4 may be part of the kernel itself.
     grep -q "/$need" /forge-build/initrd.list ||
         grep -q "/${need%.ko}\.ko" "/usr/lib/modules/$kernel/modules.builtin" ||
