@@ -108,7 +108,15 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
             table[number].attribute_bits |= READ_ONLY;
         }
     }
-    table.write_into(&mut file).context("the partition table can not be written")?;
+    // Both tables by their parts: as a whole, gptman refuses partitions that overlap. These do on purpose, as on many a
+    // hybrid ISO; what the firmware looks at, the ESP, overlaps nothing.
+    let entries: Vec<GPTPartitionEntry> = table.iter().map(|(_, entry)| entry.clone()).collect();
+    let mut backup = table.header.clone();
+    (backup.primary_lba, backup.backup_lba) = (table.header.backup_lba, table.header.primary_lba);
+    backup.partition_entry_lba = table.header.last_usable_lba + 1;
+    for header in [&mut table.header, &mut backup] {
+        header.write_into(&mut file, SECTOR, &entries).context("the partition table can not be written")?;
+    }
     Ok(())
 }
 
