@@ -128,6 +128,7 @@ impl Boot<'_> {
             // Nothing of the disks that are there is used or asked for.
             "systemd.gpt_auto=no fstab=no systemd.swap=no systemd.firstboot=no systemd.getty_auto=no".into(),
         ];
+        words.push("systemd.mount-extra=tmpfs:/home:tmpfs:mode=0755,nodev,nosuid".into());
         words.extend(MASKED.iter().map(|unit| format!("systemd.mask={unit}")));
         if mode != Mode::Try {
             words.push("systemd.mask=NetworkManager.service".into());
