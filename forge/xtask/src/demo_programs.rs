@@ -13,14 +13,8 @@ use std::{
 };
 
 /// What of an installed Forge nobody reads in the demo system.
-const LEFT_OUT: &[&str] = &[
-    "etc/xdg",
-    "usr/share/bash-completion",
-    "usr/share/fish",
-    "usr/share/man",
-    "usr/share/metainfo",
-    "usr/share/zsh",
-];
+const LEFT_OUT: &[&str] =
+    &["etc/xdg", "usr/share/bash-completion", "usr/share/fish", "usr/share/man", "usr/share/metainfo", "usr/share/zsh"];
 /// Where the live medium has the payload: the system that it starts is the one that it installs, so this lies in both.
 const PAYLOAD: (&str, &str) = ("usr/share/forge/payload", "/run/forge/medium/payload");
 /// The certificate that has to have signed the payload lies in the sealed image.

@@ -58,8 +58,14 @@ pub fn write(
 /// Where a file of the ISO lies: its first sector and how many it has.
 fn extent(iso: &Path, path: &str) -> Result<(u64, u64)> {
     let mut xorriso = Command::new("/usr/bin/xorriso");
-    xorriso.args(["-no_rc", "-indev"]).arg(iso).args(["-find", path, "-exec", "report_lba", "--"]);
-    let said = command::output(xorriso.stderr(std::process::Stdio::null()))?;
+    xorriso.args(["-no_rc", "-report_about", "SORRY", "-indev"]).arg(iso).args([
+        "-find",
+        path,
+        "-exec",
+        "report_lba",
+        "--",
+    ]);
+    let said = command::output(&mut xorriso)?;
     // File data lba:  0 ,  38 ,  73829 , 151199744 , '/payload/system.img'
     let mut lines = said.lines().filter(|line| line.contains("File data lba:"));
     let line = lines.next().with_context(|| format!("the ISO has no {path}: {said}"))?;

@@ -97,7 +97,8 @@ pub fn make(args: &Args, place: &Path, forgectl: &Path, output: &Path) -> Result
     let answers = Answers::new(args, forgectl)?;
     let default = args.default.unwrap_or(if args.answers.is_some() { Mode::Unattended } else { Mode::Install });
     let key = boot::Key::made_once(&place.join("keys"))?;
-    let esp = boot::Boot { payload: &payload, manifest: &manifest, key: &key, answers: &answers, default }.make(&work)?;
+    let esp =
+        boot::Boot { payload: &payload, manifest: &manifest, key: &key, answers: &answers, default }.make(&work)?;
     medium::write(&work, &payload, &manifest, &answers, &esp, output)?;
     fs::remove_dir_all(work)?;
     Ok(())

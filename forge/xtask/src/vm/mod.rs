@@ -6,6 +6,7 @@
 //! there, [`audit`] lets it look itself; [`demo`] says what it must find.
 mod alone;
 mod ansi;
+mod attached;
 mod audit;
 mod checks;
 mod console;

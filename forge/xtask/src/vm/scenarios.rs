@@ -1,4 +1,5 @@
 //! The scenarios: each starts a machine, does one thing to it, and says what must follow.
+use super::attached::Attached;
 use super::audit;
 use super::checks;
 use super::demo::Demo;
@@ -153,7 +154,7 @@ impl Stage {
 
     /// Starts a machine on a disk; what the guest writes is thrown away.
     pub(super) fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
-        Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out })
+        Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out, attached: &Attached::default() })
     }
 
     /// Where a scenario's own copy of the disk lies.
@@ -163,7 +164,7 @@ impl Stage {
 
     /// Starts a machine that writes to its disk.
     pub(super) fn keeping_machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
-        Machine::start(&Parts { name, disk, snapshot: false, store, out: &self.out })
+        Machine::start(&Parts { name, disk, snapshot: false, store, out: &self.out, attached: &Attached::default() })
     }
 
     /// Boots a changed disk on the enrolled firmware and waits for the refusal.
