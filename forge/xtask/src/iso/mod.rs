@@ -12,7 +12,7 @@ mod boot;
 mod medium;
 
 use crate::{command, demo, paths, workbench};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{
     fs,
@@ -24,7 +24,7 @@ use std::{
 pub const VOLUME: &str = "FORGE_LIVE";
 
 /// What goes onto the medium.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args)]
 pub struct Args {
     /// Where the ISO goes; target/demo/forge-live.iso when left out.
     #[arg(long, value_name = "FILE")]
@@ -69,12 +69,12 @@ impl Mode {
 /// Makes the ISO and prints where it is.
 pub fn run(args: &Args) -> Result<()> {
     workbench::enter()?;
-    let (place, forgectl) = demo::prepare()?;
+    let (place, _) = demo::prepare()?;
     let output = args.output.clone().unwrap_or_else(|| place.join("forge-live.iso"));
-    make(args, &place, &forgectl, &output)?;
+    make(args, &place, &output)?;
     if args.check {
         let again = output.with_extension("again.iso");
-        make(args, &place, &forgectl, &again)?;
+        make(args, &place, &again)?;
         command::run(Command::new("/usr/bin/cmp").arg(&output).arg(&again))
             .context("two builds of the ISO are not the same")?;
         fs::remove_file(again)?;
@@ -84,8 +84,20 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Makes the ISO with what these arguments say, for a test.
-pub fn make(args: &Args, place: &Path, forgectl: &Path, output: &Path) -> Result<()> {
+impl Args {
+    /// A medium with nothing but the demo, for a test; then with answers, for another one.
+    pub fn with(answers: Option<PathBuf>, answers_key: Vec<PathBuf>, default: Mode) -> Self {
+        Self { output: None, answers, answers_key, default: Some(default), check: false }
+    }
+}
+
+/// The certificate that a firmware has to know before it starts the medium.
+pub fn certificate(place: &Path) -> PathBuf {
+    place.join("keys/medium.pem")
+}
+
+/// Makes the ISO with what these arguments say, of the payload in the demo's folder.
+pub fn make(args: &Args, place: &Path, output: &Path) -> Result<()> {
     let work = output.with_extension("work");
     if work.exists() {
         fs::remove_dir_all(&work)?;
@@ -94,7 +106,7 @@ pub fn make(args: &Args, place: &Path, forgectl: &Path, output: &Path) -> Result
     let payload = place.join("payload");
     let manifest = fs::read(payload.join("manifest.json"))?;
     let manifest: Value = serde_json::from_slice(&manifest)?;
-    let answers = Answers::new(args, forgectl)?;
+    let answers = Answers::new(args, &work)?;
     let default = args.default.unwrap_or(if args.answers.is_some() { Mode::Unattended } else { Mode::Install });
     let key = boot::Key::made_once(&place.join("keys"))?;
     let esp =
@@ -112,9 +124,9 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    fn new(args: &Args, forgectl: &Path) -> Result<Self> {
+    fn new(args: &Args, scratch: &Path) -> Result<Self> {
         let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{} can not be read", path.display()));
-        let keys = args.answers_key.iter().map(|path| Ok((fingerprint(forgectl, path)?, read(path)?)));
+        let keys = args.answers_key.iter().map(|path| Ok((fingerprint(path, scratch)?, read(path)?)));
         Ok(Self { file: args.answers.as_ref().map(read).transpose()?, keys: keys.collect::<Result<_>>()? })
     }
 
@@ -132,11 +144,17 @@ impl Answers {
     }
 }
 
-/// The fingerprint of an OpenPGP certificate, as the independent verifier names it.
-fn fingerprint(_: &Path, certificate: &Path) -> Result<String> {
-    let packet = Command::new("/usr/bin/sqv").arg("--version").output();
-    let _ = packet;
-    bail!("--answers-key {}: not there yet", certificate.display())
+/// The fingerprint of an OpenPGP certificate: GnuPG's word for it, a second opinion on what Forge computes itself.
+fn fingerprint(certificate: &Path, scratch: &Path) -> Result<String> {
+    let home = scratch.join("gnupg");
+    fs::create_dir_all(&home)?;
+    let mut gpg = Command::new("/usr/bin/gpg");
+    gpg.arg("--homedir").arg(&home).args(["--quiet", "--batch", "--no-permission-warning"]);
+    let said = command::output(gpg.args(["--with-colons", "--show-keys"]).arg(certificate))?;
+    // The first fingerprint is that of the primary key.
+    let line = said.lines().find_map(|line| line.strip_prefix("fpr:"));
+    let id = line.and_then(|line| line.split(':').find(|field| !field.is_empty()));
+    id.map(str::to_owned).with_context(|| format!("{} is no certificate", certificate.display()))
 }
 
 /// A file below `data/live`.
