@@ -17,7 +17,7 @@ mkdir /forge-build/none
 dracut --quiet --force --conf /forge-build/initrd.conf --confdir /forge-build/none --kver "$kernel" /forge-build/initrd.img
 lsinitrd /forge-build/initrd.img > /forge-build/initrd.list
 for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-generator \
-    overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko; do
+    sbin/losetup overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
     # ext4 may be part of the kernel itself.
     grep -q "/$need" /forge-build/initrd.list ||
         grep -q "/${need%.ko}\.ko" "/usr/lib/modules/$kernel/modules.builtin" ||
@@ -29,14 +29,47 @@ cp "/boot/vmlinuz-$kernel" /forge-build/vmlinuz
 echo "$kernel" > /forge-build/kernel-release
 rm -rf /boot/*
 
+# The demo runs in virtual machines, and on a computer like many: drivers for what neither of them has go. The dummy network
+# card stays, a test signs it.
+(
+    cd "/usr/lib/modules/$kernel/kernel"
+    rm -rf sound net/bluetooth net/ceph net/mac80211 net/sctp net/sunrpc net/wireless \
+        fs/ceph fs/gfs2 fs/nfs fs/nfsd fs/ocfs2 fs/smb fs/ubifs
+    cd drivers
+    rm -rf accel android bluetooth comedi crypto edac fpga gnss greybus hwmon iio infiniband media memstick misc/mei mtd nfc \
+        pcmcia power soundwire staging target thunderbolt ufs vfio w1 watchdog \
+        gpu/drm/amd gpu/drm/gma500 gpu/drm/i915 gpu/drm/nouveau gpu/drm/radeon gpu/drm/xe \
+        net/arcnet net/can net/fddi net/ieee802154 net/usb net/wan net/wireless net/wwan
+    find net/ethernet -mindepth 2 -type f ! -path '*/e1000*' ! -name 'r8169*' ! -name 'igb*' ! -name 'igc*' -delete
+)
+depmod "$kernel"
+
 # The packages that were needed only for that. One of them would take the locales with it;
 # of the kernel's, only the record goes.
 wait "$locales"
 mv /usr/lib/locale/locale-archive /forge-build/
 dpkg --purge --force-depends $(cat /forge-build/build-only) \
-    "linux-image-$kernel" linux-image-cloud-amd64 libc-l10n dracut-core dracut-install 3cpio >/dev/null 2>&1 || true
+    "linux-image-$kernel" linux-image-amd64 linux-base-amd64 libc-l10n dracut-core dracut-install 3cpio >/dev/null 2>&1 || true
 mv /forge-build/locale-archive /usr/lib/locale/
 [ -e "/usr/lib/modules/$kernel/kernel" ] && [ ! -e /usr/bin/dracut ]
+
+# What packages of the window's libraries bring along, and nobody here uses: pictures are drawn by the processor (GTK by
+# cairo, the compositor by pixman), so no drivers of graphics cards and no compiler for them; no programs that read foreign
+# pictures (GTK reads its own icons, and the window's profile lets it start no other program); no key ring; no lists of
+# languages for players of films.
+dpkg --purge --force-depends mesa-libgallium libegl-mesa0 libglx-mesa0 libgl1-mesa-dri libllvm21 libz3-4 \
+    glycin-loaders glycin-thumbnailers libheif1 libheif-plugin-dav1d libheif-plugin-libde265 libdav1d7 libde265-0 \
+    libjxl0.11 libhwy1t64 librsvg2-2 libva2 libva-drm2 iso-codes dirmngr gnupg gnupg-l10n gpg gpg-agent gpgsm \
+    pinentry-curses libc-gconv-modules-extra libgupnp-1.6-0 libgupnp-igd-1.6-0 libgssdp-1.6-0 libnice10 pci.ids \
+    glib-networking glib-networking-services glib-networking-common shared-mime-info dbus-user-session >/dev/null 2>&1 || true
+rm -rf /usr/share/gtk-4.0/emoji /usr/share/X11/locale /usr/share/mime /usr/share/libwacom \
+    /usr/share/icons/Adwaita/16x16 /usr/share/fonts/truetype/noto/NotoSerif* /usr/share/glib-2.0/codegen
+find /usr/share/fonts/truetype/noto -type f ! -name 'NotoSansArabic-*' ! -name 'NotoSans-*' ! -name 'NotoSansMono-*' -delete
+find /usr/share/icons/Adwaita/cursors -type f -size +1M -delete
+# Each of them still has all of its libraries.
+for file in /usr/bin/cage /usr/libexec/udisks2/udisksd /usr/lib/x86_64-linux-gnu/libadwaita-1.so.0 /usr/sbin/NetworkManager; do
+    ! ldd "$file" | grep 'not found' || { echo "$file lacks a library" >&2; exit 1; }
+done
 
 # Services: only what the preset names.
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.service

@@ -75,8 +75,8 @@ pub fn prepare_with(packages: &[&str]) -> Result<(PathBuf, PathBuf)> {
     let place = place()?;
     fs::create_dir_all(&place)?;
     let forgectl = forgectl(packages)?;
-    let system = demo_programs::lay(&demo_system::make()?, &place)?;
     keys(&forgectl, &place)?;
+    let system = demo_programs::lay(&demo_system::make()?, &place)?;
     payload(&forgectl, &place, &system)?;
     Ok((place, forgectl))
 }
@@ -106,7 +106,7 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
 
 /// Builds `forgectl` and the helper, and other packages with them, and returns the path of `forgectl`.
 fn forgectl(also: &[&str]) -> Result<PathBuf> {
-    let packages = ["forge-cli", "forge-helper"].iter().chain(also).flat_map(|name| ["--package", name]);
+    let packages = ["forge-cli", "forge-gui", "forge-helper"].iter().chain(also).flat_map(|name| ["--package", name]);
     command::run(cargo().args(["build", "--quiet", "--locked"]).args(packages))?;
     Ok(paths::target()?.join("debug/forgectl"))
 }

@@ -1,34 +1,24 @@
-//! Forge's own part of the demo system: `forgectl`, the helper, and what belongs to them, as meson installs them.
+//! Forge's own part of the demo system: the programs and what belongs to them, as meson installs them.
 //!
 //! The tree of Debian packages is made once and kept ([`demo_system`](crate::demo_system)); the programs change often.
-//! So they are laid over a copy of it, last. What the window needs is left out: the demo system has no desktop.
+//! So they are laid over a copy of it, last.
 use crate::{command, demo_system, paths, validate};
 use anyhow::{Context, Result};
 use std::{
-    fs,
+    fs::{self, Permissions},
     hash::{DefaultHasher, Hash, Hasher},
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// What of an installed Forge a machine without a desktop has.
-const FILES: &[&str] = &[
-    "etc/apparmor.d/forge-audit",
-    "etc/apparmor.d/usr.bin.forgectl",
-    "etc/apparmor.d/usr.libexec.forge-helper",
-    "usr/bin/forgectl",
-    "usr/lib/forge/sign-module",
-    "usr/lib/systemd/system/forge-audit.socket",
-    "usr/lib/systemd/system/forge-audit@.service",
-    "usr/lib/systemd/system/forge-console.service",
-    "usr/lib/systemd/system/forge-helper.service",
-    "usr/libexec/forge-helper",
-    "usr/share/dbus-1/system-services/org.intergenos.Forge1.service",
-    "usr/share/dbus-1/system.d/org.intergenos.Forge1.conf",
-    "usr/share/polkit-1/actions/org.intergenos.Forge1.policy",
-    "usr/share/polkit-1/rules.d/50-org.intergenos.Forge1.rules",
-];
+/// What of an installed Forge nobody reads in the demo system.
+const LEFT_OUT: &[&str] =
+    &["etc/xdg", "usr/share/bash-completion", "usr/share/fish", "usr/share/man", "usr/share/metainfo", "usr/share/zsh"];
+/// Where the live medium has the payload: the system that it starts is the one that it installs, so this lies in both.
+const PAYLOAD: (&str, &str) = ("usr/share/forge/payload", "/run/forge/medium/payload");
+/// The certificate that has to have signed the payload lies in the sealed image.
+const CERTIFICATE: &str = "usr/share/forge/payload-certificate.pgp";
 /// What the preset enables, as `systemctl preset` would.
 const ENABLED: [(&str, &str); 2] = [
     ("etc/systemd/system/sockets.target.wants/forge-audit.socket", "/usr/lib/systemd/system/forge-audit.socket"),
@@ -41,12 +31,14 @@ const ENABLED: [(&str, &str); 2] = [
 /// Lays the programs over a copy of `base` and returns the copy, which has another name when anything is different.
 pub fn lay(base: &Path, place: &Path) -> Result<PathBuf> {
     let stage = stage()?;
+    let certificate = fs::read(place.join("keys/certificate.pgp")).context("the demo's certificate can not be read")?;
+    let mut files = demo_system::contents(&stage)?;
+    files.retain(|(name, ..)| !LEFT_OUT.iter().any(|left_out| name.starts_with(left_out)));
+    files.push((CERTIFICATE.into(), false, certificate));
+    let mut links = ENABLED.to_vec();
+    links.push(PAYLOAD);
     let mut hasher = DefaultHasher::new();
-    (base, ENABLED).hash(&mut hasher);
-    for name in FILES {
-        let file = stage.join(name);
-        (name, fs::read(&file).with_context(|| file.display().to_string())?).hash(&mut hasher);
-    }
+    (base, &links, &files).hash(&mut hasher);
     let system = place.join(format!("system-{:016x}", hasher.finish()));
     if !system.exists() {
         forget_others(place)?;
@@ -54,12 +46,13 @@ pub fn lay(base: &Path, place: &Path) -> Result<PathBuf> {
     paths::once(&system, |partial| {
         copy(base, partial)?;
         let root = partial.join("root");
-        for name in FILES {
+        for (name, runs, content) in &files {
             let to = root.join(name);
             fs::create_dir_all(to.parent().context("a file lies in a directory")?)?;
-            fs::copy(stage.join(name), &to).with_context(|| to.display().to_string())?;
+            fs::write(&to, content).with_context(|| to.display().to_string())?;
+            fs::set_permissions(&to, Permissions::from_mode(if *runs { 0o755 } else { 0o644 }))?;
         }
-        for (link, to) in ENABLED {
+        for (link, to) in links {
             let link = root.join(link);
             fs::create_dir_all(link.parent().context("a link lies in a directory")?)?;
             symlink(to, link)?;
@@ -75,9 +68,6 @@ fn stage() -> Result<PathBuf> {
     let programs = work.join("programs");
     fs::create_dir_all(&programs)?;
     for name in validate::PROGRAMS {
-        fs::write(programs.join(name), "")?;
-    }
-    for name in ["forgectl", "forge-helper"] {
         let mut strip = Command::new("/usr/bin/strip");
         command::run(strip.arg("-o").arg(programs.join(name)).arg(target.join("debug").join(name)))?;
     }

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// No file of the tree is newer than this (2026-11-01), so that two builds can be compared.
-const EPOCH: &str = "1793491200";
+pub const EPOCH: &str = "1793491200";
 
 /// Microsoft-signed, from Debian's packages.
 const SIGNED: &[(&str, &str)] = &[
@@ -40,6 +40,7 @@ const GRUB_MODULES: &[&str] = &[
     "search_label",
     "part_gpt",
     "fat",
+    "iso9660",
     "memdisk",
     "tar",
     "chain",
@@ -86,14 +87,14 @@ pub fn make() -> Result<PathBuf> {
         for (source, name) in SIGNED {
             fs::copy(source, partial.join(name)).with_context(|| format!("cannot copy {source}"))?;
         }
-        grub(&data, partial)?;
+        grub(&fs::read_to_string(data.join("grub.cfg"))?, &partial.join("grubx64.efi"))?;
         describe(partial)
     })?;
     Ok(place)
 }
 
 /// The files below a directory with their names and whether they can be run, sorted.
-fn contents(directory: &Path) -> Result<Vec<(PathBuf, bool, Vec<u8>)>> {
+pub fn contents(directory: &Path) -> Result<Vec<(PathBuf, bool, Vec<u8>)>> {
     let mut found = Vec::new();
     let mut left = vec![directory.to_owned()];
     while let Some(next) = left.pop() {
@@ -177,15 +178,16 @@ pub fn settle_times(root: &Path) -> Result<()> {
     ]))
 }
 
-/// Puts GRUB together, unsigned: its configuration inside, SBAT as shim demands.
-fn grub(data: &Path, out: &Path) -> Result<()> {
+/// Puts a GRUB together, unsigned: its configuration inside, SBAT as shim demands.
+pub fn grub(configuration: &str, to: &Path) -> Result<()> {
     let version =
         command::output(Command::new("/usr/bin/dpkg-query").args(["-W", "-f", "${Version}", "grub-efi-amd64-bin"]))?;
-    let work = out.join("grub");
+    let work = to.with_extension("work");
     fs::create_dir(&work)?;
-    let sbat = fs::read_to_string(data.join("sbat.csv"))?.replace("@VERSION@", &version);
+    let sbat = fs::read_to_string(paths::repository()?.join("data/demo/sbat.csv"))?.replace("@VERSION@", &version);
     fs::write(work.join("sbat.csv"), sbat)?;
     fs::write(work.join("early.cfg"), GRUB_START)?;
+    fs::write(work.join("grub.cfg"), configuration)?;
     let time = format!("--mtime=@{EPOCH}");
     command::run(
         Command::new("/usr/bin/tar")
@@ -193,13 +195,13 @@ fn grub(data: &Path, out: &Path) -> Result<()> {
             .arg("-cf")
             .arg(work.join("memdisk.tar"))
             .arg("-C")
-            .arg(data)
+            .arg(&work)
             .arg("grub.cfg"),
     )?;
     command::run(
         Command::new("/usr/bin/grub-mkimage")
             .args(["-O", "x86_64-efi", "-p", "/EFI/intergenos", "-o"])
-            .arg(out.join("grubx64.efi"))
+            .arg(to)
             .arg("-c")
             .arg(work.join("early.cfg"))
             .arg("-m")

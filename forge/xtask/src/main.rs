@@ -10,6 +10,7 @@ mod generated;
 mod gui_boot;
 mod gui_docs;
 mod gui_shots;
+mod iso;
 mod layers;
 mod licences;
 mod metadata;
@@ -50,6 +51,8 @@ enum Command {
     GuiShots(gui_shots::Options),
     /// Runs the tests of the window, in a compositor without a screen.
     GuiTest,
+    /// Makes the live medium: an ISO with the demo system, Forge and the payload.
+    Iso(iso::Args),
     /// Checks that every package keeps out what it has to.
     Layers,
     /// Checks that the licence of everything Forge uses is compatible with its own.
@@ -95,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Command::GuiBoot => gui_boot::run(),
         Command::GuiShots(options) => gui_shots::run(&options),
         Command::GuiTest => gui_shots::test(),
+        Command::Iso(args) => iso::run(&args),
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
         Command::Po { check } => po::run(check),

@@ -206,7 +206,10 @@ impl Tracer<'_> {
             }
             trace.passed.insert(name);
         } else if let Some(file) = text(&place.join("loop/backing_file")) {
-            trace = self.path(Path::new(&file));
+            trace = match self.drive_behind(&file) {
+                Some(drive) => self.device(&drive),
+                None => self.path(Path::new(&file)),
+            };
             trace.passed.insert(name);
         } else if name.starts_with("zram") || name.starts_with("ram") {
             // In memory.
@@ -216,6 +219,21 @@ impl Tracer<'_> {
             trace.disks.insert(name);
         }
         trace
+    }
+
+    /// The device behind a loop that lies on a device, as one does that shows the partitions of a CD.
+    ///
+    /// Where it was attached in the initrd, the kernel names it by a /dev that is gone: `/sr0`. So much is believed of a CD
+    /// drive only, the kernel's major number 11: nobody installs to one.
+    fn drive_behind(&self, file: &str) -> Option<PathBuf> {
+        let of = |name: &str| self.roots.sys.join("class/block").join(name.replace('/', "!"));
+        if let Some(name) = file.strip_prefix("/dev/") {
+            return Some(of(name)).filter(|device| device.exists());
+        }
+        let gone = !within(&self.roots.root, Path::new(file)).exists();
+        let drive = of(file.strip_prefix('/')?);
+        let is_cd = text(&drive.join("dev")).is_some_and(|number| number.starts_with("11:"));
+        (gone && is_cd).then_some(drive)
     }
 }
 

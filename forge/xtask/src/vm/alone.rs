@@ -1,5 +1,5 @@
 //! One installed disk by itself, of which nothing but the disk is known: does it start?
-use super::{firmware::Store, guest::Guest, machine::Machine, machine::Parts, tamper::Disk};
+use super::{attached::Attached, firmware::Store, guest::Guest, machine::Machine, machine::Parts, tamper::Disk};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,14 @@ pub(super) fn start(disk: &Path, out: &Path) -> Result<PathBuf> {
     copy.take_certificate(&certificate)?;
     copy.add_console(&certificate)?;
     let store = Store::without_keys(out.join("alone.vars.fd"))?;
-    let mut machine = Machine::start(&Parts { name: "alone", disk: copy.path(), snapshot: true, store: &store, out })?;
+    let mut machine = Machine::start(&Parts {
+        name: "alone",
+        disk: copy.path(),
+        snapshot: true,
+        store: &store,
+        out,
+        attached: &Attached::default(),
+    })?;
     Guest::boot(&mut machine)?;
     drop(machine);
     std::fs::remove_file(copy.path())?;

@@ -49,7 +49,7 @@ pub(super) fn secure_boot(guest: &mut Guest, on: bool) -> Result<()> {
     Ok(())
 }
 
-fn units_are_well(guest: &mut Guest, _: &Demo) -> Result<()> {
+pub(super) fn units_are_well(guest: &mut Guest, _: &Demo) -> Result<()> {
     let (_, state) = guest.run("timeout 400 systemctl is-system-running --wait")?;
     if state != "running" {
         let failed = guest.run("systemctl list-units --failed --plain --no-legend; systemctl list-jobs --no-legend")?.1;
@@ -67,8 +67,13 @@ fn enrolled(guest: &mut Guest, demo: &Demo) -> Result<()> {
 
 /// The sealed root: the hash is on the signed command line, and the kernel's device uses it.
 pub(super) fn sealed_root(guest: &mut Guest, demo: &Demo) -> Result<()> {
+    sealed_by(guest, &demo.root_hash)
+}
+
+/// The same, of a root hash.
+pub(super) fn sealed_by(guest: &mut Guest, root_hash: &str) -> Result<()> {
     let cmdline = guest.output("cat /proc/cmdline")?;
-    let wanted = format!("roothash={}", demo.root_hash);
+    let wanted = format!("roothash={}", root_hash);
     ensure!(cmdline.split_whitespace().any(|word| word == wanted), "{wanted} is not in: {cmdline}");
     let source = guest.output("findmnt -no SOURCE /")?;
     ensure!(source == "/dev/mapper/root", "/ is on {source}");
@@ -79,7 +84,7 @@ pub(super) fn sealed_root(guest: &mut Guest, demo: &Demo) -> Result<()> {
     };
     ensure!(field("type:") == "VERITY", "no verity device: {status}");
     ensure!(field("status:") == "verified", "not verified: {status}");
-    ensure!(field("root hash:") == demo.root_hash, "another root hash: {status}");
+    ensure!(field("root hash:") == root_hash, "another root hash: {status}");
     Ok(())
 }
 

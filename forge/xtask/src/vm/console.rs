@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use regex::bytes::Regex;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::process::{ChildStdin, ChildStdout};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,7 +43,7 @@ pub(super) enum Silence {
 /// The serial line of one machine.
 pub(super) struct Console {
     heard: Arc<(Mutex<Heard>, Condvar)>,
-    input: ChildStdin,
+    input: Box<dyn Write>,
     /// Everything before this was matched already.
     read_to: usize,
 }
@@ -55,7 +54,7 @@ fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
 
 impl Console {
     /// Listens on a thread, so that the machine never waits for us, and keeps all bytes in `log`.
-    pub(super) fn new(mut output: ChildStdout, input: ChildStdin, mut log: File) -> Self {
+    pub(super) fn new(mut output: impl Read + Send + 'static, input: impl Write + 'static, mut log: File) -> Self {
         let heard = Heard { text: Vec::new(), bytes: 0, at: Instant::now(), closed: false };
         let heard = Arc::new((Mutex::new(heard), Condvar::new()));
         let ours = Arc::clone(&heard);
@@ -75,7 +74,7 @@ impl Console {
                 }
             }
         });
-        Self { heard, input, read_to: 0 }
+        Self { heard, input: Box::new(input), read_to: 0 }
     }
 
     /// Waits for the first of the patterns in the text after the last match.

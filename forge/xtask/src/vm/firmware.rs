@@ -12,7 +12,7 @@ const MICROSOFT: &str = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd";
 /// No keys: Secure Boot is off.
 const EMPTY: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
-/// Whose a revocation is: nobody's in particular.
+/// Whose a revocation, or a key that is trusted, is: nobody's in particular.
 const OWNER: &str = "605dab50-e046-4300-abb6-3dd810dd8b23";
 
 /// A private variable store of one machine.
@@ -38,6 +38,12 @@ impl Store {
     /// Sets variables from the JSON file that the installer writes as `enrollment/variables.json`.
     pub(super) fn set(&self, json: &Path) -> Result<()> {
         run(VIRT_FW_VARS, &[as_str("--inplace"), &self.0, as_str("--set-json"), json])?;
+        Ok(())
+    }
+
+    /// Lets the firmware trust what this certificate's key has signed, beside Microsoft's.
+    pub(super) fn trust(&self, certificate: &Path) -> Result<()> {
+        run(VIRT_FW_VARS, &[as_str("--inplace"), &self.0, as_str("--add-db"), as_str(OWNER), certificate])?;
         Ok(())
     }
 

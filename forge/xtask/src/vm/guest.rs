@@ -26,6 +26,20 @@ impl<'a> Guest<'a> {
         Ok(Self { machine, commands: 0 })
     }
 
+    /// Root's shell at the door of a live system, as soon as it opens.
+    pub(super) fn by_door(machine: &'a mut Machine) -> Result<Self> {
+        machine.stand_at_door(true);
+        machine.expect(SHELL, 240)?;
+        let mut guest = Self { machine, commands: 0 };
+        guest.quiet_shell(":")?;
+        Ok(guest)
+    }
+
+    /// Saves the machine's screen.
+    pub(super) fn screenshot(&mut self, label: &str) -> Result<()> {
+        self.machine.screenshot(label).map(drop)
+    }
+
     /// Waits for the login, logs in as the demo's user and becomes root.
     pub(super) fn root(machine: &'a mut Machine, demo: &Demo) -> Result<Self> {
         let mut guest = Self::boot(machine)?;

@@ -1,4 +1,5 @@
 //! A virtual machine: QEMU without KVM and without a network, driven over its serial line and QMP.
+use super::attached::{Attached, Sockets};
 use super::console::{Console, Found, Silence};
 use super::firmware::Store;
 use super::qmp::{Qmp, keys_of};
@@ -40,12 +41,17 @@ pub(super) struct Parts<'a> {
     pub store: &'a Store,
     /// Folder for the log and the screenshots.
     pub out: &'a Path,
+    /// What else it has: a medium, other disks, a network card that leads nowhere.
+    pub attached: &'a Attached,
 }
 
 /// A running machine; dropping it ends it.
 pub(super) struct Machine {
     child: Child,
     console: Console,
+    /// A shell of root's, where the machine has such a door.
+    door: Option<Console>,
+    at_door: bool,
     qmp: Qmp,
     name: String,
     out: PathBuf,
@@ -55,7 +61,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Starts a machine with one disk, a serial line, a screen and nothing else.
+    /// Starts a machine with one disk, a serial line, a screen and what is attached.
     pub(super) fn start(parts: &Parts) -> Result<Self> {
         let started = Instant::now();
         let name = parts.name.to_owned();
@@ -66,7 +72,7 @@ impl Machine {
         // The machine dies with the thread that started it, so none is left behind.
         command.args(["--pdeathsig", "KILL", "/usr/bin/qemu-system-x86_64"]);
         command.args(["-name", &name, "-M", "q35,smm=on,vmport=off", "-accel", "tcg,thread=multi,tb-size=1024"]);
-        command.args(["-cpu", "qemu64", "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-nic", "none"]);
+        command.args(["-cpu", "qemu64", "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config"]);
         command.args(["-display", "none", "-vga", "std", "-device", "virtio-rng-pci"]);
         command.args(["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]);
         command.args(["-chardev", "stdio,id=serial,signal=off,mux=off", "-serial", "chardev:serial"]);
@@ -76,6 +82,8 @@ impl Machine {
             .arg("-drive")
             .arg(drive(&format!("if=none,id=disk,format=raw,discard=unmap,cache=unsafe{snapshot}"), parts.disk)?);
         command.args(["-device", "virtio-blk-pci,drive=disk,serial=target,bootindex=1"]);
+        let sockets = Sockets { door: scratch.path("door") };
+        command.args(parts.attached.arguments(parts.out, &name, &sockets)?);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         let errors = parts.out.join(format!("{name}.qemu.txt"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&errors)?);
@@ -89,7 +97,38 @@ impl Machine {
         };
         let log = File::create(parts.out.join(format!("{name}.serial.txt")))?;
         let console = Console::new(output, input, log);
-        Ok(Self { child, console, qmp, name, out: parts.out.to_owned(), _socket: scratch, started })
+        let mut machine = Self {
+            child,
+            console,
+            door: None,
+            at_door: false,
+            qmp,
+            name,
+            out: parts.out.to_owned(),
+            _socket: scratch,
+            started,
+        };
+        machine.door = parts.attached.open_door(&sockets, &machine.out, &machine.name)?;
+        Ok(machine)
+    }
+
+    /// From now on, what is awaited and typed is at the door; on the serial line when `at` is false.
+    pub(super) fn stand_at_door(&mut self, at: bool) {
+        self.at_door = at && self.door.is_some();
+    }
+
+    fn line(&mut self) -> &mut Console {
+        match &mut self.door {
+            Some(door) if self.at_door => door,
+            _ => &mut self.console,
+        }
+    }
+
+    /// Pulls out what is attached under this name.
+    pub(super) fn pull_out(&mut self, id: &str) -> Result<()> {
+        self.qmp.ask("device_del", json!({ "id": id }))?;
+        self.say(&format!("pulled out: {id}"));
+        Ok(())
     }
 
     /// Waits for one text; `seconds` is what a free machine needs, and time enough is added.
@@ -112,7 +151,7 @@ impl Machine {
     fn expect_any_quietly(&mut self, patterns: &[&str], seconds: u32) -> Result<Found> {
         let compiled: Vec<Regex> = patterns.iter().map(|p| Regex::new(p)).collect::<Result<_, _>>()?;
         let time = Duration::from_secs(u64::from(seconds * PATIENCE));
-        let why = match self.console.wait(&compiled, time) {
+        let why = match self.line().wait(&compiled, time) {
             Ok(found) => return Ok(found),
             Err(Silence::TimedOut) => format!("not seen in {} s", time.as_secs()),
             Err(Silence::Closed) => "the machine ended before".into(),
@@ -135,7 +174,7 @@ impl Machine {
             Ok(path) => format!("screenshot: {}", path.display()),
             Err(error) => format!("no screenshot: {error:#}"),
         };
-        anyhow::anyhow!("{what}\n{shot}\nthe serial line ends with:\n{}", self.console.tail())
+        anyhow::anyhow!("{what}\n{shot}\nthe line ends with:\n{}", self.line().tail())
     }
 
     /// Saves the screen as `NAME-LABEL.png`.
@@ -154,8 +193,8 @@ impl Machine {
     }
 
     /// Waits until the screen stands still.
-    pub(super) fn settle(&self) {
-        self.console.settle(0, GAP, Duration::from_secs(5));
+    pub(super) fn settle(&mut self) {
+        self.line().settle(0, GAP, Duration::from_secs(5));
     }
 
     /// Types a text on the keyboard; it may be a secret, so it is not shown.
@@ -171,7 +210,7 @@ impl Machine {
 
     /// Types a line on the serial terminal; it may be a secret, so it is not shown.
     pub(super) fn send_line(&mut self, line: &str) -> Result<()> {
-        self.console.send_line(line)
+        self.line().send_line(line)
     }
 
     /// Waits until the guest has switched itself off.
@@ -209,7 +248,7 @@ impl Drop for Machine {
 }
 
 /// A drive option; QEMU wants commas in a path doubled.
-fn drive(options: &str, file: &Path) -> Result<String> {
+pub(super) fn drive(options: &str, file: &Path) -> Result<String> {
     let path = file.to_str().context("a path is not UTF-8")?;
     Ok(format!("{options},file={}", path.replace(',', ",,")))
 }

@@ -1,10 +1,12 @@
 //! The scenarios: each starts a machine, does one thing to it, and says what must follow.
+use super::attached::Attached;
 use super::audit;
 use super::checks;
 use super::demo::Demo;
 use super::enrollment;
 use super::firmware::Store;
 use super::guest::Guest;
+use super::live;
 use super::machine::{Machine, Parts};
 use super::mokmanager;
 use super::revoked;
@@ -21,7 +23,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 16] = [
+pub(super) const SCENARIOS: [Scenario; 21] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -86,6 +88,27 @@ pub(super) const SCENARIOS: [Scenario; 16] = [
         run: audited,
     },
     Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
+    Scenario {
+        name: "live-disk",
+        sentence: "the ISO as a USB stick starts the installer; nobody logs in, nothing listens, no packet leaves",
+        run: live::stick,
+    },
+    Scenario { name: "live-cd", sentence: "so does the ISO as a CD; the disk beside it can be taken", run: live::cd },
+    Scenario {
+        name: "live-try",
+        sentence: "\"Try\" starts the system with the live user; no packet leaves there either",
+        run: live::try_it,
+    },
+    Scenario {
+        name: "live-tampered",
+        sentence: "a live medium whose root was changed stops, and shows no installer",
+        run: live::tampered,
+    },
+    Scenario {
+        name: "live-image-tampered",
+        sentence: "a boot image of the medium that was changed, such as its command line, is refused",
+        run: live::image_tampered,
+    },
 ];
 
 /// Text of a kernel that runs: it must not be seen where the chain has to stop before it.
@@ -130,6 +153,11 @@ impl Stage {
         Ok(store)
     }
 
+    /// Folder for machines' logs, screenshots and disks.
+    pub(super) fn out(&self) -> &Path {
+        &self.out
+    }
+
     /// Path of a scenario's variable store.
     pub(super) fn store(&self, name: &str) -> PathBuf {
         self.out.join(format!("{name}.vars.fd"))
@@ -153,7 +181,7 @@ impl Stage {
 
     /// Starts a machine on a disk; what the guest writes is thrown away.
     pub(super) fn machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
-        Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out })
+        Machine::start(&Parts { name, disk, snapshot: true, store, out: &self.out, attached: &Attached::default() })
     }
 
     /// Where a scenario's own copy of the disk lies.
@@ -163,7 +191,7 @@ impl Stage {
 
     /// Starts a machine that writes to its disk.
     pub(super) fn keeping_machine(&self, name: &str, disk: &Path, store: &Store) -> Result<Machine> {
-        Machine::start(&Parts { name, disk, snapshot: false, store, out: &self.out })
+        Machine::start(&Parts { name, disk, snapshot: false, store, out: &self.out, attached: &Attached::default() })
     }
 
     /// Boots a changed disk on the enrolled firmware and waits for the refusal.

@@ -78,10 +78,11 @@ impl Disk {
         Ok(files.filter(|f| want(&f.to_lowercase())).map(str::to_owned).collect())
     }
 
-    /// All boot images (UKIs) on the ESP.
+    /// All boot images (UKIs) on the ESP: an installed system's, or those of a live medium.
     fn ukis(&self) -> Result<Vec<String>> {
         let depth = |f: &str| f.matches('/').count();
-        self.esp_files(|f| f.starts_with("efi/linux/") && f.ends_with(".efi") && depth(f) == 2)
+        let place = |f: &str| f.starts_with("efi/linux/") || f.starts_with("efi/forge/");
+        self.esp_files(|f| place(f) && f.ends_with(".efi") && depth(f) == 2)
     }
 
     /// Flips one bit in the middle of a file on the ESP.

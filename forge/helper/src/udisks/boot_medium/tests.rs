@@ -205,3 +205,23 @@ fn nothing_readable_is_unknown() {
     let roots = Roots { root: "/".into(), proc: "/nowhere".into(), sys: "/nowhere".into() };
     assert_eq!(find(&roots, &[], &Objects::default()), BootMedium::Unknown);
 }
+
+#[test]
+fn a_loop_that_shows_the_partitions_of_a_cd_leads_to_its_drive_also_when_the_initrd_attached_it() {
+    for name in ["/dev/sr0", "/sr0"] {
+        let tree = Tree::new(&["27 1 252:0 / / ro - erofs /dev/mapper/root ro"]);
+        tree.device("ata/sr0", "11:0");
+        tree.attached("loop0", "7:0", name);
+        fs::remove_file(tree.at("root").join(name.trim_start_matches('/'))).unwrap();
+        tree.mapped("dm-0", "252:0", &["loop0"]);
+        assert_eq!(tree.find(), disks(&["dm-0", "loop0", "sr0"]), "{name}");
+    }
+}
+
+#[test]
+fn a_loop_whose_file_is_called_like_a_disk_does_not_lead_to_that_disk() {
+    let tree = Tree::new(&["27 1 7:0 / / ro - erofs /dev/loop0 ro"]);
+    tree.attached("loop0", "7:0", "/sda");
+    fs::remove_file(tree.at("root/sda")).unwrap();
+    assert_eq!(tree.find(), BootMedium::Unknown);
+}
