@@ -395,8 +395,14 @@ fn user_password(answers: &Answers, typed: Option<Secret>) -> Result<UserPasswor
     match (&answers.user.password, typed) {
         (Password::Generate { .. }, None) => Ok(UserPassword::Generate),
         (Password::Hash { hash }, None) => Ok(UserPassword::Hash(Secret::new(hash.clone()))),
-        (Password::Ask { .. }, Some(typed)) => Ok(UserPassword::Typed(typed)),
-        (Password::Ask { .. }, None) => bad("the answers say that the password is asked for, and none is there"),
-        (_, Some(_)) => bad("a password is there, and the answers do not ask for one"),
+        (Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. }, Some(typed)) => {
+            Ok(UserPassword::Typed(typed))
+        }
+        (Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. }, None) => {
+            bad("the answers say that the password is brought along, and none is there")
+        }
+        (Password::Generate { .. } | Password::Hash { .. }, Some(_)) => {
+            bad("a password is there, and the answers do not ask for one")
+        }
     }
 }

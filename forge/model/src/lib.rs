@@ -22,12 +22,14 @@
 //! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
 //! | [`Receipt`]: what was done | [`receipt`] |
 //! | [`Handover`]: what a person gets, once | [`handover`] |
+//! | [`MachineFacts`]: which machine it is | [`dmi`] |
 //! | [`Machine`]: what the firmware says, and how far the key's enrollment is | [`machine`] |
 //! | [`Audit`]: the posture of an installed machine, promise by promise | [`audit`] |
 //! | [`Secret`]: a value that does not print | [`secret`] |
 
 pub mod answers;
 pub mod audit;
+pub mod dmi;
 pub mod handover;
 pub mod inventory;
 pub mod issue;
@@ -45,6 +47,7 @@ pub mod verity;
 
 pub use answers::Answers;
 pub use audit::Audit;
+pub use dmi::MachineFacts;
 pub use handover::Handover;
 pub use inventory::{Disk, Inventory};
 pub use issue::Issue;
