@@ -23,12 +23,15 @@
 //! | [`Receipt`]: what was done | [`receipt`] |
 //! | [`Handover`]: what a person gets, once | [`handover`] |
 //! | [`MachineFacts`]: which machine it is | [`dmi`] |
+//! | [`disk::choose`]: which disk the answers mean | [`disk`] |
+//! | [`unattended::decide`]: whether nobody is needed | [`unattended`] |
 //! | [`Machine`]: what the firmware says, and how far the key's enrollment is | [`machine`] |
 //! | [`Audit`]: the posture of an installed machine, promise by promise | [`audit`] |
 //! | [`Secret`]: a value that does not print | [`secret`] |
 
 pub mod answers;
 pub mod audit;
+pub mod disk;
 pub mod dmi;
 pub mod handover;
 pub mod inventory;
@@ -43,6 +46,7 @@ pub mod progress;
 pub mod receipt;
 pub mod secret;
 pub mod size;
+pub mod unattended;
 pub mod verity;
 
 pub use answers::Answers;

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// Which disk is meant. Exactly one disk has to fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum DiskMatch {
     /// The disk with this world wide name.
     Wwn {
@@ -36,7 +36,7 @@ pub enum DiskMatch {
 
 /// A disk by what it is like. Every key that is given has to fit; one at least is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(extend("minProperties" = 1))]
 pub struct Described {
     /// Its whole model name. White space around it does not matter, case does.
@@ -167,3 +167,6 @@ impl Given {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

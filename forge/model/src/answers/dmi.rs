@@ -1,8 +1,8 @@
 //! What an answer file says about the machine it is for, in the words of its firmware (DMI), and what it says for one
 //! machine of a fleet.
 
-use super::{DiskMatch, Password};
-use crate::dmi::{is_junk, junk_uuid};
+use super::{Answers, DiskMatch, Password};
+use crate::dmi::{Key, MachineFacts, is_junk, junk_uuid, same};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -25,7 +25,87 @@ pub struct MachineAnswers {
     pub uuid: Option<String>,
 }
 
-/// The same before it is known that a key stands there.
+/// Why a machine is not the one that the answers are for: every key that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mismatch {
+    /// They, in the order of the answer file's keys.
+    pub keys: Vec<Differs>,
+}
+
+/// One key of DMI that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differs {
+    /// Which.
+    pub key: Key,
+    /// What the answers say.
+    pub wanted: String,
+    /// What the machine says.
+    #[serde(flatten)]
+    pub found: FoundValue,
+}
+
+/// What a machine says where something else is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "found", content = "value", rename_all = "kebab-case")]
+pub enum FoundValue {
+    /// Nothing: the firmware has no value there, or it could not be read.
+    Nothing,
+    /// What a firmware says when nobody filled it in, which fits nothing.
+    Junk(String),
+    /// Another value.
+    Other(String),
+}
+
+impl MachineAnswers {
+    /// Whether this is the machine: every key that is given has the value that the machine has.
+    ///
+    /// White space around a value does not matter, and neither does the case of a UUID. What a firmware says when nobody
+    /// filled a value in never fits, as many machines say the same.
+    pub fn matches(&self, facts: &MachineFacts) -> Result<(), Mismatch> {
+        let wanted = [
+            (Key::Vendor, &self.vendor),
+            (Key::Product, &self.product),
+            (Key::Serial, &self.serial),
+            (Key::Uuid, &self.uuid),
+        ];
+        let differs = |(key, wanted): (Key, &Option<String>)| {
+            let wanted = wanted.as_ref()?;
+            let found = match facts.value(key) {
+                None => FoundValue::Nothing,
+                Some(junk) if key.is_junk(junk) => FoundValue::Junk(junk.into()),
+                Some(found) if same(key, wanted, found) => return None,
+                Some(other) => FoundValue::Other(other.into()),
+            };
+            Some(Differs { key, wanted: wanted.clone(), found })
+        };
+        let keys: Vec<Differs> = wanted.into_iter().filter_map(differs).collect();
+        if keys.is_empty() { Ok(()) } else { Err(Mismatch { keys }) }
+    }
+}
+
+impl Answers {
+    /// The override for this machine, if there is one.
+    pub fn override_for(&self, facts: &MachineFacts) -> Option<&Override> {
+        let serial = facts.value(Key::Serial).filter(|serial| !is_junk(serial))?;
+        self.overrides.iter().find(|one| same(Key::Serial, &one.serial, serial))
+    }
+
+    /// The answers for this machine: its override is applied, and those of other machines, with their hashes, are gone.
+    pub fn for_machine(&self, facts: &MachineFacts) -> Self {
+        let mut answers = Self { overrides: Vec::new(), ..self.clone() };
+        if let Some(Override { serial: _, hostname, disk_match, user }) = self.override_for(facts).cloned() {
+            let UserOverride { name, full_name, password } = user.unwrap_or_default();
+            hostname.into_iter().for_each(|hostname| answers.system.hostname = hostname);
+            disk_match.into_iter().for_each(|disk| answers.disk.matching = Some(disk));
+            name.into_iter().for_each(|name| answers.user.name = name);
+            full_name.into_iter().for_each(|name| answers.user.full_name = name);
+            password.into_iter().for_each(|password| answers.user.password = password);
+        }
+        answers
+    }
+}
+
+/// What stands in the file, before it is known that a key is there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Given {
@@ -71,7 +151,7 @@ pub struct Override {
 }
 
 /// What is different about the first person on one machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct UserOverride {
     /// Instead of `user.name`.
@@ -120,3 +200,6 @@ fn uuid_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
         Ok(_) => Ok(Some(given.trim().to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ mod parse;
 mod unattended;
 
 pub use disk_match::{Described, DiskMatch, Size};
-pub use dmi::{MachineAnswers, Override, UserOverride};
+pub use dmi::{Differs, FoundValue, MachineAnswers, Mismatch, Override, UserOverride};
 pub use parse::AnswersError;
 pub use unattended::{CredentialsAnswers, Exit, FromCredential, LeaveOn, Recipient, UnattendedAnswers};
 

@@ -131,3 +131,93 @@ pub(super) fn is_file_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+');
     (1..=255).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answers, answers::Password};
+
+    const GOOD: &str = r#"version = 1
+[disk]
+[system]
+hostname = "box"
+locale = "C.UTF-8"
+timezone = "Etc/UTC"
+keyboard = { layout = "us" }
+[user]
+name = "anna"
+password = { generate = "passphrase" }
+[unattended]
+"#;
+
+    fn read(more: &str) -> Result<UnattendedAnswers, String> {
+        let answers = Answers::parse(&format!("{GOOD}{more}")).map_err(|fault| fault.to_string())?;
+        assert_eq!(Answers::parse(&answers.text()).unwrap(), answers);
+        Ok(answers.unattended.unwrap())
+    }
+
+    #[test]
+    fn a_machine_starts_again_when_nothing_else_is_said() {
+        assert_eq!(read(""), Ok(UnattendedAnswers::default()));
+        assert_eq!(read("exit = \"power-off\"").unwrap().exit, Exit::PowerOff);
+        assert_eq!(UnattendedAnswers::default().exit, Exit::Reboot);
+    }
+
+    #[test]
+    fn what_seals_the_secrets_is_read() {
+        let read = read(
+            "credentials = { age-recipients = [\"age1abc\"], passphrase = { credential = \"forge.seal\" }, \
+             leave-on = \"answers-volume\" }",
+        );
+        let credentials = read.unwrap().credentials;
+        assert_eq!(credentials.age_recipients[0].as_str(), "age1abc");
+        assert_eq!(credentials.passphrase, Some(FromCredential { credential: "forge.seal".into() }));
+        assert_eq!((credentials.leave_on, credentials.print), (Some(LeaveOn::AnswersVolume), false));
+    }
+
+    #[test]
+    fn a_secret_that_stands_there_is_refused_with_its_place_and_is_not_repeated() {
+        for (wrong, says) in [
+            ("age-recipients = [\"AGE-SECRET-KEY-1CANARY\"]", "a secret key"),
+            ("age-recipients = [\"age-secret-key-1canary\"]", "a secret key"),
+            ("age-recipients = [\"age1CANARY\"]", "no recipient"),
+            ("age-recipients = [\"ssh-ed25519 canary\"]", "no recipient"),
+            ("age-recipients = [7]", "text in quotes"),
+            ("passphrase = \"canary\"", "never written"),
+            ("passphrase = 31415926", "never written"),
+            ("passphrase = { plain = \"canary\" }", "says 'credential'"),
+            ("passphrase = { credential = \"canary canary\" }", "no name"),
+            ("passphrase = { credential = \"../canary\" }", "no name"),
+            ("passphrase = { credential = \"a\", plain = \"canary\" }", "says 'credential'"),
+        ] {
+            let said = read(&format!("[unattended.credentials]\n{wrong}\n")).unwrap_err();
+            assert!(said.starts_with("line 13") && said.contains(says), "{wrong}: {said}");
+            assert!(!said.to_lowercase().contains("canary") && !said.contains("31415926"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_be_brought_by_a_credential_or_in_a_sealed_file() {
+        let with = |password: &str| {
+            let toml = GOOD.replace("{ generate = \"passphrase\" }", password);
+            Answers::parse(&toml).map(|answers| answers.user.password).map_err(|fault| fault.to_string())
+        };
+        let credential = with("{ credential = \"forge.password\" }").unwrap();
+        assert_eq!(credential, Password::Credential { credential: "forge.password".into() });
+        let sealed = with("{ sealed = \"anna.sealed\" }").unwrap();
+        assert_eq!(sealed, Password::Sealed { sealed: "anna.sealed".into() });
+        assert!(credential.is_brought() && sealed.is_brought());
+        for wrong in [
+            "{ credential = \"my canary\" }",
+            "{ credential = \"\" }",
+            "{ credential = 7 }",
+            "{ sealed = \"../canary\" }",
+            "{ sealed = \"/canary\" }",
+            "{ sealed = \".canary\" }",
+            "{ sealed = \"canary\", credential = \"canary\" }",
+        ] {
+            let said = with(wrong).unwrap_err();
+            assert!(said.starts_with("line 10") && !said.contains("canary") && said.contains("generate"), "{said}");
+        }
+    }
+}
