@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// The directory for what asks to enroll the key; for its owner only.
 const ENROLLMENT: &str = "enrollment";
@@ -56,8 +57,9 @@ fn files(output: &Path) -> [(PathBuf, u32); 6] {
 /// Writes everything. One file that can not be written does not keep the others back.
 pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) -> Result<(), Failure> {
     let bytes = |hex: &str| hex::decode(hex).map_err(io::Error::other);
+    let credentials = credentials(user, handover);
     let contents: [io::Result<Cow<'_, [u8]>>; 6] = [
-        Ok(credentials(user, handover).into_bytes().into()),
+        Ok(credentials.as_bytes().into()),
         Ok(handover.receipt_json.as_bytes().into()),
         bytes(&handover.receipt_signature).map(Cow::from),
         Ok(handover.variables_json.expose().as_bytes().into()),
@@ -101,8 +103,20 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
+/// What of a handover holds no secret, by file names of its own. Where nobody can look, the request is in the firmware or is
+/// asked for again: `variables.json` holds what a code could be guessed from, and is left out.
+pub fn open_files(receipt: &Receipt, handover: &Handover) -> io::Result<[(&'static str, Vec<u8>); 4]> {
+    let bytes = |hex: &str| hex::decode(hex).map_err(io::Error::other);
+    Ok([
+        ("receipt.json", handover.receipt_json.as_bytes().to_vec()),
+        ("receipt.json.sig", bytes(&handover.receipt_signature)?),
+        (CERTIFICATE_FILE, bytes(&handover.certificate)?),
+        ("card.txt", card(receipt).into_bytes()),
+    ])
+}
+
 /// The credentials as JSON, for the one time that they are handed over.
-fn credentials(user: &str, made: &Handover) -> String {
+pub fn credentials(user: &str, made: &Handover) -> Zeroizing<String> {
     let services: Map<String, Value> =
         made.services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
     let code = made.enrollment_code.expose();
@@ -112,7 +126,7 @@ fn credentials(user: &str, made: &Handover) -> String {
         "mok": { "code": code, "grouped": grouped(code) },
         "services": services,
     });
-    format!("{all:#}\n")
+    Zeroizing::new(format!("{all:#}\n"))
 }
 
 /// The code in groups of four, for eyes; the dashes are not typed.

@@ -26,20 +26,25 @@ const LOG: &str = "forge-log.txt";
 /// How often a volume that was pulled out is looked for.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Leaves everything on the volume. While that fails the machine stays as it is and keeps what it has to leave: the way out
-/// is to put the volume back, or another one that has room and the label.
+/// Leaves everything on the volume. Where it must be left there and can not, the machine stays as it is and keeps it: the
+/// way out is to put the volume back. Otherwise it says so, and that is all.
 pub async fn to_volume(
     report: &Report,
     volume: &mut Volume,
     handed: &Handed<'_>,
     log: &Log,
-) -> Result<PathBuf, Fault> {
+    must: bool,
+) -> Result<Option<PathBuf>, Fault> {
     let mut said = None;
     loop {
         let problem = match once(volume, handed, log).await {
-            Ok(name) => return Ok(name),
+            Ok(name) => return Ok(Some(name)),
             Err(fault) => fault.to_string(),
         };
+        if !must {
+            report.say(format!("Receipt and log could not be left on the answers volume: {problem}"));
+            return Ok(None);
+        }
         if said.as_ref() != Some(&problem) {
             report.say(format!(
                 "The system is installed, but what has to be left can not be: {problem}\n\
