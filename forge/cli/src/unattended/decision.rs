@@ -1,11 +1,10 @@
 //! May this run alone, and on which disk? The rules are the model's; here they get what they need to know.
 
-use super::{fault::Fault, sources::Found};
-use crate::{failure::Failure, words};
+use super::{fault::Fault, reasons, sources::Found};
+use crate::failure::Failure;
 use forge_dbus::client::Forge;
 use forge_model::{
-    Answers, Disk, Inventory, MachineFacts,
-    disk,
+    Answers, Disk, Inventory, MachineFacts, disk,
     unattended::{Decision, Reason, Trust, decide},
 };
 use std::{path::PathBuf, time::Duration};
@@ -33,8 +32,8 @@ pub fn made(
         Decision::RunAlone { disk, answers } => Ok((*disk, *answers)),
         Decision::Prefill { reasons, .. } => match reasons.as_slice() {
             // Everything else is well: it is a fault of the disks, not of the answers.
-            [Reason::Disk { unclear }] => Err(Fault::Disk(words::unclear(unclear))),
-            reasons => Err(Fault::MayNotRun(reasons.iter().map(words::reason).collect())),
+            [Reason::Disk { unclear }] => Err(Fault::Disk(reasons::unclear(unclear))),
+            reasons => Err(Fault::MayNotRun(reasons.iter().map(reasons::reason).collect())),
         },
     }
 }

@@ -1,13 +1,15 @@
 //! Answers as a proposal: found like those of an unattended install, checked, and left where the window looks. Nothing runs.
 
 use super::{
+    decision,
     fault::Fault,
-    machine, decision,
+    machine,
     place::Place,
+    reasons,
     sources::{Found, Search},
     trust,
 };
-use crate::{failure::Failure, handover, output::tell, words};
+use crate::{failure::Failure, handover, output::tell};
 use forge_model::{Answers, unattended::Trust};
 use serde_json::json;
 use std::{fs, path::Path, time::Duration};
@@ -38,7 +40,7 @@ pub async fn run(place: &Place, settle: Duration) -> Result<(), Failure> {
                 "other_machine": mismatch,
             });
             put(place, WHY, &why.to_string())?;
-            tell(format_args!("{} is the proposal: {}", found.source, words::trust(&trust)));
+            tell(format_args!("{} is the proposal: {}", found.source, reasons::trust(&trust)));
             Ok(())
         }
     }

@@ -80,7 +80,8 @@ impl Report {
         let now = Instant::now();
         let worth_it = self.said.as_ref().is_none_or(|said| {
             let since = now.duration_since(said.at);
-            let more = percent.is_some_and(|percent| percent >= said.percent + STEP || percent == 100 && said.percent < 100);
+            let more =
+                percent.is_some_and(|percent| percent >= said.percent + STEP || percent == 100 && said.percent < 100);
             said.stage != stage || (more && since >= SHORT) || (percent.is_some() && since >= LONG)
         });
         if worth_it {

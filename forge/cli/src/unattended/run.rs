@@ -6,6 +6,7 @@ use super::{
     log::Log,
     machine,
     place::Place,
+    reasons,
     report::Report,
     sealing::{self, Seal},
     sources::{Found, Search},
@@ -97,7 +98,7 @@ impl<'a> Run<'a> {
         }
         let found = search.first(self.place).await?;
         let trust = trust::of(&found, self.place, &search.command_line)?;
-        self.report.say(words::trust(&trust));
+        self.report.say(reasons::trust(&trust));
         Ok((found, trust))
     }
 

@@ -63,7 +63,8 @@ fn open(place: &Place, found: &Found, file: &str) -> Result<Secret, Fault> {
         return Err(unused("only a file that was sealed to a passphrase can be opened here.".into()));
     }
     let passphrase = secret(place, UNSEAL)?;
-    let text = open_with_passphrase(bytes, &passphrase).map_err(|e| unused(format!("{}.", crate::failure::Chain(&e))))?;
+    let text =
+        open_with_passphrase(bytes, &passphrase).map_err(|e| unused(format!("{}.", crate::failure::Chain(&e))))?;
     line(&text).map_err(|error| unused(format!("{error}.")))
 }
 

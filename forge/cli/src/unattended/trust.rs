@@ -7,8 +7,9 @@ use super::{
     sources::{Found, Source},
 };
 use forge_engine::openpgp::{AnswersSignatureError, fingerprint as fingerprint_of, signed_by};
+use forge_model::unattended::{Distrust, Trust};
 use std::{
-    fmt, fs, io,
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -26,16 +27,25 @@ pub fn of(found: &Found, place: &Place, command_line: &CommandLine) -> Result<Tr
         Source::CommandLine(_) => Ok(Trust::Pinned),
         Source::Credential => Ok(Trust::Credential),
         Source::Volume(_) => {
-            let Some(signature) = &found.signature else { return Ok(Trust::Untrusted { why: UNSIGNED.into() }) };
+            let Some(signature) = &found.signature else { return Ok(Trust::Untrusted { why: Distrust::NotSigned }) };
             let certificates = certificates(place, command_line)?;
             match signed_by(&found.bytes, signature, &certificates, SystemTime::now()) {
-                Ok(fingerprint) => Ok(Trust::Signed { fingerprint: fingerprint.to_string() }),
+                Ok(fingerprint) => Ok(Trust::Signed { fingerprint: fingerprint.to_hex() }),
                 // Somebody changed them, or the signature. They are not even a proposal.
                 Err(error @ AnswersSignatureError::Bad { .. }) => Err(Fault::Signature(error)),
-                Err(error) => Ok(Trust::Untrusted { why: format!("{}.", crate::failure::Chain(&error)) }),
+                Err(AnswersSignatureError::NoCertificate) => Ok(not_listed(None)),
+                Err(AnswersSignatureError::UnknownKey(key)) => Ok(not_listed(key.map(|key| key.to_hex()))),
+                Err(error) => {
+                    let details = crate::failure::Chain(&error).to_string();
+                    Ok(Trust::Untrusted { why: Distrust::BadSignature { details } })
+                }
             }
         }
     }
+}
+
+fn not_listed(fingerprint: Option<String>) -> Trust {
+    Trust::Untrusted { why: Distrust::NotListed { fingerprint } }
 }
 
 /// Every certificate that the medium lists.
@@ -60,9 +70,8 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, Fault> {
     let entries = || -> io::Result<Vec<PathBuf>> {
         fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect()
     };
-    let mut found = if_there(entries())
-        .map_err(|error| Fault::NotRead { place: directory.into(), error })?
-        .unwrap_or_default();
+    let mut found =
+        if_there(entries()).map_err(|error| Fault::NotRead { place: directory.into(), error })?.unwrap_or_default();
     found.retain(|path| path.extension().is_some_and(|ending| ending == ENDING));
     found.sort();
     Ok(found)
