@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use forge_engine::seal::Recipient;
 use std::path::{Path, PathBuf};
 
 /// Where an installation medium keeps the certificate that signs its payload.
@@ -95,6 +96,16 @@ pub enum Command {
         #[arg(long)]
         output: Option<PathBuf>,
     },
+    /// Opens sealed credentials, and seals a password for answers
+    Credentials {
+        #[command(subcommand)]
+        command: CredentialsCommand,
+    },
+    /// Signs answers, and checks their signature
+    Answers {
+        #[command(subcommand)]
+        command: AnswersCommand,
+    },
     /// Makes and checks payloads
     Payload {
         #[command(subcommand)]
@@ -174,6 +185,55 @@ pub enum ReceiptCommand {
         /// A disk or a file with an installed system, not mounted
         #[arg(long, conflicts_with = "esp")]
         disk: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum CredentialsCommand {
+    /// Prints what a sealed file holds: it is secret
+    Open {
+        /// The sealed file (credentials.sealed or credentials.age)
+        file: PathBuf,
+        /// The file that holds the passphrase, on one line. It is asked for on the terminal when left out
+        #[arg(long, value_name = "FILE", conflicts_with = "identity")]
+        passphrase_file: Option<PathBuf>,
+        /// The age identity, as age-keygen writes it
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+    },
+    /// Seals a file, such as a password for answers, to a passphrase or to age keys
+    Seal {
+        /// The file to seal; - is standard input
+        file: PathBuf,
+        /// The new file
+        #[arg(long)]
+        output: PathBuf,
+        /// An age public key; anybody with the identity to one of them can open it
+        #[arg(long, value_name = "age1…", conflicts_with = "passphrase_file")]
+        age_recipient: Vec<Recipient>,
+        /// The file that holds the passphrase, on one line. It is asked for on the terminal when left out
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AnswersCommand {
+    /// Signs the bytes of an answer file; the signature lies beside it and ends in .sig
+    Sign {
+        /// The answer file
+        answers: PathBuf,
+        /// The OpenPGP key that signs, with its secret and without a password
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Checks who signed an answer file
+    Verify {
+        /// The answer file; its signature lies beside it and ends in .sig
+        answers: PathBuf,
+        /// The OpenPGP certificate of somebody who may sign
+        #[arg(long, required = true)]
+        certificate: Vec<PathBuf>,
     },
 }
 

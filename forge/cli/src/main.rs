@@ -10,7 +10,9 @@
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
 //! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
 //! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
-//! | `password` | asks for a password |
+//! | `credentials` | `credentials open`, `credentials seal`: sealed files |
+//! | `answers_sign` | `answers sign`, `answers verify` |
+//! | `password` | asks for a password or a passphrase |
 //! | `handover` | the files that an install leaves for a person |
 //! | `log_file` | `install --log`: every command line and stage |
 //! | `output` | standard output, whose reader may go away |
@@ -20,8 +22,10 @@
 //! | `firmware_words` | the firmware in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
+mod answers_sign;
 mod arguments;
 mod audit;
+mod credentials;
 mod device;
 mod failure;
 mod firmware_words;
@@ -76,6 +80,8 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Machine { json, .. } => machine::show(json),
         Command::Enroll { output } => machine::enroll(output.as_deref()),
         Command::Payload { command } => payload::run(command),
+        Command::Credentials { command } => credentials::run(command),
+        Command::Answers { command } => answers_sign::run(command),
         Command::Schema => output::print(format_args!("{:#}", forge_model::answers::schema().as_value())),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -56,8 +56,12 @@ fn read_answers(path: &Path) -> Result<Answers, Failure> {
 /// Reads an answer file, and gives its text, too.
 pub fn read_answers_text(path: &Path) -> Result<(Answers, String), Failure> {
     let text = fs::read_to_string(path).map_err(|e| Failure::file(path, e))?;
-    let answers = Answers::parse(&text).map_err(|e| Failure::Answers(path.to_owned(), e))?;
-    Ok((answers, text))
+    Ok((parse_answers(path, &text)?, text))
+}
+
+/// Reads the text of an answer file.
+pub fn parse_answers(path: &Path, text: &str) -> Result<Answers, Failure> {
+    Answers::parse(text).map_err(|e| Failure::Answers(path.to_owned(), e))
 }
 
 /// Opens a payload; its signature is checked against the certificate.

@@ -150,11 +150,11 @@ fn misfits(wanted: &DiskMatch, disk: &Disk) -> Vec<Misfit> {
 
 /// Whether two world wide names are the same: their hexadecimal digits are, whatever stands before or between them.
 fn same_name(wanted: &str, found: Option<&str>) -> bool {
-    found.is_some_and(|found| digits(found) == digits(wanted))
+    found.is_some_and(|found| wwn_digits(found) == wwn_digits(wanted))
 }
 
 /// The digits of a world wide name in lower case, or the whole text where it is none of digits, as `nvme.1af4-…` is.
-fn digits(name: &str) -> String {
+pub(crate) fn wwn_digits(name: &str) -> String {
     let name = name.trim().to_ascii_lowercase();
     let bare = ["0x", "naa.", "eui.", "uuid."].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(&name);
     let digits: String = bare.chars().filter(|c| !matches!(c, ':' | '-' | '.' | ' ')).collect();

@@ -62,6 +62,14 @@ impl Key {
         }
     }
 
+    /// A value in the one way of writing it: without white space around it, a UUID in lower case.
+    pub fn plain(self, value: &str) -> String {
+        match (self, Uuid::try_parse(value.trim())) {
+            (Self::Uuid, Ok(uuid)) => uuid.hyphenated().to_string(),
+            _ => value.trim().to_owned(),
+        }
+    }
+
     /// Whether a value of this key is what a firmware says when nobody filled it in.
     pub fn is_junk(self, value: &str) -> bool {
         is_junk(value) || self == Self::Uuid && Uuid::try_parse(value.trim()).is_ok_and(|uuid| junk_uuid(&uuid))
@@ -70,10 +78,7 @@ impl Key {
 
 /// Whether two values of a key are the same: exactly, but for white space around them, and for the case of a UUID.
 pub fn same(key: Key, one: &str, other: &str) -> bool {
-    match (key, Uuid::try_parse(one.trim()), Uuid::try_parse(other.trim())) {
-        (Key::Uuid, Ok(one), Ok(other)) => one == other,
-        _ => one.trim() == other.trim(),
-    }
+    key.plain(one) == key.plain(other)
 }
 
 /// What firmwares say when nobody filled a value in, in lower case and without marks and spaces.

@@ -23,6 +23,7 @@
 //! | [`Receipt`]: what was done | [`receipt`] |
 //! | [`Handover`]: what a person gets, once | [`handover`] |
 //! | [`MachineFacts`]: which machine it is | [`dmi`] |
+//! | [`Recorded`]: a machine as a file, without private data | [`recorded`] |
 //! | [`disk::choose`]: which disk the answers mean | [`disk`] |
 //! | [`unattended::decide`]: whether nobody is needed | [`unattended`] |
 //! | [`Machine`]: what the firmware says, and how far the key's enrollment is | [`machine`] |
@@ -44,6 +45,7 @@ pub mod payload;
 pub mod plan;
 pub mod progress;
 pub mod receipt;
+pub mod recorded;
 pub mod secret;
 pub mod size;
 pub mod unattended;
@@ -62,5 +64,6 @@ pub use payload::Manifest;
 pub use plan::Plan;
 pub use progress::{Progress, Stage};
 pub use receipt::Receipt;
+pub use recorded::Recorded;
 pub use secret::Secret;
 pub use verity::RootHash;

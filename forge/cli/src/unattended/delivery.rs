@@ -9,13 +9,11 @@ use super::{
     sealing::Seal,
     volume::{Mounted, Volume, VolumeFault},
 };
-use crate::handover;
+use crate::{failure::Failure, handover};
+use forge_engine::tool::Tools;
 use forge_model::{Handover, Receipt};
 use serde_json::json;
 use std::{
-    fs::DirBuilder,
-    io,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -39,7 +37,7 @@ pub async fn to_volume(
     loop {
         let problem = match once(volume, handed, log).await {
             Ok(name) => return Ok(Some(name)),
-            Err(fault) => fault.to_string(),
+            Err(failure) => failure.to_string(),
         };
         if !must {
             report.say(format!("Receipt and log could not be left on the answers volume: {problem}"));
@@ -71,13 +69,14 @@ pub struct Handed<'a> {
     pub seal: &'a Seal,
 }
 
-async fn once(volume: &mut Volume, handed: &Handed<'_>, log: &Log) -> Result<PathBuf, Fault> {
+async fn once(volume: &mut Volume, handed: &Handed<'_>, log: &Log) -> Result<PathBuf, Failure> {
     // It may have come back under another path, or another one in its place.
-    *volume = volume.again().await?.ok_or_else(|| VolumeFault::Gone(volume.device.clone()))?;
-    let mounted = volume.mount(true).await?;
+    let now = volume.again().await.map_err(Fault::Volume)?;
+    *volume = now.ok_or_else(|| Fault::Volume(VolumeFault::Gone(volume.device.clone())))?;
+    let mounted = volume.mount(true).await.map_err(Fault::Volume)?;
     let name = PathBuf::from(directory_name(handed));
     let written = write(&mounted, &name, handed, log);
-    mounted.unmount().await?;
+    mounted.unmount().await.map_err(Fault::Volume)?;
     written.map(|()| name)
 }
 
@@ -87,33 +86,21 @@ fn directory_name(handed: &Handed<'_>) -> String {
     format!("forge-{}-{}", handed.hostname, &id[..8])
 }
 
-fn write(mounted: &Mounted, name: &Path, handed: &Handed<'_>, log: &Log) -> Result<(), Fault> {
+fn write(mounted: &Mounted, name: &Path, handed: &Handed<'_>, log: &Log) -> Result<(), Failure> {
     let directory = mounted.place.join(name);
-    let failed = |error| Fault::NotWritten { place: directory.clone(), error };
-    match DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        _ => {}
+    if let Some(to) = handed.seal.to() {
+        let tools = Tools::default();
+        handover::prepare_sealed(&directory, &tools, to)?;
+        handover::seal(&directory, handed.user, handed.receipt, handed.handover, (to, &tools))?;
     }
-    let credentials = handover::credentials(handed.user, handed.handover);
-    for (name, bytes) in handed.seal.credentials(credentials)? {
-        put(&directory.join(name), &bytes)?;
-    }
-    let files = handover::open_files(handed.receipt, handed.handover).map_err(failed)?;
-    for (name, bytes) in files {
-        put(&directory.join(name), &bytes)?;
-    }
-    keep_log(mounted, log)
+    Ok(keep_log(mounted, log)?)
 }
 
 /// Leaves the log at the top of a volume that is mounted.
 pub fn keep_log(mounted: &Mounted, log: &Log) -> Result<(), Fault> {
     let path = mounted.place.join(LOG);
     let bytes = log.bytes().map_err(|error| Fault::NotWritten { place: path.clone(), error })?;
-    put(&path, &bytes)
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    handover::replace(path, 0o600, bytes).map_err(|error| Fault::NotWritten { place: path.into(), error })
+    handover::replace(&path, 0o600, &bytes).map_err(|error| Fault::NotWritten { place: path, error })
 }
 
 /// Leaves the log of a run that failed. Where that is not possible, it says so, and that is all.

@@ -10,6 +10,7 @@ use super::{
     trust,
 };
 use crate::{failure::Failure, handover, output::tell};
+use forge_dbus::client::Forge;
 use forge_model::{Answers, unattended::Trust};
 use serde_json::json;
 use std::{fs, path::Path, time::Duration};
@@ -54,7 +55,8 @@ async fn find(place: &Place, bus: &Connection, settle: Duration) -> Result<Propo
     let found = search.first(place).await?;
     let trust = trust::of(&found, place, &search.command_line)?;
     let answers = decision::parse(&found)?;
-    let facts = machine::facts(place, bus).await;
+    let forge = Forge::on(bus).await?;
+    let facts = machine::facts(&forge).await?;
     let mismatch = answers.machine.as_ref().and_then(|machine| machine.matches(&facts).err());
     Ok((found, trust, answers.for_machine(&facts), mismatch))
 }

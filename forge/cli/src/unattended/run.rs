@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
     ) -> Result<Decided, Failure> {
         let answers = decision::parse(found)?;
         let forge = Forge::on(bus).await.map_err(untouched)?;
-        let facts = machine::facts(self.place, bus).await;
+        let facts = machine::facts(&forge).await?;
         let inventory = decision::settled(&forge, settle).await?;
         let (disk, answers) = decision::made(trust, &answers, &facts, &inventory)?;
         if let Some(volume) = &self.volume

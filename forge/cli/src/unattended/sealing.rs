@@ -33,13 +33,9 @@ impl Seal {
         Ok(Self(seal))
     }
 
-    /// The sealed files by their names.
-    pub fn credentials(&self, plain: Zeroizing<String>) -> Result<Vec<(String, Vec<u8>)>, Fault> {
-        if self.0.is_nobody() {
-            return Ok(Vec::new());
-        }
-        let sealed = self.0.seal(&Tools::default(), plain.as_bytes()).map_err(not_sealed)?;
-        Ok(sealed.into_iter().map(|one| (format!("credentials.{}", one.kind.extension()), one.bytes)).collect())
+    /// Whom it is sealed to; nothing where it is sealed to nobody.
+    pub fn to(&self) -> Option<&SealTo> {
+        Some(&self.0).filter(|to| !to.is_nobody())
     }
 }
 

@@ -22,7 +22,7 @@ use forge_model::Secret;
 
 pub use age::{Recipient, RecipientError, open_with_age, seal_to_age};
 pub use error::{OpenError, Parameter, SealError};
-pub use passphrase::{open_with_passphrase, seal_to_passphrase};
+pub use passphrase::{check_form, open_with_passphrase, seal_to_passphrase};
 
 /// A text to seal is at most this long, in bytes: credentials are some hundred.
 pub const TEXT_LIMIT: usize = 256 << 10;

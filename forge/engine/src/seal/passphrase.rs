@@ -129,6 +129,14 @@ pub(super) fn seal_with(work: Work, text: &[u8], passphrase: &Secret) -> Result<
     Ok(format!("{lines}{sum}\n").into_bytes())
 }
 
+/// Whether a file is whole and can be opened by somebody who has the passphrase.
+///
+/// # Errors
+/// As [`open_with_passphrase`], but for a wrong passphrase.
+pub fn check_form(sealed: &[u8]) -> Result<(), OpenError> {
+    lines(sealed).and_then(|(header, _)| parse(header)).map(drop)
+}
+
 /// Opens what [`seal_to_passphrase`] sealed.
 ///
 /// # Errors

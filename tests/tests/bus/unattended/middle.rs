@@ -20,7 +20,9 @@ fn any_key_on_any_console_stops_the_countdown_and_nothing_is_written() {
             console.press(b'x');
             let shown = console.text().len();
             let child = scene.start(&[]);
-            until("the countdown", || console.text()[shown..].contains("The disk will be erased in 30 s.").then_some(()));
+            until("the countdown", || {
+                console.text()[shown..].contains("The disk will be erased in 30 s.").then_some(())
+            });
             until("the countdown goes on", || console.text()[shown..].contains("in 25 s.").then_some(()));
             console.press(b' ');
             let output = child.wait_with_output().unwrap();

@@ -105,7 +105,13 @@ fn a_volume_on_a_disk_that_stays_in_the_machine_is_none() {
         fs::copy(volume.file(), &image).unwrap();
         drop(volume);
         let properties = [("UDISKS_SYSTEM", "1")];
-        let make = Make { serial: "INSIDE", size: 16 << 20, content: Some(&image), properties: &properties, ..Make::default() };
+        let make = Make {
+            serial: "INSIDE",
+            size: 16 << 20,
+            content: Some(&image),
+            properties: &properties,
+            ..Make::default()
+        };
         let _inside = LoopDisk::make(system, make);
         scene.refused(&disk, 3, &["there are no answers"]);
     });
@@ -158,8 +164,7 @@ fn a_volume_on_the_disk_that_would_be_erased_is_refused() {
         let image = scene.bench.path("target.img");
         fs::copy(small.file(), &image).unwrap();
         drop(small);
-        let disk =
-            LoopDisk::make(system, Make { serial: DISK, size: USUAL, content: Some(&image), ..Make::default() });
+        let disk = LoopDisk::make(system, Make { serial: DISK, size: USUAL, content: Some(&image), ..Make::default() });
         scene.credential("forge.answers", &scene.answers());
         scene.refused(&disk, 5, &["which would be erased"]);
     });
@@ -173,7 +178,10 @@ fn what_has_to_be_left_needs_a_place_before_anything_is_erased() {
         scene.credential("forge.answers", &scene.answers());
         scene.refused(&disk, 3, &["no volume is labelled FORGE-ANSWERS"]);
         let _volume = scene.volume("STICK", &[]);
-        scene.credential("forge.answers", &scene.answers().replace("credential = \"forge.seal\"", "credential = \"forge.other\""));
+        scene.credential(
+            "forge.answers",
+            &scene.answers().replace("credential = \"forge.seal\"", "credential = \"forge.other\""),
+        );
         scene.refused(&disk, 3, &["the credential forge.other"]);
     });
 }

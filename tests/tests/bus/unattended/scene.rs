@@ -1,13 +1,13 @@
 //! A machine that starts unattended: what its kernel, firmware and medium say, who brings what, and what its consoles show.
 
 use crate::bench::{Bench, USUAL, said};
+use forge_engine::openpgp::{Keys, fingerprint, sign_answers};
 use forge_tests::{
     job::ANSWERS,
     look::run,
     payload::{TestPayload, keys, shared},
     private::{LoopDisk, Make, Person, System, until},
 };
-use forge_engine::openpgp::{Keys, fingerprint, sign_answers};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use sha2::{Digest, Sha256};
 use std::{
@@ -184,8 +184,18 @@ impl<'a> Scene<'a> {
         let said = run(
             "mke2fs",
             &[
-                "-q", "-F", "-t", "ext4", "-L", "FORGE-ANSWERS", "-E", &format!("root_owner={id}:{id}"), "-d",
-                content.path().to_str().unwrap(), image.to_str().unwrap(), "16M",
+                "-q",
+                "-F",
+                "-t",
+                "ext4",
+                "-L",
+                "FORGE-ANSWERS",
+                "-E",
+                &format!("root_owner={id}:{id}"),
+                "-d",
+                content.path().to_str().unwrap(),
+                image.to_str().unwrap(),
+                "16M",
             ],
         );
         assert!(said.well, "{}", said.text);
@@ -253,7 +263,8 @@ impl<'a> Scene<'a> {
 /// The files of a volume that nobody has mounted, by their paths on it.
 pub fn left_on(volume: &LoopDisk) -> Vec<(String, Vec<u8>)> {
     let scratch = tempfile::tempdir().unwrap();
-    let said = run("debugfs", &["-R", &format!("rdump / {}", scratch.path().display()), volume.file().to_str().unwrap()]);
+    let said =
+        run("debugfs", &["-R", &format!("rdump / {}", scratch.path().display()), volume.file().to_str().unwrap()]);
     assert!(said.well, "{}", said.text);
     let (mut found, mut pending) = (Vec::new(), vec![scratch.path().to_owned()]);
     while let Some(directory) = pending.pop() {

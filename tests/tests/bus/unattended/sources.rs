@@ -11,7 +11,11 @@ use std::{fs, process::Command};
 /// Expects that the disk was installed, and that everything is on the volume; gives the secrets.
 fn assert_done(scene: &Scene, disk: &LoopDisk, volume: &LoopDisk, output: &std::process::Output) -> Vec<String> {
     assert!(output.status.success(), "{}\n{}", said(output), scene.system.log("helper"));
-    scene.every_console_says(&["The disk will be erased in 1 s.", "Writing the system", "The unattended install is done."]);
+    scene.every_console_says(&[
+        "The disk will be erased in 1 s.",
+        "Writing the system",
+        "The unattended install is done.",
+    ]);
     let left = left_on(volume);
     let receipt = scene.bench.path("receipt.json");
     fs::write(&receipt, file(&left, "/receipt.json")).unwrap();
