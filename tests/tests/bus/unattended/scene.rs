@@ -311,8 +311,8 @@ impl Login {
         let asked = Arc::default();
         let manager = Manager(Arc::clone(&asked));
         let bus = system.block_on(async {
-            let bus = zbus::connection::Builder::system()?;
-            bus.serve_at("/org/freedesktop/login1", manager)?.name("org.freedesktop.login1")?.build().await
+            let bus = zbus::connection::Builder::system();
+            bus.serve_at("/org/freedesktop/login1", manager).name("org.freedesktop.login1").build().await
         });
         Self { asked, _bus: bus.unwrap() }
     }
