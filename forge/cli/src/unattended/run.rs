@@ -115,9 +115,8 @@ impl<'a> Run<'a> {
         let facts = machine::facts(&forge).await?;
         let inventory = decision::settled(&forge, settle).await?;
         let (disk, answers) = decision::made(trust, &answers, &facts, &inventory)?;
-        if let Some(volume) = &self.volume
-            && volume.disk == disk.identity.path
-        {
+        // Not even the log goes there.
+        if let Some(volume) = self.volume.take_if(|volume| volume.disk == disk.identity.path) {
             return Err(Fault::OnTarget { volume: volume.device.clone(), disk: volume.disk.clone() }.into());
         }
         let credentials = answers.unattended.clone().unwrap_or_default().credentials;
@@ -193,8 +192,14 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         let (receipt, staged) = match outcome {
             Outcome::Installed { receipt, staged, .. } => (receipt, staged),
-            Outcome::Cancelled { stage, written } => return Err(Failure::Cancelled { stage, written }),
-            Outcome::Failed(failure) => return Err(Failure::Job(failure)),
+            Outcome::Cancelled { stage, written } => {
+                let _ = job.close().await;
+                return Err(Failure::Cancelled { stage, written });
+            }
+            Outcome::Failed(failure) => {
+                let _ = job.close().await;
+                return Err(Failure::Job(failure));
+            }
         };
         let handed = job.handover().await?;
         self.report.event(json!({ "event": "installed", "receipt": receipt, "staged": staged }));

@@ -60,6 +60,7 @@ fn answers_that_the_command_line_pins_run_alone_and_leave_everything_on_the_volu
         for kind in ["sources", "plan", "countdown", "progress", "installed", "delivered", "exit"] {
             assert!(!scene.events(kind).is_empty(), "{kind}");
         }
+        println!("{}", scene.consoles[1].text());
         assert_eq!(scene.events("sources")[0]["found"], serde_json::json!(["command-line", "volume"]));
     });
 }
