@@ -31,7 +31,7 @@ UNIT
 systemctl daemon-reload
 
 # The second disk is a stick with FAT, whose labels have eleven characters.
-mkfs.fat -n FORGE-ANSWE "/dev/$second" >/dev/null
+mkfs.fat -I -n FORGE-ANSWE "/dev/$second" >/dev/null
 mkdir -p /run/udev/rules.d
 echo "SUBSYSTEM==\"block\", KERNEL==\"$second*\", ENV{UDISKS_SYSTEM}=\"0\"" >/run/udev/rules.d/99-stick.rules
 udevadm control --reload
