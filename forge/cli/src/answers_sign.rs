@@ -40,7 +40,7 @@ fn verify(answers: &Path, certificates: &[PathBuf]) -> Result<(), Failure> {
 }
 
 /// `answers.toml.sig` for `answers.toml`.
-fn signature_of(answers: &Path) -> PathBuf {
+pub fn signature_of(answers: &Path) -> PathBuf {
     let mut name = answers.as_os_str().to_owned();
     name.push(".sig");
     name.into()

@@ -32,11 +32,10 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Reads an answer file and says what is wrong with it
-    Check {
-        /// The answer file
-        answers: PathBuf,
-    },
+    /// Reads an answer file and says what is wrong with it, and what would become of a recorded machine
+    Check(CheckArguments),
+    /// Writes a machine into a file, for "check --machine" somewhere else
+    Record(RecordArguments),
     /// Says what an install would do, and changes nothing
     Plan(PlanArguments),
     /// Installs a payload, as the answers say
@@ -123,6 +122,35 @@ pub enum Command {
         /// The directory that they go to
         directory: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub struct CheckArguments {
+    /// The answer file
+    pub answers: PathBuf,
+    /// A machine that "record" wrote. Says whether the answers are for it, which override is used and which disk would be
+    /// erased with nobody there; ends with 3 when that would not begin
+    #[arg(long, value_name = "FILE")]
+    pub machine: Option<PathBuf>,
+    /// The OpenPGP certificate of who has to have signed the answers; the signature lies beside them and ends in .sig
+    #[arg(long, value_name = "CERTIFICATE")]
+    pub signed_by: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct RecordArguments {
+    /// The file, which is replaced. It is printed when left out
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Writes serial numbers, the UUID and WWNs as they are, and not as digests
+    #[arg(long)]
+    pub with_identity: bool,
+    /// What the digests are salted with; random when left out. With the same salt the same machine gives the same file
+    #[arg(long, value_name = "TEXT", conflicts_with = "with_identity")]
+    pub salt: Option<String>,
 }
 
 #[derive(Args)]

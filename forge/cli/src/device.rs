@@ -172,7 +172,7 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
 }
 
 /// A refusal that came before anything could be written.
-fn untouched(error: ClientError) -> Failure {
+pub(crate) fn untouched(error: ClientError) -> Failure {
     Failure::Helper { error, untouched: true }
 }
 

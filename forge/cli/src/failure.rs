@@ -1,6 +1,7 @@
 //! Every way in which a command ends badly: the exit code, and the sentence with the fix.
 
 use crate::{
+    answers_words,
     firmware_words::{self, FROM_DISK},
     unattended::fault::Fault,
     words,
@@ -19,6 +20,8 @@ use forge_model::{
     Issue, Stage,
     answers::AnswersError,
     machine::{Enrollment, StagingFault},
+    recorded::RecordedError,
+    unattended::Reason,
 };
 use std::{error::Error, fmt, io, path::Path, path::PathBuf, process::ExitCode};
 
@@ -89,6 +92,10 @@ pub enum Failure {
     NotSigned(PathBuf, AnswersSignatureError),
     /// The answers name a password that somebody types, and nobody can type one here.
     TypedPassword,
+    /// The answers would not be used with nobody there.
+    NeedsSomebody(PathBuf, Vec<Reason>),
+    /// The file is no recorded machine.
+    Recorded(PathBuf, RecordedError),
     /// Standard tools are missing.
     MissingTools(Vec<PathBuf>),
     /// Nothing could be checked.
@@ -133,6 +140,8 @@ impl Failure {
             | Self::Sign(..) => 1,
             Self::NoPayload | Self::PayloadForDisk => 2,
             Self::NotSigned(..) => 3,
+            Self::NeedsSomebody(..) => 3,
+            Self::Recorded(..) => 1,
             Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) | Self::TypedPassword => 3,
             Self::Payload(_) => 4,
             Self::Target(_) => 5,
@@ -301,6 +310,11 @@ impl fmt::Display for Failure {
                     _ => Ok(()),
                 }
             }
+            Self::NeedsSomebody(path, reasons) => {
+                write!(f, "{}: this install would not begin with nobody there.", path.display())?;
+                reasons.iter().try_for_each(|reason| write!(f, "\n  {}", answers_words::reason(reason)))
+            }
+            Self::Recorded(path, error) => write!(f, "{}: {error}.", path.display()),
             Self::TypedPassword => write!(
                 f,
                 "the answers name a typed password, and nobody can type one here.\n\

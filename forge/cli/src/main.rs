@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `arguments` | the commands and their options; man pages and completions come from it |
 //! | `payload` | `payload build`, `payload verify`, `payload keys` |
-//! | `plan` | `check`, `plan`: what would be done |
+//! | `check` | `check`: an answer file, and what would become of a recorded machine |
+//! | `record` | `record`: this machine as a file, without private data |
+//! | `plan` | `plan`: what would be done |
 //! | `install` | `install` into a plain file: does it, shows progress, hands over |
 //! | `device` | `disks`, and `plan`, `install`, `attach` on a disk, by the helper |
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
@@ -20,11 +22,14 @@
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
 //! | `firmware_words` | the firmware in sentences |
+//! | `answers_words` | which machine and which disk answers mean, in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
 mod answers_sign;
+mod answers_words;
 mod arguments;
 mod audit;
+mod check;
 mod credentials;
 mod device;
 mod failure;
@@ -39,6 +44,7 @@ mod payload;
 mod plan;
 mod progress;
 mod receipt;
+mod record;
 mod unattended;
 mod verify;
 mod words;
@@ -65,7 +71,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), failure::Failure> {
     match command {
-        Command::Check { answers } => plan::check(&answers),
+        Command::Check(wanted) => check::run(&wanted),
+        Command::Record(wanted) => record::run(&wanted),
         Command::Plan(wanted) if device::is_device(&wanted.target) => device::plan(&wanted),
         Command::Plan(wanted) => plan::show(&wanted),
         Command::Install(wanted) if device::is_device(&wanted.plan.target) => device::install(&wanted),

@@ -1,16 +1,9 @@
-//! `check` and `plan`: what would be done.
+//! `plan`: what would be done.
 
 use crate::{arguments::PlanArguments, failure::Failure, output::print, words};
 use forge_engine::{payload::Payload, probe, target::Target};
 use forge_model::{Answers, Plan};
 use std::{fs, path::Path, time::SystemTime};
-
-/// Reads an answer file and says that it is good.
-pub fn check(path: &Path) -> Result<(), Failure> {
-    read_answers(path)?;
-    let path = path.display();
-    print(format_args!("{path}: the file is well-formed. \"forgectl plan\" checks it against a payload and a disk."))
-}
 
 /// Shows the plan.
 pub fn show(wanted: &PlanArguments) -> Result<(), Failure> {

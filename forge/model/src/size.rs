@@ -32,6 +32,20 @@ pub fn words(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// A size in the units in which disks are sold, with one decimal at most: "500.1 GB".
+pub fn decimal_words(bytes: u64) -> String {
+    for (name, unit) in NAMED[1..5].iter().rev() {
+        if bytes >= *unit {
+            let tenths = (u128::from(bytes) * 10 / u128::from(*unit)) as u64;
+            return match tenths % 10 {
+                0 => format!("{} {name}", tenths / 10),
+                part => format!("{}.{part} {name}", tenths / 10),
+            };
+        }
+    }
+    format!("{bytes} B")
+}
+
 /// Names of units and what they are in bytes. Makers of disks count in thousands, as the first ones do.
 const NAMED: [(&str, u64); 9] = [
     ("B", 1),
@@ -76,6 +90,13 @@ mod tests {
         assert_eq!(words(512 * MIB), "512 MiB");
         assert_eq!(words(3 * GIB + GIB / 2), "3.5 GiB");
         assert_eq!(words(u64::MAX), "16777215.9 TiB");
+    }
+
+    #[test]
+    fn a_disk_has_the_size_that_it_is_sold_with() {
+        assert_eq!(decimal_words(500_107_862_016), "500.1 GB");
+        assert_eq!(decimal_words(2_000_000_000_000), "2 TB");
+        assert_eq!(decimal_words(999), "999 B");
     }
 
     #[test]
