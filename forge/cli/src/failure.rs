@@ -14,6 +14,7 @@ use forge_engine::{
     prepare::PrepareError,
     seal::{Kind, OpenError, SealError},
     target::TargetError,
+    tool::ToolError,
     verify::VerifyError,
 };
 use forge_model::{
@@ -77,6 +78,7 @@ pub enum Failure {
     /// It could not be sealed; nothing was written.
     Seal(SealError),
     /// It is installed, but the credentials could not be sealed.
+    #[allow(dead_code, reason = "an unattended install seals them")]
     SealHandover(SealError),
     /// A sealed file can not be opened.
     Open(PathBuf, OpenError),
@@ -267,7 +269,9 @@ impl fmt::Display for Failure {
             Self::Seal(error) => {
                 write!(f, "nothing was sealed: {}", Chain(error))?;
                 match error {
-                    SealError::Age(_) => f.write_str("\nIs each age key as age-keygen printed it?"),
+                    SealError::Age(ToolError::Failed { .. }) => {
+                        f.write_str("\nIs each age key as age-keygen printed it?")
+                    }
                     _ => Ok(()),
                 }
             }

@@ -6,8 +6,11 @@ use forge_engine::{
     seal::{Kind, SealTo, Sealed},
     tool::Tools,
 };
-use forge_model::{Handover, Receipt, handover::Asked};
-use serde_json::{Map, Value, json};
+use forge_model::{
+    Handover, Receipt,
+    handover::{self, Asked},
+};
+use serde_json::json;
 use std::{
     borrow::Cow,
     fs::{self, DirBuilder, File, Permissions},
@@ -15,6 +18,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// The directory for what asks to enroll the key; for its owner only.
 const ENROLLMENT: &str = "enrollment";
@@ -36,6 +40,7 @@ pub fn prepare(output: &Path) -> Result<(), Failure> {
 }
 
 /// The same for [`seal`], on a volume that may know no modes. Whether it can be sealed to them is tried, too.
+#[allow(dead_code, reason = "an unattended install uses it")]
 pub fn prepare_sealed(output: &Path, tools: &Tools, to: &SealTo) -> Result<(), Failure> {
     to.rehearse(tools).map_err(Failure::Seal)?;
     let enrollment = output.join(ENROLLMENT);
@@ -87,7 +92,7 @@ fn files(output: &Path) -> [(PathBuf, u32, bool); 6] {
 fn contents<'a>(user: &str, receipt: &Receipt, handover: &'a Handover) -> [io::Result<Cow<'a, [u8]>>; 6] {
     let bytes = |hex: &str| hex::decode(hex).map_err(io::Error::other);
     [
-        Ok(credentials(user, handover).into_bytes().into()),
+        Ok(credentials(user, handover).as_bytes().to_vec().into()),
         Ok(handover.receipt_json.as_bytes().into()),
         bytes(&handover.receipt_signature).map(Cow::from),
         Ok(handover.variables_json.expose().as_bytes().into()),
@@ -110,6 +115,7 @@ pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) 
 /// Writes everything, and what is secret only sealed: `credentials.age`, `credentials.sealed`. Gives the sealed files.
 ///
 /// One file that can not be written does not keep the others back.
+#[allow(dead_code, reason = "an unattended install uses it")]
 pub fn seal(
     output: &Path,
     user: &str,
@@ -151,7 +157,7 @@ fn sealed_name(path: &Path, kind: Kind) -> PathBuf {
 pub fn write_code(output: &Path, asked: &Asked) -> Result<PathBuf, Failure> {
     let path = output.join("enrollment.json");
     let code = asked.code.expose();
-    let all = json!({ "mok": { "code": code, "grouped": grouped(code) }, "key": asked.key });
+    let all = json!({ "mok": { "code": code, "grouped": handover::grouped(code) }, "key": asked.key });
     replace(&path, 0o600, format!("{all:#}\n").as_bytes()).map_err(|error| Failure::file(&path, error))?;
     Ok(path)
 }
@@ -175,23 +181,9 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// The credentials as JSON, for the one time that they are handed over.
-pub fn credentials(user: &str, made: &Handover) -> String {
-    let services: Map<String, Value> =
-        made.services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
-    let code = made.enrollment_code.expose();
-    let password = made.user_password.as_ref().map(|p| p.expose());
-    let all = json!({
-        "user": { "name": user, "password": password },
-        "mok": { "code": code, "grouped": grouped(code) },
-        "services": services,
-    });
-    format!("{all:#}\n")
-}
-
-/// The code in groups of four, for eyes; the dashes are not typed.
-pub fn grouped(code: &str) -> String {
-    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+/// The credentials as JSON.
+pub fn credentials(user: &str, made: &Handover) -> Zeroizing<String> {
+    handover::credentials(user, made.user_password.as_ref(), &made.enrollment_code, &made.services)
 }
 
 /// What a person needs to enroll the key by hand. It holds no secret.
@@ -220,3 +212,6 @@ fn card(receipt: &Receipt) -> String {
         CERTIFICATE_FILE
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! May this run alone, and on which disk? The rules are the model's; here they get what they need to know.
 
-use super::{fault::Fault, reasons, sources::Found};
-use crate::failure::Failure;
+use super::{fault::Fault, sources::Found};
+use crate::{answers_words, failure::Failure};
 use forge_dbus::client::Forge;
 use forge_model::{
     Answers, Disk, Inventory, MachineFacts, disk,
@@ -32,9 +32,17 @@ pub fn made(
         Decision::RunAlone { disk, answers } => Ok((*disk, *answers)),
         Decision::Prefill { reasons, .. } => match reasons.as_slice() {
             // Everything else is well: it is a fault of the disks, not of the answers.
-            [Reason::Disk { unclear }] => Err(Fault::Disk(reasons::unclear(unclear))),
-            reasons => Err(Fault::MayNotRun(reasons.iter().map(reasons::reason).collect())),
+            [Reason::Disk { unclear }] => Err(Fault::Disk(answers_words::unclear(unclear).join("\n"))),
+            reasons => Err(Fault::MayNotRun(reasons.iter().map(sentence).collect())),
         },
+    }
+}
+
+/// A reason, and for a disk that is not clear every disk that was seen.
+fn sentence(reason: &Reason) -> String {
+    match reason {
+        Reason::Disk { unclear } => answers_words::unclear(unclear).join("\n"),
+        other => answers_words::reason(other),
     }
 }
 

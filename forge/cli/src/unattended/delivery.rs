@@ -6,11 +6,10 @@ use super::{
     fault::Fault,
     log::Log,
     report::Report,
-    sealing::Seal,
     volume::{Mounted, Volume, VolumeFault},
 };
 use crate::{failure::Failure, handover};
-use forge_engine::tool::Tools;
+use forge_engine::{seal::SealTo, tool::Tools};
 use forge_model::{Handover, Receipt};
 use serde_json::json;
 use std::{
@@ -65,8 +64,8 @@ pub struct Handed<'a> {
     pub user: &'a str,
     /// The computer's name.
     pub hostname: &'a str,
-    /// To whom the credentials are sealed.
-    pub seal: &'a Seal,
+    /// To whom the credentials are sealed; nothing where they are not left here.
+    pub seal: Option<&'a SealTo>,
 }
 
 async fn once(volume: &mut Volume, handed: &Handed<'_>, log: &Log) -> Result<PathBuf, Failure> {
@@ -88,7 +87,7 @@ fn directory_name(handed: &Handed<'_>) -> String {
 
 fn write(mounted: &Mounted, name: &Path, handed: &Handed<'_>, log: &Log) -> Result<(), Failure> {
     let directory = mounted.place.join(name);
-    if let Some(to) = handed.seal.to() {
+    if let Some(to) = handed.seal {
         let tools = Tools::default();
         handover::prepare_sealed(&directory, &tools, to)?;
         handover::seal(&directory, handed.user, handed.receipt, handed.handover, (to, &tools))?;

@@ -17,7 +17,6 @@
 //! | `trust` | who made them, as far as that is proved |
 //! | `machine` | which machine this is |
 //! | `decision` | may it run alone, and on which disk? |
-//! | `reasons` | trust, reasons and disks in sentences |
 //! | `run` | the install itself |
 //! | `countdown` | thirty seconds in which anybody can say no |
 //! | `report` | what is told, to consoles, journal, log and programs |
@@ -43,7 +42,6 @@ mod machine;
 mod outlet;
 mod place;
 mod prefill;
-mod reasons;
 mod report;
 mod run;
 mod sealing;

@@ -5,11 +5,10 @@ use super::{
     fault::Fault,
     machine,
     place::Place,
-    reasons,
     sources::{Found, Search},
     trust,
 };
-use crate::{failure::Failure, handover, output::tell};
+use crate::{answers_words, failure::Failure, handover, output::tell};
 use forge_dbus::client::Forge;
 use forge_model::{Answers, unattended::Trust};
 use serde_json::json;
@@ -41,7 +40,7 @@ pub async fn run(place: &Place, settle: Duration) -> Result<(), Failure> {
                 "other_machine": mismatch,
             });
             put(place, WHY, &why.to_string())?;
-            tell(format_args!("{} is the proposal: {}", found.source, reasons::trust(&trust)));
+            tell(format_args!("{} is the proposal: {}", found.source, answers_words::trust(&trust)));
             Ok(())
         }
     }

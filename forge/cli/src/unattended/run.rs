@@ -6,14 +6,13 @@ use super::{
     log::Log,
     machine,
     place::Place,
-    reasons,
     report::Report,
     sealing::{self, Seal},
     sources::{Found, Search},
     trust,
     volume::Volume,
 };
-use crate::{failure::Failure, firmware_words, handover, words};
+use crate::{answers_words, failure::Failure, firmware_words, handover, words};
 use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
     status::Outcome,
@@ -64,7 +63,8 @@ impl<'a> Run<'a> {
         let bus = Connection::system().await.map_err(Fault::NoBus)?;
         let (found, trust) = self.find(&bus, settle).await?;
         let decided = self.decide(&bus, &found, &trust, settle).await?;
-        let credentials = decided.answers.unattended.as_ref().map(|wanted| wanted.credentials.clone());
+        let wanted = decided.answers.unattended.clone().unwrap_or_default();
+        let (exit, credentials) = (wanted.exit, wanted.credentials);
         let (job, digest, plan) = self.prepare(&decided).await?;
         countdown::run(self.report, seconds).await?;
         // A disk may have come that the answers mean as well as this one.
@@ -74,11 +74,11 @@ impl<'a> Run<'a> {
         }
         self.report.say("It begins. From now on the disk is written.");
         let updates = job.updates().await?;
-        job.run(&digest, decided.password.as_ref()).await.map_err(untouched)?;
+        let passphrase = decided.seal.passphrase().filter(|_| credentials.leave_on == Some(LeaveOn::Esp));
+        job.run_sealing(&digest, decided.password.as_ref(), passphrase).await.map_err(untouched)?;
         let outcome = self.follow(updates).await?;
-        self.deliver(&job, outcome, &decided.seal, &plan, &credentials.unwrap_or_default()).await?;
+        self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
         job.close().await?;
-        let exit = decided.answers.unattended.as_ref().map(|wanted| wanted.exit).unwrap_or_default();
         self.report.event(json!({ "event": "exit", "exit": exit }));
         self.report.say(format!("The unattended install is done. {}", exit::words(exit)));
         self.report.finish();
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
         }
         let found = search.first(self.place).await?;
         let trust = trust::of(&found, self.place, &search.command_line)?;
-        self.report.say(reasons::trust(&trust));
+        self.report.say(answers_words::trust(&trust));
         Ok((found, trust))
     }
 
@@ -125,11 +125,7 @@ impl<'a> Run<'a> {
             (Some(LeaveOn::AnswersVolume), Some(volume)) if volume.read_only => {
                 return Err(Fault::NoVolume(Some(volume.device.clone())).into());
             }
-            (Some(LeaveOn::Esp), _) => {
-                let reason = "leave-on = \"esp\" is not possible yet; write \"answers-volume\".";
-                return Err(Fault::NotSealed(reason.into()).into());
-            }
-            (Some(LeaveOn::AnswersVolume), Some(_)) | (None, _) => {}
+            (Some(LeaveOn::AnswersVolume), Some(_)) | (Some(LeaveOn::Esp) | None, _) => {}
         }
         let password = sealing::password(self.place, found, &answers)?;
         let seal = Seal::new(self.place, &credentials)?;
@@ -208,17 +204,20 @@ impl<'a> Run<'a> {
         if wanted.print {
             self.report.show_secret(&handover::credentials(&plan.user.name, &handed));
         }
+        if wanted.leave_on == Some(LeaveOn::Esp) {
+            self.report.say("The credentials lie sealed on the new disk's EFI system partition, in EFI/forge.");
+        }
         if let Some(volume) = &mut self.volume
             && !volume.read_only
         {
+            let must = wanted.leave_on == Some(LeaveOn::AnswersVolume);
             let what = delivery::Handed {
                 receipt: &receipt,
                 handover: &handed,
                 user: &plan.user.name,
                 hostname: &plan.system.hostname,
-                seal,
+                seal: seal.to().filter(|_| must),
             };
-            let must = wanted.leave_on == Some(LeaveOn::AnswersVolume);
             let left = delivery::to_volume(self.report, volume, &what, self.log, must).await?;
             self.report.event(json!({ "event": "delivered", "directory": left }));
             if let Some(left) = left {

@@ -33,6 +33,11 @@ impl Seal {
         Ok(Self(seal))
     }
 
+    /// The passphrase, for the helper, which seals what it leaves on the new disk.
+    pub fn passphrase(&self) -> Option<&Secret> {
+        self.0.passphrase.as_ref()
+    }
+
     /// Whom it is sealed to; nothing where it is sealed to nobody.
     pub fn to(&self) -> Option<&SealTo> {
         Some(&self.0).filter(|to| !to.is_nobody())

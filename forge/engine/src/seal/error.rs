@@ -34,7 +34,7 @@ pub enum SealError {
     #[error("OpenSSL could not encrypt")]
     Cipher(#[from] ErrorStack),
     /// age failed, or is not there.
-    #[error("age could not seal it")]
+    #[error("age could not seal it: {0}")]
     Age(#[from] ToolError),
     /// age said that it was done and gave something else.
     #[error("age gave something that is not in age's format")]
@@ -120,7 +120,7 @@ pub enum OpenError {
     )]
     NoIdentity,
     /// age failed, or is not there.
-    #[error("age could not open it")]
+    #[error("age could not open it: {0}")]
     Age(#[from] ToolError),
     /// A descriptor could not be made.
     #[error("the identity could not be handed to age")]

@@ -137,11 +137,11 @@ fn two_disks_that_fit_and_none_that_fits_are_both_no_disk() {
         let wanted = format!("match = {{ serial = \"{DISK}\" }}");
         let first = LoopDisk::new(system, "ONE", USUAL, 512);
         scene.credential("forge.answers", &scene.answers());
-        scene.refused(&first, 5, &["no disk is taken: none fits", "another serial number", "ONE"]);
+        scene.refused(&first, 5, &["no disk is taken: disk.match: no disk fits", "another serial number", "ONE"]);
         scene.credential("forge.answers", &scene.answers().replace(&wanted, by_model));
         let second = LoopDisk::new(system, "TWO", USUAL, 512);
-        scene.refused(&first, 5, &["more than one fits", "ONE", "TWO"]);
-        scene.refused(&second, 5, &["more than one fits"]);
+        scene.refused(&first, 5, &["more than one disk fits", "ONE", "TWO"]);
+        scene.refused(&second, 5, &["more than one disk fits"]);
     });
 }
 
