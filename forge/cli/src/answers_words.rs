@@ -11,7 +11,6 @@ use forge_model::{
 };
 
 /// How far the answers are trusted.
-#[expect(dead_code, reason = "for the unattended install")]
 pub fn trust(trust: &Trust) -> String {
     match trust {
         Trust::Pinned => "They are the ones that the command line pins.".into(),
@@ -89,7 +88,6 @@ fn why(unclear: &Unclear) -> &'static str {
 }
 
 /// Why no disk is chosen, and every disk that was seen, a line each.
-#[expect(dead_code, reason = "for the unattended install")]
 pub fn unclear(unclear: &Unclear) -> Vec<String> {
     let mut lines = vec![why(unclear).to_owned()];
     lines.extend(disks(&unclear.seen).iter().map(|line| format!("  {line}")));

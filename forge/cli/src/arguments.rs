@@ -46,6 +46,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Installs as answers say that come with this machine or its medium; nobody has to be there
+    Unattended(UnattendedArguments),
     /// Comes back to an install on a disk that goes on by itself: shows progress, hands over
     Attach {
         /// The directory for the receipt, the credentials and the enrollment request
@@ -183,6 +185,22 @@ pub struct InstallArguments {
     /// Appends every command line and stage to this file; each line begins with seconds since 1970. It holds no secret
     #[arg(long)]
     pub log: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct UnattendedArguments {
+    /// Runs nothing: leaves the answers in /run/forge/answers as a proposal for the window
+    #[arg(long)]
+    pub prefill: bool,
+    /// Looks for answers, consoles and the firmware's words below this directory, as tests do
+    #[arg(long, default_value = "/", hide = true)]
+    pub root: PathBuf,
+    /// Seconds in which a key stops it
+    #[arg(long, default_value_t = 30, hide = true)]
+    pub countdown: u64,
+    /// Seconds in which volumes and disks may appear
+    #[arg(long, default_value_t = 20, hide = true)]
+    pub settle: u64,
 }
 
 #[derive(Subcommand)]

@@ -3,6 +3,7 @@
 use crate::{
     answers_words,
     firmware_words::{self, FROM_DISK},
+    unattended::fault::Fault,
     words,
 };
 use forge_dbus::{Error as RefusedBy, client::ClientError};
@@ -113,6 +114,8 @@ pub enum Failure {
     NoFirmware,
     /// The request could not be left in the firmware.
     NotStaged(StagingFault, String),
+    /// An install at which nobody sits stopped for a reason of its own.
+    Unattended(Fault),
 }
 
 impl Failure {
@@ -123,7 +126,13 @@ impl Failure {
 
     /// The documented exit code.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// The same as a number.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Unattended(fault) => fault.code(),
             Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) | Self::Terminal(_) => 1,
             Self::Seal(_)
             | Self::Open(..)
@@ -166,7 +175,7 @@ impl Failure {
             Self::Verify(..) | Self::NotInOrder(_) | Self::NotMeasured(_) | Self::NotEnrolled(_) => 8,
             Self::NoFirmware | Self::NotStaged(..) => 11,
             Self::Handover(..) | Self::HandoverKept(..) | Self::SealHandover(_) => 9,
-        })
+        }
     }
 }
 
@@ -326,6 +335,7 @@ impl fmt::Display for Failure {
             Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),
             Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
             Self::NotStaged(fault, details) => f.write_str(&firmware_words::not_staged(*fault, details)),
+            Self::Unattended(fault) => write!(f, "{}", Chain(fault)),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),
         }
     }
@@ -334,6 +344,12 @@ impl fmt::Display for Failure {
 impl From<PayloadError> for Failure {
     fn from(error: PayloadError) -> Self {
         Self::Payload(error)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Unattended(fault)
     }
 }
 

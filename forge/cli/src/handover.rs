@@ -182,7 +182,7 @@ fn is_directory(path: &Path) -> bool {
 }
 
 /// The credentials as JSON.
-fn credentials(user: &str, made: &Handover) -> Zeroizing<String> {
+pub fn credentials(user: &str, made: &Handover) -> Zeroizing<String> {
     handover::credentials(user, made.user_password.as_ref(), &made.enrollment_code, &made.services)
 }
 

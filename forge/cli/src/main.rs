@@ -18,6 +18,7 @@
 //! | `handover` | the files that an install leaves for a person |
 //! | `log_file` | `install --log`: every command line and stage |
 //! | `output` | standard output, whose reader may go away |
+//! | `unattended` | an install at which nobody sits: answers are found, nobody is asked |
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
 //! | `firmware_words` | the firmware in sentences |
@@ -44,6 +45,7 @@ mod plan;
 mod progress;
 mod receipt;
 mod record;
+mod unattended;
 mod verify;
 mod words;
 
@@ -76,6 +78,7 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Install(wanted) if device::is_device(&wanted.plan.target) => device::install(&wanted),
         Command::Install(wanted) => install::run(&wanted),
         Command::Disks { json } => device::disks(json),
+        Command::Unattended(wanted) => unattended::run(&wanted),
         Command::Attach { output, json } => device::attach(&output, json),
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
         Command::Audit { evidence, json } => audit::run(evidence, json),
