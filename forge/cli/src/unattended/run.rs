@@ -8,7 +8,7 @@ use super::{
     place::Place,
     report::Report,
     sealing::{self, Seal},
-    sources::{Found, Search},
+    sources::{Found, Search, wait_for_volume},
     trust,
     volume::Volume,
 };
@@ -115,11 +115,14 @@ impl<'a> Run<'a> {
         let facts = machine::facts(&forge).await?;
         let inventory = decision::settled(&forge, settle).await?;
         let (disk, answers) = decision::made(trust, &answers, &facts, &inventory)?;
+        let credentials = answers.unattended.clone().unwrap_or_default().credentials;
+        if credentials.leave_on == Some(LeaveOn::AnswersVolume) && self.volume.is_none() {
+            self.volume = wait_for_volume(bus, settle).await.map_err(Fault::Volume)?;
+        }
         // Not even the log goes there.
         if let Some(volume) = self.volume.take_if(|volume| volume.disk == disk.identity.path) {
             return Err(Fault::OnTarget { volume: volume.device.clone(), disk: volume.disk.clone() }.into());
         }
-        let credentials = answers.unattended.clone().unwrap_or_default().credentials;
         match (credentials.leave_on, &self.volume) {
             (Some(LeaveOn::AnswersVolume), None) => return Err(Fault::NoVolume(None).into()),
             (Some(LeaveOn::AnswersVolume), Some(volume)) if volume.read_only => {

@@ -5,7 +5,7 @@ use super::{
     command_line::{CommandLine, Pinned},
     fault::Fault,
     place::{MEDIUM, Place, if_there, read},
-    volume::Volume,
+    volume::{Volume, VolumeFault},
 };
 use forge_model::{
     Answers,
@@ -89,15 +89,8 @@ impl Search {
         let text = place.text("/proc/cmdline").map_err(not_read("/proc/cmdline"))?.unwrap_or_default();
         let command_line = CommandLine::read(&text)?;
         let credential = place.credential(CREDENTIAL).map_err(not_read(CREDENTIAL))?;
-        let end = Instant::now() + patience;
-        let volume = loop {
-            let volume = Volume::find(bus).await?;
-            let others = command_line.answers.is_some() || credential.is_some();
-            if volume.is_some() || others || Instant::now() >= end {
-                break volume;
-            }
-            sleep(LOOK).await;
-        };
+        let others = command_line.answers.is_some() || credential.is_some();
+        let volume = wait_for_volume(bus, if others { Duration::ZERO } else { patience }).await?;
         Ok(Self { command_line, volume, credential })
     }
 
@@ -126,6 +119,18 @@ impl Search {
                 found
             }
         }
+    }
+}
+
+/// The volume, which may take some time to appear after a start.
+pub async fn wait_for_volume(bus: &Connection, patience: Duration) -> Result<Option<Volume>, VolumeFault> {
+    let end = Instant::now() + patience;
+    loop {
+        let volume = Volume::find(bus).await?;
+        if volume.is_some() || Instant::now() >= end {
+            return Ok(volume);
+        }
+        sleep(LOOK).await;
     }
 }
 

@@ -4,7 +4,10 @@ use super::scene::{PASSPHRASE, Scene, file, left_on};
 use crate::bench::said;
 use forge_engine::seal::open_with_passphrase;
 use forge_model::Secret;
-use forge_tests::private::{LoopDisk, system};
+use forge_tests::{
+    look::fat_files,
+    private::{LoopDisk, system},
+};
 use memchr::memmem;
 use std::{fs, process::Command};
 
@@ -60,7 +63,6 @@ fn answers_that_the_command_line_pins_run_alone_and_leave_everything_on_the_volu
         for kind in ["sources", "plan", "countdown", "progress", "installed", "delivered", "exit"] {
             assert!(!scene.events(kind).is_empty(), "{kind}");
         }
-        println!("{}", scene.consoles[1].text());
         assert_eq!(scene.events("sources")[0]["found"], serde_json::json!(["command-line", "volume"]));
     });
 }
@@ -97,6 +99,25 @@ fn signed_answers_on_a_volume_run_alone_and_the_volume_takes_what_is_left() {
         let output = scene.run();
         assert_done(&scene, &disk, &volume, &output);
         assert_eq!(file(&left_on(&volume), "answers.toml"), answers.as_bytes());
+    });
+}
+
+#[test]
+fn the_credentials_can_be_left_sealed_on_the_new_disk_and_no_volume_is_needed() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        scene.credential("forge.answers", &scene.answers().replace("\"answers-volume\"", "\"esp\""));
+        let output = scene.run();
+        assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
+        let receipt = &scene.events("installed")[0]["receipt"];
+        let esp = receipt["partitions"].as_array().unwrap().iter().find(|p| p["role"] == "esp").unwrap();
+        let files = fat_files(disk.file(), esp["offset"].as_u64().unwrap());
+        let sealed =
+            files.iter().find(|(path, _)| path.ends_with("EFI/forge/credentials.sealed")).expect("it is there").1;
+        let plain = open_with_passphrase(sealed, &Secret::new(PASSPHRASE.into())).unwrap();
+        assert!(memmem::find(&plain, b"\"mok\"").is_some());
+        scene.every_console_says(&["EFI/forge", "The unattended install is done."]);
     });
 }
 
