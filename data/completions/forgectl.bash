@@ -16,6 +16,9 @@ _forgectl() {
             ",$1")
                 cmd="forgectl"
                 ;;
+            forgectl,answers)
+                cmd="forgectl__subcmd__answers"
+                ;;
             forgectl,attach)
                 cmd="forgectl__subcmd__attach"
                 ;;
@@ -27,6 +30,9 @@ _forgectl() {
                 ;;
             forgectl,completions)
                 cmd="forgectl__subcmd__completions"
+                ;;
+            forgectl,credentials)
+                cmd="forgectl__subcmd__credentials"
                 ;;
             forgectl,disks)
                 cmd="forgectl__subcmd__disks"
@@ -52,11 +58,26 @@ _forgectl() {
             forgectl,receipt)
                 cmd="forgectl__subcmd__receipt"
                 ;;
+            forgectl,record)
+                cmd="forgectl__subcmd__record"
+                ;;
             forgectl,schema)
                 cmd="forgectl__subcmd__schema"
                 ;;
             forgectl,verify)
                 cmd="forgectl__subcmd__verify"
+                ;;
+            forgectl__subcmd__answers,sign)
+                cmd="forgectl__subcmd__answers__subcmd__sign"
+                ;;
+            forgectl__subcmd__answers,verify)
+                cmd="forgectl__subcmd__answers__subcmd__verify"
+                ;;
+            forgectl__subcmd__credentials,open)
+                cmd="forgectl__subcmd__credentials__subcmd__open"
+                ;;
+            forgectl__subcmd__credentials,seal)
+                cmd="forgectl__subcmd__credentials__subcmd__seal"
                 ;;
             forgectl__subcmd__payload,build)
                 cmd="forgectl__subcmd__payload__subcmd__build"
@@ -77,12 +98,62 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check plan install disks attach verify audit machine receipt enroll payload schema completions man"
+            opts="-h -V --help --version check record plan install disks attach verify audit machine receipt enroll credentials answers payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__answers)
+            opts="-h --help sign verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__answers__subcmd__sign)
+            opts="-h --key --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__answers__subcmd__verify)
+            opts="-h --certificate --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -123,12 +194,20 @@ _forgectl() {
             return 0
             ;;
         forgectl__subcmd__check)
-            opts="-h --help"
+            opts="-h --machine --signed-by --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --machine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --signed-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -143,6 +222,68 @@ _forgectl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__credentials)
+            opts="-h --help open seal"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__credentials__subcmd__open)
+            opts="-h --passphrase-file --identity --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__credentials__subcmd__seal)
+            opts="-h --output --age-recipient --passphrase-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --age-recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --passphrase-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -388,6 +529,28 @@ _forgectl() {
                     return 0
                     ;;
                 --disk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__record)
+            opts="-h --output --with-identity --salt --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --salt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -26,7 +26,8 @@ end
 
 complete -c forgectl -n "__fish_forgectl_needs_command" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_needs_command" -s V -l version -d 'Print version'
-complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "check" -d 'Reads an answer file and says what is wrong with it'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "check" -d 'Reads an answer file and says what is wrong with it, and what would become of a recorded machine'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "record" -d 'Writes a machine into a file, for "check --machine" somewhere else'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "plan" -d 'Says what an install would do, and changes nothing'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "install" -d 'Installs a payload, as the answers say'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "disks" -d 'Lists the disks of this machine, and why one can not be taken'
@@ -36,11 +37,20 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "audit" -d 'Measur
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "machine" -d 'Shows whether this machine\'s key is enrolled, and what its firmware says'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "receipt" -d 'Checks receipts'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "enroll" -d 'Asks once more to have this machine\'s key enrolled at the next start, with a new code'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "credentials" -d 'Opens sealed credentials, and seals a password for answers'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "answers" -d 'Signs answers, and checks their signature'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "payload" -d 'Makes and checks payloads'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "schema" -d 'Prints the JSON Schema of answer files'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "completions" -d 'Prints completions for a shell'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "man" -d 'Writes the man pages'
+complete -c forgectl -n "__fish_forgectl_using_subcommand check" -l machine -d 'A machine that "record" wrote. Says whether the answers are for it, which override is used and which disk would be erased with nobody there; ends with 3 when that would not begin' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand check" -l signed-by -d 'The OpenPGP certificate of who has to have signed the answers; the signature lies beside them and ends in .sig' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand check" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand check" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l output -d 'The file, which is replaced. It is printed when left out' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l salt -d 'What the digests are salted with; random when left out. With the same salt the same machine gives the same file' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l with-identity -d 'Writes serial numbers, the UUID and WWNs as they are, and not as digests'
+complete -c forgectl -n "__fish_forgectl_using_subcommand record" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l answers -d 'The answer file' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l payload -d 'The payload\'s directory, for a plain file. A disk gets the payload of the installation medium' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l certificate -d 'The OpenPGP certificate that signs payloads, for a plain file' -r -F
@@ -76,6 +86,23 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_se
 complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -l output -d 'The directory for the code. Without it, it is shown' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -f -a "open" -d 'Prints what a sealed file holds: it is secret'
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -f -a "seal" -d 'Seals a file, such as a password for answers, to a passphrase or to age keys'
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from open" -l passphrase-file -d 'The file that holds the passphrase, on one line. It is asked for on the terminal when left out' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from open" -l identity -d 'The age identity, as age-keygen writes it' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from open" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from seal" -l output -d 'The new file' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from seal" -l age-recipient -d 'An age public key; anybody with the identity to one of them can open it' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from seal" -l passphrase-file -d 'The file that holds the passphrase, on one line. It is asked for on the terminal when left out' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and __fish_seen_subcommand_from seal" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and not __fish_seen_subcommand_from sign verify" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and not __fish_seen_subcommand_from sign verify" -f -a "sign" -d 'Signs the bytes of an answer file; the signature lies beside it and ends in .sig'
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and not __fish_seen_subcommand_from sign verify" -f -a "verify" -d 'Checks who signed an answer file'
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from sign" -l key -d 'The OpenPGP key that signs, with its secret and without a password' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from sign" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from verify" -l certificate -d 'The OpenPGP certificate of somebody who may sign' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "build" -d 'Makes a signed payload from a system tree and its boot files'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "verify" -d 'Checks a payload\'s signature and every byte of its files'

@@ -277,7 +277,7 @@ fn a_password_that_is_typed_lands_as_a_hash_in_shadow_and_nowhere_else() {
         let disk = LoopDisk::new(system, "TYPED", USUAL, 512);
         // Without one, nothing begins; nobody can type one for forgectl here.
         let job = bench.prepare(&disk, true).unwrap();
-        assert!(format!("{:?}", job.try_run(None).unwrap_err()).contains("password is asked for"));
+        assert!(format!("{:?}", job.try_run(None).unwrap_err()).contains("password is brought along"));
         assert_eq!(system.block_on(job.job.state()).unwrap(), State::Prepared);
         let output = bench.install(Person::Allowed, &disk).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{}", said(&output));
