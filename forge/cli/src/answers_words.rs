@@ -105,7 +105,10 @@ fn disk(disk: &Seen) -> String {
     let ids = ids.iter().filter_map(|(what, id)| id.as_ref().map(|id| format!(", {what} {id}")));
     let mut about = match disk.misfits.as_slice() {
         [] => "it fits".to_owned(),
-        misfits => format!("it does not fit: {}", misfits.iter().map(misfit).collect::<Vec<_>>().join(", ")),
+        misfits => {
+            let misfits: Vec<String> = misfits.iter().map(|one| misfit(one, disk.size)).collect();
+            format!("it does not fit: {}", misfits.join(", "))
+        }
     };
     for obstacle in &disk.obstacles {
         about += &format!("; it can not be taken: {}", words::obstacle(obstacle).trim_end_matches('.'));
@@ -113,15 +116,20 @@ fn disk(disk: &Seen) -> String {
     format!("{}  {name}, {}{}: {about}.", disk.path, size::decimal_words(disk.size), ids.collect::<String>())
 }
 
-fn misfit(misfit: &Misfit) -> String {
+fn misfit(misfit: &Misfit, size: u64) -> String {
+    // A disk that is sold as 1 TB has a little more than 1TB.
+    let bytes = |than: u64| match size::decimal_words(than) == size::decimal_words(size) {
+        true => format!("{} ({size} bytes)", size::exact(than)),
+        false => size::exact(than),
+    };
     match misfit {
         Misfit::Wwn => "another WWN, or none".into(),
         Misfit::Eui => "another EUI, or none".into(),
         Misfit::Serial => "another serial number, or none".into(),
         Misfit::Model => "another model".into(),
         Misfit::Transport { found } => format!("connected by {}", transport(*found)),
-        Misfit::Smaller { than } => format!("smaller than {}", size::exact(than.0)),
-        Misfit::Larger { than } => format!("larger than {}", size::exact(than.0)),
+        Misfit::Smaller { than } => format!("smaller than {}", bytes(than.0)),
+        Misfit::Larger { than } => format!("larger than {}", bytes(than.0)),
         Misfit::Removable { found: true } => "it can be taken out".into(),
         Misfit::Removable { found: false } => "it can not be taken out".into(),
     }

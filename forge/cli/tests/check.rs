@@ -119,7 +119,8 @@ fn every_reason_against_a_machine_is_given_at_once_and_ends_with_3() {
     }
     let (json, code) = bench.json("md-raid");
     assert_eq!((code, &json["disk"]), (Some(3), &Value::Null));
-    let reasons: Vec<&str> = json["reasons"].as_array().unwrap().iter().map(|r| r["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<&str> =
+        json["reasons"].as_array().unwrap().iter().map(|r| r["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["other-machine", "needs", "disk"], "{json:#}");
 }
 

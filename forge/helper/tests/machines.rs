@@ -4,7 +4,7 @@
 //! `forgectl record --salt tests` writes there. With `FORGE_GOLDEN=write` in the environment both are written anew. Needs root, for namespaces; nothing real is touched.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use forge_helper::udisks::{BootMedium, Objects, Roots, Sysfs, Udisks, boot_medium, inventory::inventory};
+use forge_helper::udisks::{Roots, Sysfs, Udisks, boot_medium, inventory::inventory};
 use forge_model::{
     Answers, Inventory, Machine, MachineFacts, Manifest, Plan, Recorded, inventory::Obstacle, machine::Enrollment,
 };

@@ -48,7 +48,7 @@ impl Recorded {
         let hide = |value: &str| salt.map_or_else(|| value.trim().to_owned(), |salt| digest(salt, value));
         let hide_wwn = |name: &str| match salt {
             None => name.trim().to_owned(),
-            Some(salt) => format!("{}{}", wwn_prefix(name), digest(salt, &wwn_digits(name))),
+            Some(salt) => wwn_digest(salt, wwn_prefix(name), name),
         };
         let MachineFacts { vendor, product, .. } = &machine.dmi;
         let identity = |key: Key| {
@@ -112,11 +112,9 @@ fn known(identity: &mut Identity, wanted: &DiskMatch, salt: &str) {
     match wanted {
         DiskMatch::Serial { serial } => show(&mut identity.serial, &digest(salt, serial), serial.trim()),
         DiskMatch::Wwn { wwn: name } | DiskMatch::Eui { eui: name } => {
-            if let Some(found) = &mut identity.wwn {
-                let prefix = wwn_prefix(found);
-                if found.strip_prefix(prefix) == Some(&digest(salt, &wwn_digits(name))) {
-                    *found = format!("{prefix}{}", wwn_digits(name));
-                }
+            for prefix in WWN_PREFIXES {
+                let plain = format!("{prefix}{}", wwn_digits(name));
+                show(&mut identity.wwn, &wwn_digest(salt, prefix, name), &plain);
             }
         }
         DiskMatch::Described(_) => {}
@@ -126,13 +124,21 @@ fn known(identity: &mut Identity, wanted: &DiskMatch, salt: &str) {
 /// What stands before the digits of a world wide name, and says of which kind it is.
 fn wwn_prefix(name: &str) -> &'static str {
     let name = name.trim().to_ascii_lowercase();
-    ["0x", "naa.", "eui.", "uuid."].into_iter().find(|prefix| name.starts_with(prefix)).unwrap_or_default()
+    WWN_PREFIXES.into_iter().find(|prefix| name.starts_with(prefix)).unwrap_or_default()
 }
+
+/// The kinds of world wide names; the last one is a name without a kind.
+const WWN_PREFIXES: [&str; 5] = ["0x", "naa.", "eui.", "uuid.", ""];
 
 /// 128 bits of SHA-256 over the salt, a zero byte and the value without the white space around it.
 fn digest(salt: &str, value: &str) -> String {
     let hash = Sha256::new().chain_update(salt).chain_update([0]).chain_update(value.trim()).finalize();
-    hex::encode(&hash[..16])
+    format!("digest:{}", hex::encode(&hash[..16]))
+}
+
+/// The digest of a world wide name's digits, with the kind that it is of.
+fn wwn_digest(salt: &str, prefix: &str, name: &str) -> String {
+    format!("{prefix}{}", digest(salt, &wwn_digits(name)))
 }
 
 /// A disk without what people named. Every field is written down here, so that a new one is thought about.

@@ -60,6 +60,7 @@ fn a_machine_is_recorded_without_private_data_and_is_enough_to_tell_which_disk_a
         let output = bench.forgectl(Person::Allowed, &["record", "--output"]).arg(&file).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
         assert!(said(&output).contains("Example Corp Box 7"), "{}", said(&output));
+        eprintln!("REAL\n{}", said(&output));
         let text = fs::read_to_string(&file).unwrap();
         for private in ["canary", "ca9a", "4c4c"] {
             assert!(!text.to_lowercase().contains(private), "{private}: {text}");

@@ -86,7 +86,7 @@ fn a_handover_to_a_passphrase_leaves_no_secret_readable() {
         ["credentials.sealed", "enrollment/variables.json.sealed"].map(|name| directory.path().join(name))
     );
     let open = |name: &str| open_with_passphrase(&found[name], to.passphrase.as_ref().unwrap()).unwrap();
-    assert_eq!(*open("credentials.sealed"), credentials("ada", &handover).as_bytes());
+    assert_eq!(*open("credentials.sealed"), *credentials("ada", &handover).as_bytes());
     assert_eq!(*open("enrollment/variables.json.sealed"), handover.variables_json.expose().as_bytes());
 }
 
@@ -122,7 +122,7 @@ fn a_handover_to_age_keys_and_a_passphrase_leaves_a_file_for_each() {
         assert_eq!(holds_a_secret(bytes), None, "in {name}");
     }
     let opened = open_with_age(&tools, &found["credentials.age"], &keys.stdout).unwrap();
-    assert_eq!(*opened, credentials("ada", &handover).as_bytes());
+    assert_eq!(*opened, *credentials("ada", &handover).as_bytes());
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub enum AnswersSignatureError {
         /// The certificate.
         certificate: Fingerprint,
         /// What has expired, and when.
-        source: SignatureError,
+        source: Box<SignatureError>,
     },
     /// The key or its certificate was revoked.
     #[error("the signature of {certificate} does not count: the key was revoked")]
@@ -47,7 +47,7 @@ pub enum AnswersSignatureError {
         /// The certificate.
         certificate: Fingerprint,
         /// Which key.
-        source: SignatureError,
+        source: Box<SignatureError>,
     },
     /// Everything else: a wrong clock, a key that may not sign, a weak algorithm, a file that is no signature.
     #[error("the signature is not used")]
@@ -122,9 +122,11 @@ fn told(certificate: &Cert, error: SignatureError) -> AnswersSignatureError {
         E::UnknownKey { key } => AnswersSignatureError::UnknownKey(key),
         E::DataChanged { source, .. } => AnswersSignatureError::Bad { certificate, source },
         E::SubkeyExpired { .. } | E::MasterExpired { .. } | E::SignatureExpired { .. } => {
-            AnswersSignatureError::Expired { certificate, source: error }
+            AnswersSignatureError::Expired { certificate, source: Box::new(error) }
         }
-        E::SubkeyRevoked { .. } | E::MasterRevoked => AnswersSignatureError::Revoked { certificate, source: error },
+        E::SubkeyRevoked { .. } | E::MasterRevoked => {
+            AnswersSignatureError::Revoked { certificate, source: Box::new(error) }
+        }
         other => AnswersSignatureError::NotUsed(other),
     }
 }
