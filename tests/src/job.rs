@@ -103,7 +103,7 @@ impl<'a> Job<'a> {
         let (payload, target, plan, answers) = self.plan()?;
         let password = match answers.user.password {
             Password::Hash { hash } => UserPassword::Hash(Secret::new(hash)),
-            Password::Generate { .. } | Password::Ask { .. } => UserPassword::Generate,
+            _ => UserPassword::Generate,
         };
         let end = install::run(&self.tools, &plan, &payload, &target, password, events);
         end.map_err(|failed| Refusal::Install(failed.error))

@@ -1,6 +1,11 @@
 //! A canary in every place where a secret could show: logs, debug output, receipts, the ESP, other processes' arguments.
 
-use forge_engine::{credentials::UserPassword, install::End, watch::Unwatched};
+use forge_engine::{
+    credentials::{Brought, UserPassword},
+    install::End,
+    seal::{Recipient, SealTo},
+    watch::Unwatched,
+};
 use forge_model::{Answers, Secret, layout::Role};
 use forge_tests::{
     disk::{Disk, USUAL},
@@ -72,6 +77,13 @@ fn pem_body(pem: &str) -> Vec<&str> {
     body
 }
 
+/// Somebody who could open what is sealed; nobody, where age is not installed.
+fn age_recipients() -> Vec<Recipient> {
+    let keys = std::process::Command::new("/usr/bin/age-keygen").output().map(|made| made.stdout).unwrap_or_default();
+    let keys = String::from_utf8(keys).unwrap();
+    keys.lines().filter_map(|line| line.strip_prefix("# public key: ")).map(|key| key.parse().unwrap()).collect()
+}
+
 #[test]
 fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
     log::set_logger(&LOG).unwrap();
@@ -85,7 +97,10 @@ fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
     let (notes, recorder) = (tempfile::tempdir().unwrap(), Recorder::default());
     job.tools.setpriv = noting_setpriv(notes.path());
     let (opened, target, plan, _) = job.plan().unwrap();
-    let end = forge_engine::install::run(&job.tools, &plan, &opened, &target, UserPassword::Generate, &recorder);
+    let passphrase = "the passphrase that seals";
+    let seal = SealTo { age: age_recipients(), passphrase: Some(Secret::new(passphrase.into())) };
+    let brought = Brought { password: UserPassword::Generate, seal: Some(seal) };
+    let end = forge_engine::install::run(&job.tools, &plan, &opened, &target, brought, &recorder);
     let Ok(End::Installed(installed)) = end else { panic!("it was not installed") };
     drop(target);
     let tools = noted(notes.path());
@@ -123,6 +138,7 @@ fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
     let password = credentials.user_password.as_ref().unwrap().expose();
     let code = credentials.enrollment_code.expose();
 
+    assert_nowhere(&places, "the passphrase", passphrase);
     assert_nowhere(&places, "the credential", credentials.services[CREDENTIAL].expose());
     assert_nowhere(&places, "the password's hash", hash);
     for line in pem_body(&boot).into_iter().chain(pem_body(&module)) {

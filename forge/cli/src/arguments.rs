@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use forge_engine::seal::Recipient;
 use std::path::{Path, PathBuf};
 
 /// Where an installation medium keeps the certificate that signs its payload.
@@ -31,11 +32,10 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Reads an answer file and says what is wrong with it
-    Check {
-        /// The answer file
-        answers: PathBuf,
-    },
+    /// Reads an answer file and says what is wrong with it, and what would become of a recorded machine
+    Check(CheckArguments),
+    /// Writes a machine into a file, for "check --machine" somewhere else
+    Record(RecordArguments),
     /// Says what an install would do, and changes nothing
     Plan(PlanArguments),
     /// Installs a payload, as the answers say
@@ -46,6 +46,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Installs as answers say that come with this machine or its medium; nobody has to be there
+    Unattended(UnattendedArguments),
     /// Comes back to an install on a disk that goes on by itself: shows progress, hands over
     Attach {
         /// The directory for the receipt, the credentials and the enrollment request
@@ -93,6 +95,16 @@ pub enum Command {
         #[arg(long)]
         output: Option<PathBuf>,
     },
+    /// Opens sealed credentials, and seals a password for answers
+    Credentials {
+        #[command(subcommand)]
+        command: CredentialsCommand,
+    },
+    /// Signs answers, and checks their signature
+    Answers {
+        #[command(subcommand)]
+        command: AnswersCommand,
+    },
     /// Makes and checks payloads
     Payload {
         #[command(subcommand)]
@@ -110,6 +122,35 @@ pub enum Command {
         /// The directory that they go to
         directory: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub struct CheckArguments {
+    /// The answer file
+    pub answers: PathBuf,
+    /// A machine that "record" wrote. Says whether the answers are for it, which override is used and which disk would be
+    /// erased with nobody there; ends with 3 when that would not begin
+    #[arg(long, value_name = "FILE")]
+    pub machine: Option<PathBuf>,
+    /// The OpenPGP certificate of who has to have signed the answers; the signature lies beside them and ends in .sig
+    #[arg(long, value_name = "CERTIFICATE")]
+    pub signed_by: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct RecordArguments {
+    /// The file, which is replaced. It is printed when left out
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Writes serial numbers, the UUID and WWNs as they are, and not as digests
+    #[arg(long)]
+    pub with_identity: bool,
+    /// What the digests are salted with; random when left out. With the same salt the same machine gives the same file
+    #[arg(long, value_name = "TEXT", conflicts_with = "with_identity")]
+    pub salt: Option<String>,
 }
 
 #[derive(Args)]
@@ -146,6 +187,22 @@ pub struct InstallArguments {
     pub log: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub struct UnattendedArguments {
+    /// Runs nothing: leaves the answers in /run/forge/answers as a proposal for the window
+    #[arg(long)]
+    pub prefill: bool,
+    /// Looks for answers, consoles and the firmware's words below this directory, as tests do
+    #[arg(long, default_value = "/", hide = true)]
+    pub root: PathBuf,
+    /// Seconds in which a key stops it
+    #[arg(long, default_value_t = 30, hide = true)]
+    pub countdown: u64,
+    /// Seconds in which volumes and disks may appear
+    #[arg(long, default_value_t = 20, hide = true)]
+    pub settle: u64,
+}
+
 #[derive(Subcommand)]
 pub enum ReceiptCommand {
     /// Checks a receipt, its signature, and the boot files that it names
@@ -156,6 +213,55 @@ pub enum ReceiptCommand {
         /// A disk or a file with an installed system, not mounted
         #[arg(long, conflicts_with = "esp")]
         disk: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum CredentialsCommand {
+    /// Prints what a sealed file holds: it is secret
+    Open {
+        /// The sealed file (credentials.sealed or credentials.age)
+        file: PathBuf,
+        /// The file that holds the passphrase, on one line. It is asked for on the terminal when left out
+        #[arg(long, value_name = "FILE", conflicts_with = "identity")]
+        passphrase_file: Option<PathBuf>,
+        /// The age identity, as age-keygen writes it
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+    },
+    /// Seals a file, such as a password for answers, to a passphrase or to age keys
+    Seal {
+        /// The file to seal; - is standard input
+        file: PathBuf,
+        /// The new file
+        #[arg(long)]
+        output: PathBuf,
+        /// An age public key; anybody with the identity to one of them can open it
+        #[arg(long, value_name = "age1…", conflicts_with = "passphrase_file")]
+        age_recipient: Vec<Recipient>,
+        /// The file that holds the passphrase, on one line. It is asked for on the terminal when left out
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AnswersCommand {
+    /// Signs the bytes of an answer file; the signature lies beside it and ends in .sig
+    Sign {
+        /// The answer file
+        answers: PathBuf,
+        /// The OpenPGP key that signs, with its secret and without a password
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Checks who signed an answer file
+    Verify {
+        /// The answer file; its signature lies beside it and ends in .sig
+        answers: PathBuf,
+        /// The OpenPGP certificate of somebody who may sign
+        #[arg(long, required = true)]
+        certificate: Vec<PathBuf>,
     },
 }
 

@@ -15,7 +15,7 @@ use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
     status::{Outcome, Progress, State},
 };
-use forge_model::{answers::Password, pace::Measured};
+use forge_model::pace::Measured;
 use futures_util::{Stream, StreamExt};
 use std::{fs, io::IsTerminal, os::unix::fs::FileTypeExt, path::Path, time::Duration};
 use tokio::{runtime::Runtime, time::interval};
@@ -57,7 +57,7 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
     }
     let disk = device(&wanted.plan)?;
     let (answers, text) = read_answers_text(&wanted.plan.answers)?;
-    let typed = matches!(answers.user.password, Password::Ask { .. }).then(password::ask).transpose()?;
+    let typed = answers.user.password.is_brought().then(password::ask).transpose()?;
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;
     let json = is_json(wanted.plan.json);
@@ -172,7 +172,7 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
 }
 
 /// A refusal that came before anything could be written.
-fn untouched(error: ClientError) -> Failure {
+pub(crate) fn untouched(error: ClientError) -> Failure {
     Failure::Helper { error, untouched: true }
 }
 

@@ -1,22 +1,28 @@
 //! Every way in which a command ends badly: the exit code, and the sentence with the fix.
 
 use crate::{
+    answers_words,
     firmware_words::{self, FROM_DISK},
+    unattended::fault::Fault,
     words,
 };
 use forge_dbus::{Error as RefusedBy, client::ClientError};
 use forge_engine::{
     install::{Failed, InstallError},
-    openpgp::SignatureError,
+    openpgp::{AnswersSignatureError, SignError, SignatureError},
     payload::{PayloadError, build::BuildError},
     prepare::PrepareError,
+    seal::{Kind, OpenError, SealError},
     target::TargetError,
+    tool::ToolError,
     verify::VerifyError,
 };
 use forge_model::{
     Issue, Stage,
     answers::AnswersError,
     machine::{Enrollment, StagingFault},
+    recorded::RecordedError,
+    unattended::Reason,
 };
 use std::{error::Error, fmt, io, path::Path, path::PathBuf, process::ExitCode};
 
@@ -69,8 +75,29 @@ pub enum Failure {
     Terminal(io::Error),
     /// It is installed, but a file of the handover could not be written.
     Handover(PathBuf, io::Error),
+    /// It could not be sealed; nothing was written.
+    Seal(SealError),
+    /// It is installed, but the credentials could not be sealed.
+    #[allow(dead_code, reason = "an unattended install seals them")]
+    SealHandover(SealError),
+    /// A sealed file can not be opened.
+    Open(PathBuf, OpenError),
+    /// A sealed file is opened by another kind of key than the one that is there.
+    OpenWith(PathBuf, Kind),
+    /// A file to seal, or one with a passphrase, holds something else.
+    NoPassphrase(PathBuf),
+    /// A passphrase is asked for, and nobody can type one here.
+    TypedPassphrase,
+    /// Answers could not be signed.
+    Sign(PathBuf, SignError),
+    /// Answers are not taken as signed.
+    NotSigned(PathBuf, AnswersSignatureError),
     /// The answers name a password that somebody types, and nobody can type one here.
     TypedPassword,
+    /// The answers would not be used with nobody there.
+    NeedsSomebody(PathBuf, Vec<Reason>),
+    /// The file is no recorded machine.
+    Recorded(PathBuf, RecordedError),
     /// Standard tools are missing.
     MissingTools(Vec<PathBuf>),
     /// Nothing could be checked.
@@ -87,6 +114,8 @@ pub enum Failure {
     NoFirmware,
     /// The request could not be left in the firmware.
     NotStaged(StagingFault, String),
+    /// An install at which nobody sits stopped for a reason of its own.
+    Unattended(Fault),
 }
 
 impl Failure {
@@ -97,9 +126,24 @@ impl Failure {
 
     /// The documented exit code.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// The same as a number.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Unattended(fault) => fault.code(),
             Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) | Self::Terminal(_) => 1,
+            Self::Seal(_)
+            | Self::Open(..)
+            | Self::OpenWith(..)
+            | Self::NoPassphrase(_)
+            | Self::TypedPassphrase
+            | Self::Sign(..) => 1,
             Self::NoPayload | Self::PayloadForDisk => 2,
+            Self::NotSigned(..) => 3,
+            Self::NeedsSomebody(..) => 3,
+            Self::Recorded(..) => 1,
             Self::Answers(..) | Self::Issues(..) | Self::OtherPlan(_) | Self::TypedPassword => 3,
             Self::Payload(_) => 4,
             Self::Target(_) => 5,
@@ -130,8 +174,8 @@ impl Failure {
             Self::NoJob => 10,
             Self::Verify(..) | Self::NotInOrder(_) | Self::NotMeasured(_) | Self::NotEnrolled(_) => 8,
             Self::NoFirmware | Self::NotStaged(..) => 11,
-            Self::Handover(..) | Self::HandoverKept(..) => 9,
-        })
+            Self::Handover(..) | Self::HandoverKept(..) | Self::SealHandover(_) => 9,
+        }
     }
 }
 
@@ -222,6 +266,59 @@ impl fmt::Display for Failure {
                  What was not written is not kept for later. Install again, which makes new keys and credentials.",
                 path.display()
             ),
+            Self::Seal(error) => {
+                write!(f, "nothing was sealed: {}", Chain(error))?;
+                match error {
+                    SealError::Age(ToolError::Failed { .. }) => {
+                        f.write_str("\nIs each age key as age-keygen printed it?")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::SealHandover(error) => write!(
+                f,
+                "the system is installed, but its credentials could not be sealed: {}.\n\
+                 They were not written anywhere.",
+                Chain(error)
+            ),
+            Self::Open(path, error) => write!(f, "{}: {}", path.display(), Chain(error)),
+            Self::OpenWith(path, Kind::Age) => {
+                write!(f, "{}: this is sealed to age keys: name the identity with --identity.", path.display())
+            }
+            Self::OpenWith(path, Kind::Passphrase) => {
+                write!(f, "{}: this is sealed to a passphrase: leave --identity out.", path.display())
+            }
+            Self::NoPassphrase(path) => write!(
+                f,
+                "{}: this is no passphrase or password: it is empty, has several lines, or is not text (UTF-8).",
+                path.display()
+            ),
+            Self::TypedPassphrase => f.write_str(
+                "nobody can type a passphrase here. Run this on a terminal, or name a file with --passphrase-file.",
+            ),
+            Self::Sign(path, error) => {
+                write!(f, "{}: {}", path.display(), Chain(error))?;
+                match error {
+                    SignError::NoSigningSubkey => f.write_str(
+                        "\nA key with a password, or on a token, signs with its own tool: gpg --detach-sign ANSWERS",
+                    ),
+                    _ => Ok(()),
+                }
+            }
+            Self::NotSigned(path, error) => {
+                write!(f, "{}: {}", path.display(), Chain(error))?;
+                match error {
+                    AnswersSignatureError::NotUsed(SignatureError::MadeInTheFuture { .. }) => {
+                        f.write_str("\nCheck the clock of this computer.")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::NeedsSomebody(path, reasons) => {
+                write!(f, "{}: this install would not begin with nobody there.", path.display())?;
+                reasons.iter().try_for_each(|reason| write!(f, "\n  {}", answers_words::reason(reason)))
+            }
+            Self::Recorded(path, error) => write!(f, "{}: {error}.", path.display()),
             Self::TypedPassword => write!(
                 f,
                 "the answers name a typed password, and nobody can type one here.\n\
@@ -238,6 +335,7 @@ impl fmt::Display for Failure {
             Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),
             Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
             Self::NotStaged(fault, details) => f.write_str(&firmware_words::not_staged(*fault, details)),
+            Self::Unattended(fault) => write!(f, "{}", Chain(fault)),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),
         }
     }
@@ -246,6 +344,12 @@ impl fmt::Display for Failure {
 impl From<PayloadError> for Failure {
     fn from(error: PayloadError) -> Self {
         Self::Payload(error)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Unattended(fault)
     }
 }
 

@@ -1,9 +1,16 @@
 //! The files that an install leaves for a person: receipt, credentials, enrollment request.
 
 use crate::failure::Failure;
-use forge_engine::prepare::CERTIFICATE_FILE;
-use forge_model::{Handover, Receipt, handover::Asked};
-use serde_json::{Map, Value, json};
+use forge_engine::{
+    prepare::CERTIFICATE_FILE,
+    seal::{Kind, SealTo, Sealed},
+    tool::Tools,
+};
+use forge_model::{
+    Handover, Receipt,
+    handover::{self, Asked},
+};
+use serde_json::json;
 use std::{
     borrow::Cow,
     fs::{self, DirBuilder, File, Permissions},
@@ -11,16 +18,16 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+use zeroize::Zeroizing;
 
 /// The directory for what asks to enroll the key; for its owner only.
 const ENROLLMENT: &str = "enrollment";
 
+/// Every way to seal.
+const KINDS: [Kind; 2] = [Kind::Age, Kind::Passphrase];
+
 /// Makes the directories and checks that every file can be written. A handover that lies there stays as it is.
 pub fn prepare(output: &Path) -> Result<(), Failure> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error| Failure::File(path, error)
-    };
     let enrollment = output.join(ENROLLMENT);
     fs::create_dir_all(output).map_err(failed(output))?;
     match DirBuilder::new().mode(0o700).create(&enrollment) {
@@ -29,10 +36,37 @@ pub fn prepare(output: &Path) -> Result<(), Failure> {
         made => made,
     }
     .map_err(failed(&enrollment))?;
-    for directory in [output, &enrollment] {
+    can_be_written(output, files(output).into_iter().map(|(path, ..)| path))
+}
+
+/// The same for [`seal`], on a volume that may know no modes. Whether it can be sealed to them is tried, too.
+#[allow(dead_code, reason = "an unattended install uses it")]
+pub fn prepare_sealed(output: &Path, tools: &Tools, to: &SealTo) -> Result<(), Failure> {
+    to.rehearse(tools).map_err(Failure::Seal)?;
+    let enrollment = output.join(ENROLLMENT);
+    fs::create_dir_all(output).map_err(failed(output))?;
+    match fs::create_dir(&enrollment) {
+        Err(_) if is_directory(&enrollment) => Ok(()),
+        made => made,
+    }
+    .map_err(failed(&enrollment))?;
+    let names = files(output).into_iter().flat_map(|(path, _, is_secret)| match is_secret {
+        true => KINDS.iter().map(|kind| sealed_name(&path, *kind)).collect(),
+        false => vec![path],
+    });
+    can_be_written(output, names)
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
+    let path = path.to_owned();
+    move |error| Failure::File(path, error)
+}
+
+fn can_be_written(output: &Path, paths: impl Iterator<Item = PathBuf>) -> Result<(), Failure> {
+    for directory in [output, &output.join(ENROLLMENT)] {
         temporary(directory, 0o600).and_then(|file| file.close()).map_err(failed(directory))?;
     }
-    for (path, _) in files(output) {
+    for path in paths {
         if is_directory(&path) {
             return Err(Failure::File(path, io::ErrorKind::IsADirectory.into()));
         }
@@ -40,32 +74,37 @@ pub fn prepare(output: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every file with its mode. The credentials come first: nothing else holds them.
-fn files(output: &Path) -> [(PathBuf, u32); 6] {
+/// Every file with its mode, and whether it holds a secret. The credentials come first: nothing else holds them.
+fn files(output: &Path) -> [(PathBuf, u32, bool); 6] {
     let enrollment = output.join(ENROLLMENT);
     [
-        (output.join("credentials"), 0o600),
-        (output.join("receipt.json"), 0o644),
-        (output.join("receipt.json.sig"), 0o644),
-        (enrollment.join("variables.json"), 0o600),
-        (enrollment.join(CERTIFICATE_FILE), 0o644),
-        (enrollment.join("card.txt"), 0o644),
+        (output.join("credentials"), 0o600, true),
+        (output.join("receipt.json"), 0o644, false),
+        (output.join("receipt.json.sig"), 0o644, false),
+        // The hash of the code is in it.
+        (enrollment.join("variables.json"), 0o600, true),
+        (enrollment.join(CERTIFICATE_FILE), 0o644, false),
+        (enrollment.join("card.txt"), 0o644, false),
     ]
 }
 
-/// Writes everything. One file that can not be written does not keep the others back.
-pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) -> Result<(), Failure> {
+/// What goes into [`files`].
+fn contents<'a>(user: &str, receipt: &Receipt, handover: &'a Handover) -> [io::Result<Cow<'a, [u8]>>; 6] {
     let bytes = |hex: &str| hex::decode(hex).map_err(io::Error::other);
-    let contents: [io::Result<Cow<'_, [u8]>>; 6] = [
-        Ok(credentials(user, handover).into_bytes().into()),
+    [
+        Ok(credentials(user, handover).as_bytes().to_vec().into()),
         Ok(handover.receipt_json.as_bytes().into()),
         bytes(&handover.receipt_signature).map(Cow::from),
         Ok(handover.variables_json.expose().as_bytes().into()),
         bytes(&handover.certificate).map(Cow::from),
         Ok(card(receipt).into_bytes().into()),
-    ];
+    ]
+}
+
+/// Writes everything. One file that can not be written does not keep the others back.
+pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) -> Result<(), Failure> {
     let mut result = Ok(());
-    for ((path, mode), bytes) in files(output).into_iter().zip(contents) {
+    for ((path, mode, _), bytes) in files(output).into_iter().zip(contents(user, receipt, handover)) {
         if let Err(error) = bytes.and_then(|bytes| replace(&path, mode, &bytes)) {
             result = result.and(Err(Failure::Handover(path, error)));
         }
@@ -73,11 +112,52 @@ pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) 
     result
 }
 
+/// Writes everything, and what is secret only sealed: `credentials.age`, `credentials.sealed`. Gives the sealed files.
+///
+/// One file that can not be written does not keep the others back.
+#[allow(dead_code, reason = "an unattended install uses it")]
+pub fn seal(
+    output: &Path,
+    user: &str,
+    receipt: &Receipt,
+    handover: &Handover,
+    (to, tools): (&SealTo, &Tools),
+) -> Result<Vec<PathBuf>, Failure> {
+    let (mut result, mut left) = (Ok(()), Vec::new());
+    for ((path, mode, is_secret), bytes) in files(output).into_iter().zip(contents(user, receipt, handover)) {
+        let written = match bytes {
+            Err(error) => Err(Failure::Handover(path, error)),
+            Ok(bytes) if is_secret => seal_file(&path, &bytes, to, tools).map(|sealed| left.extend(sealed)),
+            Ok(bytes) => replace(&path, mode, &bytes).map_err(|error| Failure::Handover(path, error)),
+        };
+        result = result.and(written);
+    }
+    result.map(|()| left)
+}
+
+/// Writes the sealed forms of one text beside each other.
+fn seal_file(path: &Path, text: &[u8], to: &SealTo, tools: &Tools) -> Result<Vec<PathBuf>, Failure> {
+    let mut written = Vec::new();
+    for Sealed { kind, bytes } in to.seal(tools, text).map_err(Failure::SealHandover)? {
+        let path = sealed_name(path, kind);
+        replace(&path, 0o644, &bytes).map_err(|error| Failure::Handover(path.clone(), error))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+fn sealed_name(path: &Path, kind: Kind) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(kind.extension());
+    name.into()
+}
+
 /// Writes the code of a new request; says where.
 pub fn write_code(output: &Path, asked: &Asked) -> Result<PathBuf, Failure> {
     let path = output.join("enrollment.json");
     let code = asked.code.expose();
-    let all = json!({ "mok": { "code": code, "grouped": grouped(code) }, "key": asked.key });
+    let all = json!({ "mok": { "code": code, "grouped": handover::grouped(code) }, "key": asked.key });
     replace(&path, 0o600, format!("{all:#}\n").as_bytes()).map_err(|error| Failure::file(&path, error))?;
     Ok(path)
 }
@@ -101,23 +181,9 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// The credentials as JSON, for the one time that they are handed over.
-fn credentials(user: &str, made: &Handover) -> String {
-    let services: Map<String, Value> =
-        made.services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
-    let code = made.enrollment_code.expose();
-    let password = made.user_password.as_ref().map(|p| p.expose());
-    let all = json!({
-        "user": { "name": user, "password": password },
-        "mok": { "code": code, "grouped": grouped(code) },
-        "services": services,
-    });
-    format!("{all:#}\n")
-}
-
-/// The code in groups of four, for eyes; the dashes are not typed.
-pub fn grouped(code: &str) -> String {
-    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+/// The credentials as JSON.
+pub fn credentials(user: &str, made: &Handover) -> Zeroizing<String> {
+    handover::credentials(user, made.user_password.as_ref(), &made.enrollment_code, &made.services)
 }
 
 /// What a person needs to enroll the key by hand. It holds no secret.
@@ -146,3 +212,6 @@ fn card(receipt: &Receipt) -> String {
         CERTIFICATE_FILE
     )
 }
+
+#[cfg(test)]
+mod tests;

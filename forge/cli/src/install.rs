@@ -56,6 +56,8 @@ fn user_password(wanted: Password) -> Result<UserPassword, Failure> {
     match wanted {
         Password::Hash { hash } => Ok(UserPassword::Hash(Secret::new(hash))),
         Password::Generate { .. } => Ok(UserPassword::Generate),
-        Password::Ask { .. } => password::ask().map(UserPassword::Typed),
+        Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. } => {
+            password::ask().map(UserPassword::Typed)
+        }
     }
 }

@@ -15,12 +15,16 @@ struct LogFile(File);
 /// Lets everything that Forge logs from now on go to the end of a file, which is made for its owner only.
 pub fn start(path: &Path) -> Result<(), Failure> {
     let file = File::options().append(true).create(true).mode(0o600).open(path);
-    let file = file.map_err(|error| Failure::file(path, error))?;
+    into(file.map_err(|error| Failure::file(path, error))?);
+    Ok(())
+}
+
+/// Lets everything that Forge logs from now on go into a file, where its position is.
+pub fn into(file: File) {
     if log::set_boxed_logger(Box::new(LogFile(file))).is_ok() {
         log::set_max_level(LevelFilter::Debug);
     }
     log::info!("forgectl {}", env!("CARGO_PKG_VERSION"));
-    Ok(())
 }
 
 impl Log for LogFile {

@@ -2,12 +2,14 @@
 
 use crate::{
     failure::Failure,
-    firmware_words,
-    handover::{self, grouped},
+    firmware_words, handover,
     output::{print, tell},
 };
 use forge_dbus::client::{ClientError, Forge};
-use forge_model::machine::{Enrollment, Staging};
+use forge_model::{
+    handover::grouped,
+    machine::{Enrollment, Staging},
+};
 use std::{io, path::Path};
 use tokio::runtime::Runtime;
 

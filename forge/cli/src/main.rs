@@ -4,23 +4,33 @@
 //! |---|---|
 //! | `arguments` | the commands and their options; man pages and completions come from it |
 //! | `payload` | `payload build`, `payload verify`, `payload keys` |
-//! | `plan` | `check`, `plan`: what would be done |
+//! | `check` | `check`: an answer file, and what would become of a recorded machine |
+//! | `record` | `record`: this machine as a file, without private data |
+//! | `plan` | `plan`: what would be done |
 //! | `install` | `install` into a plain file: does it, shows progress, hands over |
 //! | `device` | `disks`, and `plan`, `install`, `attach` on a disk, by the helper |
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
 //! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
 //! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
-//! | `password` | asks for a password |
+//! | `credentials` | `credentials open`, `credentials seal`: sealed files |
+//! | `answers_sign` | `answers sign`, `answers verify` |
+//! | `password` | asks for a password or a passphrase |
 //! | `handover` | the files that an install leaves for a person |
 //! | `log_file` | `install --log`: every command line and stage |
 //! | `output` | standard output, whose reader may go away |
+//! | `unattended` | an install at which nobody sits: answers are found, nobody is asked |
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
 //! | `firmware_words` | the firmware in sentences |
+//! | `answers_words` | which machine and which disk answers mean, in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
+mod answers_sign;
+mod answers_words;
 mod arguments;
 mod audit;
+mod check;
+mod credentials;
 mod device;
 mod failure;
 mod firmware_words;
@@ -34,6 +44,8 @@ mod payload;
 mod plan;
 mod progress;
 mod receipt;
+mod record;
+mod unattended;
 mod verify;
 mod words;
 
@@ -59,12 +71,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), failure::Failure> {
     match command {
-        Command::Check { answers } => plan::check(&answers),
+        Command::Check(wanted) => check::run(&wanted),
+        Command::Record(wanted) => record::run(&wanted),
         Command::Plan(wanted) if device::is_device(&wanted.target) => device::plan(&wanted),
         Command::Plan(wanted) => plan::show(&wanted),
         Command::Install(wanted) if device::is_device(&wanted.plan.target) => device::install(&wanted),
         Command::Install(wanted) => install::run(&wanted),
         Command::Disks { json } => device::disks(json),
+        Command::Unattended(wanted) => unattended::run(&wanted),
         Command::Attach { output, json } => device::attach(&output, json),
         Command::Verify { target, receipt } => verify::run(&target, receipt.as_deref()),
         Command::Audit { evidence, json } => audit::run(evidence, json),
@@ -73,6 +87,8 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Machine { json, .. } => machine::show(json),
         Command::Enroll { output } => machine::enroll(output.as_deref()),
         Command::Payload { command } => payload::run(command),
+        Command::Credentials { command } => credentials::run(command),
+        Command::Answers { command } => answers_sign::run(command),
         Command::Schema => output::print(format_args!("{:#}", forge_model::answers::schema().as_value())),
         Command::Completions { shell } => {
             let mut script = Vec::new();

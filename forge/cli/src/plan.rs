@@ -1,16 +1,9 @@
-//! `check` and `plan`: what would be done.
+//! `plan`: what would be done.
 
 use crate::{arguments::PlanArguments, failure::Failure, output::print, words};
 use forge_engine::{payload::Payload, probe, target::Target};
 use forge_model::{Answers, Plan};
 use std::{fs, path::Path, time::SystemTime};
-
-/// Reads an answer file and says that it is good.
-pub fn check(path: &Path) -> Result<(), Failure> {
-    read_answers(path)?;
-    let path = path.display();
-    print(format_args!("{path}: the file is well-formed. \"forgectl plan\" checks it against a payload and a disk."))
-}
 
 /// Shows the plan.
 pub fn show(wanted: &PlanArguments) -> Result<(), Failure> {
@@ -56,8 +49,12 @@ fn read_answers(path: &Path) -> Result<Answers, Failure> {
 /// Reads an answer file, and gives its text, too.
 pub fn read_answers_text(path: &Path) -> Result<(Answers, String), Failure> {
     let text = fs::read_to_string(path).map_err(|e| Failure::file(path, e))?;
-    let answers = Answers::parse(&text).map_err(|e| Failure::Answers(path.to_owned(), e))?;
-    Ok((answers, text))
+    Ok((parse_answers(path, &text)?, text))
+}
+
+/// Reads the text of an answer file.
+pub fn parse_answers(path: &Path, text: &str) -> Result<Answers, Failure> {
+    Answers::parse(text).map_err(|e| Failure::Answers(path.to_owned(), e))
 }
 
 /// Opens a payload; its signature is checked against the certificate.

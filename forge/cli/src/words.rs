@@ -301,6 +301,7 @@ pub fn plan(plan: &Plan) -> Vec<String> {
         PasswordKind::Generated => "a password that is made and shown once",
         PasswordKind::Hashed => "the password whose hash the answers hold",
         PasswordKind::Typed => "the password that was typed",
+        PasswordKind::Brought => "the password that is brought along",
     };
     lines.push(format!("{}{full_name} will have an account with {password}. Root is locked.", plan.user.name));
     lines.push(format!(

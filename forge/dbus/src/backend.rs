@@ -102,11 +102,20 @@ pub trait Backend: Send + Sync + 'static {
     fn jobs(&self) -> Vec<OwnedObjectPath>;
 }
 
+/// The secrets that come with Run.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// What the first person typed, or what was brought along.
+    pub user_password: Option<Secret>,
+    /// What opens the credentials that are left on the ESP.
+    pub seal_passphrase: Option<Secret>,
+}
+
 /// A job, as its interface sees it.
 #[async_trait]
 pub trait JobBackend: Send + Sync + 'static {
     /// Begins, if the plan still has this digest.
-    async fn run(self: Arc<Self>, caller: Caller, digest: &str, password: Option<Secret>) -> Result<(), Error>;
+    async fn run(self: Arc<Self>, caller: Caller, digest: &str, secrets: Secrets) -> Result<(), Error>;
     /// Asks it to stop.
     async fn cancel(&self, caller: Caller) -> Result<(), Error>;
     /// Gives receipt and credentials.

@@ -4,7 +4,7 @@ use crate::{
     Error, NAME,
     backend::{Offer, Verdict},
     error::AnswersFault,
-    job::{JobProxy, USER_PASSWORD},
+    job::{JobProxy, SEAL_PASSPHRASE, USER_PASSWORD},
     manager::ManagerProxy,
     sealed,
     status::{Outcome, Progress, State},
@@ -253,9 +253,21 @@ impl Job {
 
     /// Begins.
     pub async fn run(&self, digest: &str, password: Option<&Secret>) -> Result<(), ClientError> {
+        self.run_sealing(digest, password, None).await
+    }
+
+    /// Begins, with the passphrase that opens the credentials which the answers leave on the ESP.
+    pub async fn run_sealing(
+        &self,
+        digest: &str,
+        password: Option<&Secret>,
+        passphrase: Option<&Secret>,
+    ) -> Result<(), ClientError> {
         let mut secrets = HashMap::new();
-        if let Some(password) = password {
-            secrets.insert(USER_PASSWORD.to_owned(), sealed::seal(password.expose().as_bytes())?.into());
+        for (name, secret) in [(USER_PASSWORD, password), (SEAL_PASSPHRASE, passphrase)] {
+            if let Some(secret) = secret {
+                secrets.insert(name.to_owned(), sealed::seal(secret.expose().as_bytes())?.into());
+            }
         }
         Ok(self.proxy.run(digest, secrets).await?)
     }

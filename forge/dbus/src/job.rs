@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    backend::{Caller, JobBackend},
+    backend::{Caller, JobBackend, Secrets},
     error::json,
     sealed,
     status::Progress,
@@ -16,6 +16,8 @@ use zbus::{OwnedFd, fdo, message::Header, object_server::SignalEmitter};
 
 /// The name under which Run takes the password that a person typed.
 pub const USER_PASSWORD: &str = "user-password";
+/// The name under which Run takes the passphrase that credentials are sealed to.
+pub const SEAL_PASSPHRASE: &str = "seal-passphrase";
 /// The most bytes of a secret.
 const SECRET: usize = 4096;
 
@@ -47,7 +49,8 @@ impl Job {
 )]
 impl Job {
     /// Begins. The helper plans again first, and refuses unless the plan still has this digest. The secrets are sealed
-    /// memfds by name; "user-password" when the answers say that it is typed. Subscribe before you call this.
+    /// memfds by name: "user-password" when the answers say that it is typed or brought along, "seal-passphrase" when they
+    /// leave credentials on the ESP, sealed to a passphrase. Subscribe before you call this.
     #[zbus(proxy(allow_interactive_auth))]
     async fn run(
         &self,
@@ -60,7 +63,7 @@ impl Job {
             64 if digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) => digest,
             _ => return Err(Error::BadArgument("digest: 64 hexadecimal digits in lower case are expected".into())),
         };
-        self.backend()?.run(caller, digest, password(&secrets)?).await
+        self.backend()?.run(caller, digest, read(&secrets)?).await
     }
 
     /// Asks it to stop at the next safe place. Before the first write the disk stays as it was; after it, the disk starts
@@ -123,17 +126,23 @@ impl Job {
     }
 }
 
-fn password(secrets: &HashMap<String, OwnedFd>) -> Result<Option<Secret>, Error> {
-    if let Some(unknown) = secrets.keys().find(|name| *name != USER_PASSWORD) {
+fn read(secrets: &HashMap<String, OwnedFd>) -> Result<Secrets, Error> {
+    if let Some(unknown) = secrets.keys().find(|name| ![USER_PASSWORD, SEAL_PASSPHRASE].contains(&name.as_str())) {
         let shown: String = unknown.chars().take(40).collect();
-        return Err(Error::BadArgument(format!("secrets: {shown:?} is not known; {USER_PASSWORD:?} is")));
+        return Err(Error::BadArgument(format!(
+            "secrets: {shown:?} is not known; {USER_PASSWORD:?} and {SEAL_PASSPHRASE:?} are"
+        )));
     }
-    let Some(fd) = secrets.get(USER_PASSWORD) else { return Ok(None) };
-    let refuse = |reason: &dyn std::fmt::Display| Error::BadArgument(format!("secrets: {USER_PASSWORD}: {reason}"));
+    let one = |name| secrets.get(name).map(|fd| secret(name, fd)).transpose();
+    Ok(Secrets { user_password: one(USER_PASSWORD)?, seal_passphrase: one(SEAL_PASSPHRASE)? })
+}
+
+fn secret(name: &str, fd: &OwnedFd) -> Result<Secret, Error> {
+    let refuse = |reason: &dyn std::fmt::Display| Error::BadArgument(format!("secrets: {name}: {reason}"));
     sealed::keep_to_ourselves(fd).map_err(|e| refuse(&e))?;
     let text = sealed::text(fd, SECRET).map_err(|refused| refuse(&refused))?;
     match text.is_empty() || text.chars().any(char::is_control) {
         true => Err(refuse(&"a password has characters, and none that can not be seen")),
-        false => Ok(Some(Secret::new(text.to_string()))),
+        false => Ok(Secret::new(text.to_string())),
     }
 }

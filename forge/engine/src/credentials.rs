@@ -1,7 +1,8 @@
 //! Random initial credentials: made here, handed over once, kept nowhere.
 
+use crate::seal::SealTo;
 use forge_model::{
-    Secret,
+    Secret, handover,
     payload::{Credential, CredentialKind},
 };
 use rand::{
@@ -10,6 +11,7 @@ use rand::{
 };
 use sha_crypt::{Algorithm, Params, PasswordHasher, ShaCrypt};
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// Where the first person's password comes from.
 #[derive(Debug)]
@@ -22,6 +24,21 @@ pub enum UserPassword {
     Typed(Secret),
 }
 
+/// What the person who installs brings along.
+#[derive(Debug)]
+pub struct Brought {
+    /// Where the first person's password comes from.
+    pub password: UserPassword,
+    /// To whom the credentials are sealed that lie on the new EFI system partition; none lie there without it.
+    pub seal: Option<SealTo>,
+}
+
+impl From<UserPassword> for Brought {
+    fn from(password: UserPassword) -> Self {
+        Self { password, seal: None }
+    }
+}
+
 /// What is handed over once, after the install.
 #[derive(Debug)]
 pub struct Credentials {
@@ -31,6 +48,13 @@ pub struct Credentials {
     pub enrollment_code: Secret,
     /// The service credentials by name.
     pub services: BTreeMap<String, Secret>,
+}
+
+impl Credentials {
+    /// As they are handed over: JSON.
+    pub fn text(&self, user: &str) -> Zeroizing<String> {
+        handover::credentials(user, self.user_password.as_ref(), &self.enrollment_code, &self.services)
+    }
 }
 
 /// Why a credential could not be made.

@@ -54,6 +54,15 @@ impl<'a> Esp<'a> {
 
     /// Puts a file in at a path such as `EFI/BOOT/BOOTX64.EFI`, making the directories on the way.
     pub fn add(&mut self, path: &str, mut contents: &File) -> Result<(), EspError> {
+        self.add_unlisted(path, contents)?;
+        contents.rewind()?;
+        let sha256 = hex::encode(sha256_of(&mut contents)?);
+        self.files.push(WrittenFile { path: path.into(), size: contents.metadata()?.len(), sha256 });
+        Ok(())
+    }
+
+    /// The same for a file that no receipt names, because a person may take it away.
+    pub fn add_unlisted(&mut self, path: &str, mut contents: &File) -> Result<(), EspError> {
         let mut parent = String::new();
         let (directories, _) = path.rsplit_once('/').unwrap_or(("", path));
         for part in directories.split('/').filter(|p| !p.is_empty()) {
@@ -64,9 +73,6 @@ impl<'a> Esp<'a> {
         }
         contents.rewind()?;
         self.mtool(&self.tools.mcopy)?.fd_arg("", contents)?.arg(format!("::/{path}")).run()?;
-        contents.rewind()?;
-        let sha256 = hex::encode(sha256_of(&mut contents)?);
-        self.files.push(WrittenFile { path: path.into(), size: contents.metadata()?.len(), sha256 });
         Ok(())
     }
 

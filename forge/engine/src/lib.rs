@@ -18,6 +18,7 @@
 //! | [`nvram`] | what an install leaves in the firmware: boot entry and request |
 //! | [`preflight`] | what this machine's firmware would say to a boot chain |
 //! | [`credentials`] | passwords and service credentials |
+//! | [`seal`] | secrets that leave the machine: sealed to age keys or to a passphrase |
 //! | [`audit`] | the running machine against what the system promises |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
@@ -39,6 +40,7 @@ pub mod payload;
 pub mod preflight;
 pub mod prepare;
 pub mod probe;
+pub mod seal;
 pub mod state;
 pub mod system;
 pub mod target;

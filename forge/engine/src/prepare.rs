@@ -3,11 +3,12 @@
 //! All of it is made in memory (memfd), so that nothing secret is left behind whatever happens.
 
 use crate::{
-    credentials::{self, CredentialError, Credentials, UserPassword},
+    credentials::{self, Brought, CredentialError, Credentials, UserPassword},
     esp::{Esp, EspError},
     gpt, memory,
     mok::{self, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
     payload::{Payload, PayloadError},
+    seal::{Kind as Sealing, SealError, Sealed},
     state::{self, StateError},
     system::{self, Certificates, Secrets, SystemError},
     tool::Tools,
@@ -24,6 +25,15 @@ use std::{collections::BTreeMap, fs::File, io, path::PathBuf, time::SystemTime};
 /// The certificate on the ESP, at its top: where a person finds it from MokManager's "Enroll key from disk".
 pub const CERTIFICATE_FILE: &str = "INTERGENOS-KEY.cer";
 
+/// The sealed credentials on the ESP, if the person who installs wants them there. They are no boot files, and whoever has
+/// read them takes them away: the receipt does not name them.
+pub fn credentials_file(kind: Sealing) -> &'static str {
+    match kind {
+        Sealing::Age => "EFI/forge/credentials.age",
+        Sealing::Passphrase => "EFI/forge/credentials.sealed",
+    }
+}
+
 /// Why nothing could be prepared; the disk is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
@@ -39,6 +49,9 @@ pub enum PrepareError {
     /// A credential can not be made.
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    /// The credentials can not be sealed.
+    #[error("the credentials can not be sealed: {0}")]
+    Seal(#[from] SealError),
     /// The enrollment code can not be made.
     #[error("the enrollment code can not be made: {0}")]
     Code(#[from] CodeError),
@@ -100,10 +113,13 @@ pub fn prepare<'a>(
     tools: &'a Tools,
     plan: &Plan,
     payload: &Payload,
-    password: UserPassword,
+    brought: Brought,
     now: SystemTime,
 ) -> Result<Prepared<'a>, PrepareError> {
-    let missing = tools.missing();
+    let mut missing = tools.missing();
+    if brought.seal.as_ref().is_some_and(|to| !to.age.is_empty()) && !tools.age.is_file() {
+        missing.push(tools.age.clone());
+    }
     if !missing.is_empty() {
         return Err(PrepareError::Missing(missing));
     }
@@ -115,7 +131,7 @@ pub fn prepare<'a>(
     unless_stopped(tools)?;
     let (certificate, boot_pem) = (boot_pair.certificate_der()?, boot_pair.certificate_pem()?);
 
-    let (hash, user_password) = match password {
+    let (hash, user_password) = match brought.password {
         UserPassword::Hash(hash) => (hash, None),
         UserPassword::Typed(typed) => (credentials::shadow_hash(&typed)?, None),
         UserPassword::Generate => {
@@ -128,12 +144,17 @@ pub fn prepare<'a>(
         services.insert(wanted.name.clone(), credentials::service(wanted)?);
     }
     let code = Code::generate(&Keyboards::default().alphabet_or_common(&plan.system.keyboard))?;
+    let credentials = Credentials { user_password, enrollment_code: Secret::new(code.typed().to_string()), services };
+    let sealed = match &brought.seal {
+        Some(to) => to.seal(tools, credentials.text(&plan.user.name).as_bytes())?,
+        None => Vec::new(),
+    };
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
     let command_line = uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
     let secrets = Secrets {
         password_hash: &hash,
-        services: &services,
+        services: &credentials.services,
         boot_key: &boot_pair.private_key_pem()?,
         module_key: &module_pair.private_key_pem()?,
     };
@@ -147,7 +168,12 @@ pub fn prepare<'a>(
     let state = state::image(tools, plan.layout.must(Role::State).size, &tree)?;
     drop(tree);
 
-    let esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
+    let mut esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
+    for Sealed { kind, bytes } in &sealed {
+        esp.add_unlisted(credentials_file(*kind), &memory::file(c"forge-sealed", bytes)?)?;
+    }
+    // It is checked again with the receipt in it; what can be refused now is refused before the first write.
+    esp.check()?;
     Ok(Prepared {
         partitions,
         esp,
@@ -155,7 +181,7 @@ pub fn prepare<'a>(
         keys: [key("boot", host, &boot_pair)?, key("module", host, &module_pair)?],
         boot_pair,
         command_line,
-        credentials: Credentials { user_password, enrollment_code: Secret::new(code.typed().to_string()), services },
+        credentials,
         request,
         certificate,
     })
@@ -205,8 +231,6 @@ fn boot_files<'a>(
     esp.add("EFI/BOOT/fbx64.efi", &fallback)?;
     esp.add(&format!("EFI/{id}/BOOTX64.CSV"), &csv)?;
     esp.add(CERTIFICATE_FILE, &certificate)?;
-    // It is checked again with the receipt in it; what can be refused now is refused before the first write.
-    esp.check()?;
     Ok(esp)
 }
 

@@ -49,6 +49,8 @@ pub struct Tools {
     pub systemctl: PathBuf,
     /// systemd-analyze(1), for the audit.
     pub systemd_analyze: PathBuf,
+    /// age(1), for credentials that leave sealed.
+    pub age: PathBuf,
     /// Ends the tool that runs, and lets none begin.
     pub stop: Stop,
 }
@@ -72,6 +74,7 @@ impl Default for Tools {
             nft: "/usr/sbin/nft".into(),
             systemctl: "/usr/bin/systemctl".into(),
             systemd_analyze: "/usr/bin/systemd-analyze".into(),
+            age: "/usr/bin/age".into(),
             stop: Stop::default(),
         }
     }

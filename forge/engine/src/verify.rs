@@ -6,7 +6,8 @@ use crate::{
     image::{self, Place},
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
     memory, mok,
-    prepare::CERTIFICATE_FILE,
+    prepare::{CERTIFICATE_FILE, credentials_file},
+    seal::Kind,
     tool::Tools,
     verity::Parameters,
     watch::{Outcome, Watch},
@@ -152,7 +153,10 @@ pub(crate) fn check_signature(certificate: &X509, data: &[u8], signature: &[u8])
 
 /// GRUB starts what it finds in `EFI/Linux`, so a file too many matters as much as a changed one. FAT ignores case.
 fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
-    let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain([RECEIPT_FILE, RECEIPT_SIGNATURE_FILE]);
+    // Sealed credentials may be there or not: nobody starts them.
+    let others =
+        [RECEIPT_FILE, RECEIPT_SIGNATURE_FILE].into_iter().chain([Kind::Age, Kind::Passphrase].map(credentials_file));
+    let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain(others);
     let ours: Vec<String> = ours.map(str::to_lowercase).collect();
     let others: Vec<&str> = files.iter().filter(|f| !ours.contains(&f.to_lowercase())).map(String::as_str).collect();
     if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }

@@ -19,6 +19,9 @@ pub struct Arguments {
     /// The directory of this machine's keys, on an installed system
     #[arg(long, default_value = "/var/lib/forge/mok")]
     pub keys: PathBuf,
+    /// The directory in which the kernel shows which machine this is
+    #[arg(long, default_value = "/sys/class/dmi/id")]
+    pub dmi: PathBuf,
     /// Milliseconds to stay when nobody needs it
     #[arg(long, default_value_t = 30_000)]
     pub idle_ms: u64,

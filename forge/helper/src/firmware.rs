@@ -1,6 +1,6 @@
 //! The firmware of this machine: what it says, what it would say to the payload, and a new request to enroll the key.
 
-use crate::arguments::Arguments;
+use crate::{arguments::Arguments, dmi};
 use forge_dbus::Error;
 use forge_engine::{
     efivars::{self, Variables},
@@ -31,6 +31,7 @@ const KEYBOARD: &str = "/etc/vconsole.conf";
 pub struct Firmware {
     variables: Variables,
     keys: PathBuf,
+    dmi: PathBuf,
     chain: OnceCell<Arc<Chain>>,
     staging: Mutex<()>,
 }
@@ -39,7 +40,8 @@ impl Firmware {
     /// Where the arguments say.
     pub fn new(arguments: &Arguments) -> Self {
         let (variables, keys) = (Variables::at(&arguments.efivars), arguments.keys.clone());
-        Self { variables, keys, chain: OnceCell::new(), staging: Mutex::new(()) }
+        let dmi = arguments.dmi.clone();
+        Self { variables, keys, dmi, chain: OnceCell::new(), staging: Mutex::new(()) }
     }
 
     /// The variables, for an install.
@@ -80,11 +82,11 @@ impl Firmware {
 
     /// What this machine says about itself.
     pub async fn machine(&self) -> Result<Machine, Error> {
-        let (variables, path) = (self.variables.clone(), self.keys.join(CERTIFICATE));
+        let (variables, path, dmi) = (self.variables.clone(), self.keys.join(CERTIFICATE), self.dmi.clone());
         let looked = spawn_blocking(move || {
             // A live medium has no keys, and says so.
             let certificate = std::fs::read(&path).inspect_err(|error| log::info!("{}: {error}", path.display())).ok();
-            efivars::machine(&variables, certificate.as_deref())
+            Machine { dmi: dmi::facts(&dmi), ..efivars::machine(&variables, certificate.as_deref()) }
         });
         looked.await.map_err(|e| failed(&e))
     }

@@ -17,13 +17,21 @@ use async_trait::async_trait;
 use forge_dbus::{
     Error,
     action::{CANCEL_OTHER, INSTALL},
-    backend::{Caller, JobBackend, Verdict},
+    backend::{Caller, JobBackend, Secrets, Verdict},
     job::Job,
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_engine::{credentials::UserPassword, watch::Stop};
-use forge_model::{Answers, Handover, Pace, Plan, Secret, answers::Password, size};
+use forge_engine::{
+    credentials::{Brought, UserPassword},
+    seal::{RecipientError, SealTo},
+    watch::Stop,
+};
+use forge_model::{
+    Answers, Handover, Pace, Plan, Secret,
+    answers::{LeaveOn, Password},
+    size,
+};
 use std::{
     os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -221,13 +229,13 @@ impl Work {
     }
 
     /// The install itself, from the descriptor to the end.
-    async fn work(self: Arc<Self>, plan: Plan, password: UserPassword) {
+    async fn work(self: Arc<Self>, plan: Plan, brought: Brought) {
         let disk = plan.target.identity.path.clone();
         log::info!("install {} on {disk} for uid {}", self.confirmed.digest, self.uid);
         let lock = inhibitor::take(&self.service.connection, &disk).await;
         let (tell, told) = watch::channel(None);
         let teller = tokio::spawn(Arc::clone(&self).tell(told));
-        let ended = runner::run(&self.service, plan, password, self.stop.clone(), tell).await;
+        let ended = runner::run(&self.service, plan, brought, self.stop.clone(), tell).await;
         let _ = teller.await;
         drop(lock);
         self.end(ended).await;
@@ -286,7 +294,7 @@ fn summary(outcome: &Outcome) -> String {
 
 #[async_trait]
 impl JobBackend for Work {
-    async fn run(self: Arc<Self>, caller: Caller, digest: &str, password: Option<Secret>) -> Result<(), Error> {
+    async fn run(self: Arc<Self>, caller: Caller, digest: &str, secrets: Secrets) -> Result<(), Error> {
         if self.service.clients.uid(&caller).await? != self.uid {
             return Err(Error::NotAllowed("the job belongs to another user".into()));
         }
@@ -298,7 +306,7 @@ impl JobBackend for Work {
         if digest != self.confirmed.digest {
             return Err(Error::OtherPlan(self.confirmed.digest.clone()));
         }
-        let password = user_password(&self.confirmed.answers, password)?;
+        let brought = brought(&self.confirmed.answers, secrets)?;
         let (target, disk) = (&self.confirmed.plan.target, self.disk_name());
         let system = format!("{} {}", self.confirmed.plan.payload.name, self.confirmed.plan.payload.release);
         self.service.authority.allow(&caller, INSTALL, &[("disk", &disk), ("system", &system)]).await?;
@@ -326,7 +334,7 @@ impl JobBackend for Work {
         if let Some(object) = self.object().await {
             let _ = object.get().await.state_changed(object.signal_emitter()).await;
         }
-        tokio::spawn(self.work(plan, password));
+        tokio::spawn(self.work(plan, brought));
         Ok(())
     }
 
@@ -390,13 +398,40 @@ impl JobBackend for Work {
     }
 }
 
+/// Holds what came against what the answers say.
+fn brought(answers: &Answers, secrets: Secrets) -> Result<Brought, Error> {
+    let password = user_password(answers, secrets.user_password)?;
+    let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
+    let wanted = answers.unattended.as_ref().map(|unattended| &unattended.credentials);
+    let wanted = wanted.filter(|wanted| wanted.leave_on == Some(LeaveOn::Esp) && wanted.is_sealed_to_somebody());
+    let seal = match (wanted, secrets.seal_passphrase) {
+        (Some(wanted), passphrase) => {
+            if wanted.passphrase.is_some() != passphrase.is_some() {
+                return bad("a passphrase to seal with is there when the answers name one, and only then");
+            }
+            let age = wanted.age_recipients.iter().map(|key| key.as_str().parse()).collect::<Result<_, _>>();
+            let age = age.map_err(|error: RecipientError| Error::BadArgument(format!("answers: {error}")))?;
+            Some(SealTo { age, passphrase })
+        }
+        (None, None) => None,
+        (None, Some(_)) => return bad("a passphrase to seal with is there, and the answers leave nothing on the ESP"),
+    };
+    Ok(Brought { password, seal })
+}
+
 fn user_password(answers: &Answers, typed: Option<Secret>) -> Result<UserPassword, Error> {
     let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
     match (&answers.user.password, typed) {
         (Password::Generate { .. }, None) => Ok(UserPassword::Generate),
         (Password::Hash { hash }, None) => Ok(UserPassword::Hash(Secret::new(hash.clone()))),
-        (Password::Ask { .. }, Some(typed)) => Ok(UserPassword::Typed(typed)),
-        (Password::Ask { .. }, None) => bad("the answers say that the password is asked for, and none is there"),
-        (_, Some(_)) => bad("a password is there, and the answers do not ask for one"),
+        (Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. }, Some(typed)) => {
+            Ok(UserPassword::Typed(typed))
+        }
+        (Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. }, None) => {
+            bad("the answers say that the password is brought along, and none is there")
+        }
+        (Password::Generate { .. } | Password::Hash { .. }, Some(_)) => {
+            bad("a password is there, and the answers do not ask for one")
+        }
     }
 }

@@ -6,7 +6,7 @@ use forge_dbus::{
     status::{Failure, Outcome},
 };
 use forge_engine::{
-    credentials::UserPassword,
+    credentials::Brought,
     efivars::Variables,
     install::{self, End, Events, Failed, FailureKind},
     payload::Payload,
@@ -52,7 +52,7 @@ impl Events for Told {
 pub async fn run(
     service: &Service,
     plan: Plan,
-    password: UserPassword,
+    brought: Brought,
     stop: Stop,
     progress: watch::Sender<Option<Progress>>,
 ) -> Ended {
@@ -67,7 +67,7 @@ pub async fn run(
     };
     let told = Told { progress, stop };
     let firmware = service.firmware.variables();
-    let work = move || install(&plan, &disk, (file, firmware), &payload, password, &told);
+    let work = move || install(&plan, &disk, (file, firmware), &payload, brought, &told);
     let end = tokio::task::spawn_blocking(work).await;
     match end {
         Ok(Ok(End::Installed(installed))) => {
@@ -144,13 +144,13 @@ fn install(
     disk: &Disk,
     (file, firmware): (File, Variables),
     payload: &Payload,
-    password: UserPassword,
+    brought: Brought,
     told: &Told,
 ) -> Result<End, Failure> {
     let target =
         Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
     let target = target.started_by(firmware);
-    install::run(&Tools::default(), plan, payload, &target, password, told).map_err(|failed| {
+    install::run(&Tools::default(), plan, payload, &target, brought, told).map_err(|failed| {
         let Failed { stage, written, error } = &failed;
         failure(error.kind(), *stage, *written, error.to_string())
     })

@@ -1,11 +1,13 @@
 //! Described machines, shown to the real udisksd: would a person recognise theirs, and is the right disk offered?
 //!
-//! `tests/machines/NAME.umockdev` describes a machine, `NAME.json` is what Forge makes of it. With `FORGE_GOLDEN=write` in
-//! the environment the second is written anew. Needs root, for namespaces; nothing real is touched.
+//! `tests/machines/NAME.umockdev` describes a machine, `NAME.json` is what Forge makes of it, and `recorded/NAME.json` what
+//! `forgectl record --salt tests` writes there. With `FORGE_GOLDEN=write` in the environment both are written anew. Needs root, for namespaces; nothing real is touched.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use forge_helper::udisks::{BootMedium, Objects, Roots, Sysfs, Udisks, boot_medium, inventory::inventory};
-use forge_model::{Answers, Manifest, Plan, inventory::Obstacle};
+use forge_model::{
+    Answers, Inventory, Machine, MachineFacts, Manifest, Plan, Recorded, inventory::Obstacle, machine::Enrollment,
+};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -15,10 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A machine and the device that its running system was mounted from.
 /// How long UDisks2 may take to look at every disk.
 const SETTLES: Duration = Duration::from_secs(5);
 
+/// A machine and the device that its running system was mounted from.
 const MACHINES: &[(&str, &str)] = &[
     ("nvme-and-usb-stick", "sdb2"),
     ("bitlocker-laptop", "sdb2"),
@@ -107,9 +109,8 @@ impl Drop for Shown {
 }
 
 /// What Forge says of a machine: its disks, and for each what an install would do or why there is none.
-fn verdict(objects: &Objects, sysfs: &Sysfs, boot: &BootMedium) -> Value {
-    let found = inventory(objects, sysfs, boot);
-    let plan = |path: &str| match Plan::new(&found, path, &answers(), &manifest(), "00") {
+fn verdict(found: &Inventory) -> Value {
+    let plan = |path: &str| match Plan::new(found, path, &answers(), &manifest(), "00") {
         Ok(plan) => {
             let shown =
                 |p: &forge_model::layout::Partition| format!("{:?} at {} of {} bytes", p.role, p.offset, p.size);
@@ -121,6 +122,17 @@ fn verdict(objects: &Objects, sysfs: &Sysfs, boot: &BootMedium) -> Value {
     json!({ "disks": found.disks, "plans": plans.collect::<serde_json::Map<_, _>>() })
 }
 
+/// The machine as a file. umockdev does not play its firmware, so that its names are made up here.
+fn recorded(name: &str, found: &Inventory) -> Recorded {
+    let dmi = MachineFacts {
+        vendor: Some("Example Corp".into()),
+        product: Some(name.into()),
+        serial: Some(format!("MACHINE-{name}")),
+        uuid: None,
+    };
+    Recorded::new(&Machine { firmware: None, enrollment: Enrollment::Unknown, key: None, dmi }, found, Some("tests"))
+}
+
 #[tokio::test]
 async fn every_machine_is_described_as_its_owner_knows_it() {
     let mut wrong = Vec::new();
@@ -128,22 +140,23 @@ async fn every_machine_is_described_as_its_owner_knows_it() {
         let shown = Shown::new(name);
         let connection = shown.connect().await;
         let roots = shown.roots(booted_from);
-        let golden = machines().join(format!("{name}.json"));
-        let expected = fs::read_to_string(&golden).unwrap_or_default();
-        let (start, mut found) = (Instant::now(), String::new());
+        let goldens = [machines().join(format!("{name}.json")), machines().join(format!("recorded/{name}.json"))];
+        let expected = goldens.each_ref().map(|golden| fs::read_to_string(golden).unwrap_or_default());
+        let (start, mut found) = (Instant::now(), [String::new(), String::new()]);
         // UDisks2 has its name before it has looked at every disk.
         while found != expected && start.elapsed() < SETTLES {
             let objects = Udisks::new(&connection).objects().await.unwrap();
             let sysfs = Sysfs::read(&roots.sys, &objects);
             let boot = boot_medium::find(&roots, &[], &objects);
-            found = serde_json::to_string_pretty(&verdict(&objects, &sysfs, &boot)).unwrap() + "\n";
+            let inventory = inventory(&objects, &sysfs, &boot);
+            found = [verdict(&inventory), json!(recorded(name, &inventory))].map(|value| format!("{value:#}\n"));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         if std::env::var_os("FORGE_GOLDEN").is_some_and(|value| value == "write") {
-            fs::write(&golden, &found).unwrap();
+            goldens.iter().zip(&found).for_each(|(golden, found)| fs::write(golden, found).unwrap());
         }
         if expected != found {
-            wrong.push(format!("{name}: {found}\n{}", shown.logs()));
+            wrong.push(format!("{name}: {}\n{}", found.concat(), shown.logs()));
         }
     }
     assert!(wrong.is_empty(), "these differ from their golden:\n{}", wrong.join("\n"));

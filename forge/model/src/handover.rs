@@ -7,6 +7,7 @@ use crate::{
     machine::{Key, Staged, Staging},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -34,6 +35,28 @@ pub struct Handover {
     /// What of this was left in the firmware already.
     #[serde(default)]
     pub staged: Staged,
+}
+
+/// The credentials as JSON, for the one time that they are handed over: plainly, or as the text of a sealed file.
+pub fn credentials(
+    user: &str,
+    password: Option<&Secret>,
+    code: &Secret,
+    services: &BTreeMap<String, Secret>,
+) -> Zeroizing<String> {
+    let services: Map<String, Value> =
+        services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
+    let all = json!({
+        "user": { "name": user, "password": password.map(Secret::expose) },
+        "mok": { "code": code.expose(), "grouped": grouped(code.expose()) },
+        "services": services,
+    });
+    Zeroizing::new(format!("{all:#}\n"))
+}
+
+/// The code in groups of four, for eyes; the dashes are not typed.
+pub fn grouped(code: &str) -> String {
+    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
 }
 
 /// A new request to enroll this machine's key.

@@ -22,12 +22,18 @@
 //! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
 //! | [`Receipt`]: what was done | [`receipt`] |
 //! | [`Handover`]: what a person gets, once | [`handover`] |
+//! | [`MachineFacts`]: which machine it is | [`dmi`] |
+//! | [`Recorded`]: a machine as a file, without private data | [`recorded`] |
+//! | [`disk::choose`]: which disk the answers mean | [`disk`] |
+//! | [`unattended::decide`]: whether nobody is needed | [`unattended`] |
 //! | [`Machine`]: what the firmware says, and how far the key's enrollment is | [`machine`] |
 //! | [`Audit`]: the posture of an installed machine, promise by promise | [`audit`] |
 //! | [`Secret`]: a value that does not print | [`secret`] |
 
 pub mod answers;
 pub mod audit;
+pub mod disk;
+pub mod dmi;
 pub mod handover;
 pub mod inventory;
 pub mod issue;
@@ -39,12 +45,15 @@ pub mod payload;
 pub mod plan;
 pub mod progress;
 pub mod receipt;
+pub mod recorded;
 pub mod secret;
 pub mod size;
+pub mod unattended;
 pub mod verity;
 
 pub use answers::Answers;
 pub use audit::Audit;
+pub use dmi::MachineFacts;
 pub use handover::Handover;
 pub use inventory::{Disk, Inventory};
 pub use issue::Issue;
@@ -55,5 +64,6 @@ pub use payload::Manifest;
 pub use plan::Plan;
 pub use progress::{Progress, Stage};
 pub use receipt::Receipt;
+pub use recorded::Recorded;
 pub use secret::Secret;
 pub use verity::RootHash;

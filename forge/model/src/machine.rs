@@ -1,5 +1,6 @@
 //! What the firmware of a machine says about its boot chain, and how far the enrollment of its key is.
 
+use crate::MachineFacts;
 use serde::{Deserialize, Serialize};
 
 /// What a running machine says about itself.
@@ -11,6 +12,9 @@ pub struct Machine {
     pub enrollment: Enrollment,
     /// The certificate that is, or is to be, enrolled; nothing where this machine has none.
     pub key: Option<Key>,
+    /// Which machine it is.
+    #[serde(default)]
+    pub dmi: MachineFacts,
 }
 
 /// The facts that the firmware's variables give.

@@ -95,6 +95,8 @@ pub enum PasswordKind {
     Hashed,
     /// A person types it when the install begins.
     Typed,
+    /// Whoever starts the install brings it: as a credential, or from a sealed file.
+    Brought,
 }
 
 impl Plan {
@@ -161,10 +163,11 @@ impl Plan {
                     Password::Generate { .. } => PasswordKind::Generated,
                     Password::Hash { .. } => PasswordKind::Hashed,
                     Password::Ask { .. } => PasswordKind::Typed,
+                    Password::Credential { .. } | Password::Sealed { .. } => PasswordKind::Brought,
                 },
                 password_sha256: match &answers.user.password {
                     Password::Hash { hash } => Some(hex::encode(Sha256::digest(hash))),
-                    Password::Generate { .. } | Password::Ask { .. } => None,
+                    _ => None,
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),

@@ -163,12 +163,15 @@ fn digests_and_secrets_are_refused_by_their_names_and_the_job_stays_prepared() {
         assert_eq!((other.kind(), other.text.as_str()), ("OtherPlan", digest.as_str()));
 
         let long = vec![b'a'; 4097];
-        let bad: [&[(&str, &[u8])]; 12] = [
+        let bad: [&[(&str, &[u8])]; 14] = [
             &[],
             &[("", b"x")],
             &[("root-password", b"x")],
             &[("user-password", b"x"), ("other", b"y")],
             &[("user-password\n", b"x")],
+            // Nothing is left on the ESP, so there is nothing to seal.
+            &[("user-password", b"six words or more"), ("seal-passphrase", b"x")],
+            &[("user-password", b"six words or more"), ("seal-passphrase", b"nul\0")],
             &[("user-password", b"")],
             &[("user-password", &long)],
             &[("user-password", b"two\nlines")],

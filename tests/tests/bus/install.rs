@@ -2,6 +2,10 @@
 
 use crate::bench::{Bench, Slow, USUAL, Watched, said};
 use forge_dbus::status::{Outcome, Progress, State};
+use forge_engine::{
+    prepare::credentials_file,
+    seal::{Kind, open_with_passphrase},
+};
 use forge_model::{Plan, Receipt, Secret, Stage, layout::Role};
 use forge_tests::{
     disk::Disk,
@@ -344,5 +348,42 @@ fn forgectl_shows_how_far_an_install_is() {
         let output = bench.install(Person::Allowed, &disk).output().unwrap();
         // A stage that takes less than an eighth of a second is not told; this one starts Python.
         assert!(said(&output).contains("\"stage\":\"prepare\""), "{}", said(&output));
+    });
+}
+
+/// Leaves credentials on the ESP, sealed to a passphrase.
+const LEAVES: &str = r#"
+[unattended.credentials]
+passphrase = { credential = "forge.seal" }
+leave-on = "esp"
+"#;
+
+#[test]
+fn credentials_are_left_on_the_esp_when_the_answers_say_so_and_the_passphrase_comes_along() {
+    system(|system| {
+        let bench = Bench::new(system);
+        fs::write(bench.path("answers.toml"), format!("{}{LEAVES}", bench.answers())).unwrap();
+        let disk = LoopDisk::new(system, "SEALED", USUAL, 512);
+        let mut job = bench.prepare(&disk, true).unwrap_or_else(|e| panic!("{e:?}"));
+        // Without it nothing begins.
+        let refused = job.try_run(None).unwrap_err().to_string();
+        assert!(refused.contains("passphrase"), "{refused}");
+        let passphrase = Secret::new("a passphrase to seal with".into());
+        let begun = system.block_on(async {
+            let digest = job.job.digest().await?;
+            job.job.run_sealing(&digest, None, Some(&passphrase)).await
+        });
+        begun.unwrap_or_else(|e| panic!("{e:?}\n{}", system.log("helper")));
+        let Outcome::Installed { receipt, .. } = job.finished() else { panic!("{}", system.log("helper")) };
+        assert_eq!(assert_complete(disk.file()), *receipt);
+        let esp = receipt.partitions.iter().find(|p| p.role == Role::Esp).unwrap();
+        let files = fat_files(disk.file(), esp.offset);
+        let sealed = &files[credentials_file(Kind::Passphrase)];
+        let opened = open_with_passphrase(sealed, &passphrase).unwrap();
+        let handover = system.block_on(job.job.handover()).unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&opened).unwrap();
+        assert_eq!(told["user"]["password"], handover.user_password.as_ref().unwrap().expose());
+        assert_eq!(told["mok"]["code"], handover.enrollment_code.expose());
+        job.close();
     });
 }

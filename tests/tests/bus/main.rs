@@ -13,6 +13,7 @@
 //! - [`life`]: the helper comes when it is called, stays while it is needed, and loses no call when it leaves
 //! - [`secrets`]: where no secret may be
 //! - [`sockets`]: which sockets the helper and `forgectl` make
+//! - [`unattended`]: `forgectl unattended`, where nobody sits
 
 mod agent;
 mod audit;
@@ -29,4 +30,5 @@ mod life;
 mod refused;
 mod secrets;
 mod sockets;
+mod unattended;
 mod verbs;

@@ -1,6 +1,9 @@
 //! What the variables say about a machine.
 
-use forge_model::machine::{Enrollment, Firmware, Key, Machine, SecureBoot};
+use forge_model::{
+    MachineFacts,
+    machine::{Enrollment, Firmware, Key, Machine, SecureBoot},
+};
 use openssl::{hash::MessageDigest, nid::Nid, x509::X509};
 
 use super::{GLOBAL, SHIM_LOCK, SignatureKind, Variables, signatures};
@@ -8,7 +11,7 @@ use super::{GLOBAL, SHIM_LOCK, SignatureKind, Variables, signatures};
 /// shim splits a list that is too long for one variable: `MokListRT`, `MokListRT1`, and so on.
 const PARTS: usize = 64;
 
-/// What a machine says about itself, and about the key with this certificate (DER).
+/// What a machine's variables say about it, and about the key with this certificate (DER). Which machine it is, they do not say.
 #[must_use]
 pub fn machine(variables: &Variables, certificate: Option<&[u8]>) -> Machine {
     let firmware = firmware(variables);
@@ -17,7 +20,7 @@ pub fn machine(variables: &Variables, certificate: Option<&[u8]>) -> Machine {
         (Some(firmware), Some(certificate)) => enrollment(variables, firmware, certificate),
         _ => Enrollment::Unknown,
     };
-    Machine { firmware, enrollment, key }
+    Machine { firmware, enrollment, key, dmi: MachineFacts::default() }
 }
 
 /// The facts about the firmware; nothing where the machine was not started by UEFI.

@@ -20,7 +20,7 @@ pub use error::{Failed, FailureKind, InstallError};
 pub use events::Events;
 
 use crate::{
-    credentials::{Credentials, UserPassword},
+    credentials::{Brought, Credentials},
     mok::Request,
     payload::Payload,
     prepare,
@@ -102,9 +102,10 @@ pub fn run(
     plan: &Plan,
     payload: &Payload,
     target: &Target,
-    password: UserPassword,
+    brought: impl Into<Brought>,
     events: &dyn Events,
 ) -> Result<End, Failed> {
+    let brought = brought.into();
     let reached = Reached { stage: Cell::new(Stage::Check), written: Cell::new(false), replaced: Cell::default() };
     let stop = Stop::default();
     let tools = &Tools { stop: stop.clone(), ..tools.clone() };
@@ -118,7 +119,7 @@ pub fn run(
                 }
             }
         });
-        run_stages(tools, plan, payload, target, password, events, &reached)
+        run_stages(tools, plan, payload, target, brought, events, &reached)
     });
     let (stage, written) = (reached.stage.get(), reached.written.get());
     ended.or_else(|error| match stage < Stage::Commit && events.cancelled() {
@@ -144,7 +145,7 @@ fn run_stages(
     plan: &Plan,
     payload: &Payload,
     target: &Target,
-    password: UserPassword,
+    brought: Brought,
     events: &dyn Events,
     reached: &Reached,
 ) -> Result<End, InstallError> {
@@ -168,7 +169,7 @@ fn run_stages(
 
     meter(Stage::Prepare, 0);
     let now = SystemTime::now();
-    let prepared = prepare::prepare(tools, plan, payload, password, now)?;
+    let prepared = prepare::prepare(tools, plan, payload, brought, now)?;
     unless_cancelled!(Stage::Prepare, Outcome::Done(()));
 
     let run = Writing { plan, payload, target, prepared, reached };

@@ -110,7 +110,15 @@ pub enum SignatureError {
         /// What the library found.
         source: Reason,
     },
-    /// The signature does not fit the index: one of them was changed, or the signature is too weak.
+    /// Made with an algorithm that is not safe any more, such as SHA-1.
+    #[error("the signature of key {key} was made with an algorithm that is too weak")]
+    TooWeak {
+        /// The key that the signature names.
+        key: Fingerprint,
+        /// What the library found.
+        source: Reason,
+    },
+    /// The signature does not fit the index: one of them was changed.
     #[error("the signature of key {key} does not fit the index")]
     DataChanged {
         /// The key that the signature names.

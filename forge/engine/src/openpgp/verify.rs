@@ -1,4 +1,4 @@
-//! Checks the signature of an index against one certificate.
+//! Checks a detached signature against one certificate.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +25,15 @@ const CERTIFICATE_LIMIT: usize = 1 << 20;
 /// More signatures than anyone has release keys.
 const SIGNATURES_LIMIT: usize = 8;
 
+/// Which keys of a certificate may have signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// A signing subkey, never the master key: the index of a payload.
+    Subkey,
+    /// Any key that is marked for signing, as people's certificates have them: answers.
+    AnyForSigning,
+}
+
 /// Who signed, and when they say that they did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
@@ -46,18 +55,28 @@ pub struct Signer {
 /// # Errors
 /// The first reason for distrust; nothing of the index may be used then.
 pub fn verify(index: &[u8], signature: &[u8], trusted: &[u8], now: SystemTime) -> Result<Signer, SignatureError> {
-    bounded(Input::Index, index, INDEX_LIMIT)?;
-    bounded(Input::Signature, signature, SIGNATURE_LIMIT)?;
-    bounded(Input::Certificate, trusted, CERTIFICATE_LIMIT)?;
-    let policy = StandardPolicy::at(now);
     let certificate = read_certificate(trusted)?;
     let signatures = read_signatures(signature)?;
-    for signature in &signatures {
-        judge(&certificate, signature, &policy, now)?;
+    verify_by(Rule::Subkey, index, signature, &signatures, &certificate, now)
+}
+
+/// The same for a certificate and signatures that were read already, and for keys as `rule` says.
+pub(super) fn verify_by(
+    rule: Rule,
+    index: &[u8],
+    signature: &[u8],
+    signatures: &[Signature],
+    certificate: &Cert,
+    now: SystemTime,
+) -> Result<Signer, SignatureError> {
+    bounded(Input::Index, index, INDEX_LIMIT)?;
+    let policy = StandardPolicy::at(now);
+    for signature in signatures {
+        judge(rule, certificate, signature, &policy, now)?;
     }
 
     // From here on the library decides: it does the cryptography and judges each key at the time of the signature.
-    let jury = Jury { certificate: &certificate, verdict: None };
+    let jury = Jury { certificate, verdict: None };
     let mut verifier = DetachedVerifierBuilder::from_bytes(signature)
         .and_then(|builder| builder.with_policy(&policy, now, jury))
         .map_err(malformed)?;
@@ -84,7 +103,9 @@ fn malformed(error: anyhow::Error) -> SignatureError {
     SignatureError::Malformed(Some(error.into()))
 }
 
-fn read_certificate(trusted: &[u8]) -> Result<Cert, SignatureError> {
+/// Reads a file that holds exactly one certificate.
+pub(super) fn read_certificate(trusted: &[u8]) -> Result<Cert, SignatureError> {
+    bounded(Input::Certificate, trusted, CERTIFICATE_LIMIT)?;
     let unusable = |error: anyhow::Error| SignatureError::Certificate(error.into());
     let mut parser = CertParser::from_bytes(trusted).map_err(unusable)?;
     let certificate = parser.next().ok_or(SignatureError::NotOneCertificate)?.map_err(unusable)?;
@@ -95,7 +116,8 @@ fn read_certificate(trusted: &[u8]) -> Result<Cert, SignatureError> {
 }
 
 /// Reads every packet of the signature file; anything but signatures is refused.
-fn read_signatures(bytes: &[u8]) -> Result<Vec<Signature>, SignatureError> {
+pub(super) fn read_signatures(bytes: &[u8]) -> Result<Vec<Signature>, SignatureError> {
+    bounded(Input::Signature, bytes, SIGNATURE_LIMIT)?;
     if bytes.is_empty() {
         return Err(SignatureError::NoSignature);
     }
@@ -122,6 +144,7 @@ fn read_signatures(bytes: &[u8]) -> Result<Vec<Signature>, SignatureError> {
 
 /// Refuses a signature for what it says of itself, and for what its keys are at `now`.
 fn judge(
+    rule: Rule,
     certificate: &Cert,
     signature: &Signature,
     policy: &StandardPolicy,
@@ -152,17 +175,18 @@ fn judge(
     if named.peek().is_none() {
         return Err(SignatureError::UnknownKey { key: issuers.into_iter().next() });
     }
-    named.try_for_each(|key| judge_key(&key, policy, now))
+    named.try_for_each(|key| judge_key(rule, &key, policy, now))
 }
 
-/// Refuses a key that is not a valid release subkey at `now`.
+/// Refuses a key that is not valid at `now`, or not of the kind that `rule` asks for.
 fn judge_key(
+    rule: Rule,
     key: &ErasedKeyAmalgamation<'_, PublicParts>,
     policy: &StandardPolicy,
     now: SystemTime,
 ) -> Result<(), SignatureError> {
     let fingerprint = key.key().fingerprint();
-    if key.primary() {
+    if key.primary() && rule == Rule::Subkey {
         return Err(SignatureError::NotASigningSubkey { key: fingerprint });
     }
     let subkey = match key.with_policy(policy, now) {
@@ -189,6 +213,11 @@ fn expiry(error: &anyhow::Error) -> Option<SystemTime> {
         Some(sequoia_openpgp::Error::Expired(when)) => Some(*when),
         _ => None,
     }
+}
+
+/// Whether the library's policy refuses an algorithm, such as SHA-1.
+fn is_policy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(sequoia_openpgp::Error::PolicyViolation(..)))
 }
 
 /// Gives the library the one certificate, and takes its findings.
@@ -243,6 +272,9 @@ fn refusal(error: VerificationError<'_>) -> SignatureError {
         },
         VerificationError::BadKey { ka, error, .. } => {
             SignatureError::NotValidWhenMade { key: ka.key().fingerprint(), source: error.into() }
+        }
+        VerificationError::BadSignature { ka, error, .. } if is_policy(&error) => {
+            SignatureError::TooWeak { key: ka.key().fingerprint(), source: error.into() }
         }
         VerificationError::BadSignature { ka, error, .. } => {
             SignatureError::DataChanged { key: ka.key().fingerprint(), source: error.into() }

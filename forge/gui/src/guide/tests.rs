@@ -12,7 +12,7 @@ fn key() -> Key {
 fn machine(enrollment: Enrollment, writable: bool) -> Machine {
     let secure_boot = if enrollment == Enrollment::Enforced { SecureBoot::On } else { SecureBoot::Off };
     let firmware = Firmware { secure_boot, shim_validates: true, writable, free: None };
-    Machine { firmware: Some(firmware), enrollment, key: Some(key()) }
+    Machine { firmware: Some(firmware), enrollment, key: Some(key()), dmi: Default::default() }
 }
 
 fn found(guide: &mut Guide, enrollment: Enrollment) -> Vec<Effect> {

@@ -36,7 +36,7 @@ pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
     };
     let password = match plan.user.password {
         PasswordKind::Generated => gettext("The password is made by Forge and shown at the end."),
-        PasswordKind::Hashed => gettext("The password comes from the answer file."),
+        PasswordKind::Hashed | PasswordKind::Brought => gettext("The password comes from the answer file."),
         PasswordKind::Typed => gettext("With the password that you typed."),
     };
     let name = match plan.user.full_name.as_str() {

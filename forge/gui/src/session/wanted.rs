@@ -8,7 +8,12 @@ use forge_model::{
 
 /// What is wanted of whichever disk is chosen.
 pub(super) fn disk() -> DiskAnswers {
-    DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), second_slot: SecondSlot::IfItFits, esp_mib: None }
+    DiskAnswers {
+        erase: Some(Erase::AllDataOnThisDisk),
+        matching: None,
+        second_slot: SecondSlot::IfItFits,
+        esp_mib: None,
+    }
 }
 
 impl Session {
@@ -25,6 +30,7 @@ impl Session {
         };
         Some(Answers {
             version: 1,
+            machine: None,
             disk: disk(),
             system: SystemAnswers {
                 hostname: account.computer_name().into(),
@@ -37,6 +43,8 @@ impl Session {
                 full_name: account.full_name().trim().into(),
                 password,
             },
+            unattended: None,
+            overrides: Vec::new(),
         })
     }
 

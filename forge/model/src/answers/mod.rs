@@ -1,10 +1,24 @@
 //! What is wanted: from the wizard or from an answer file (`version = 1`).
 //!
-//! An answer file holds no password: it names a way to make one, or a hash of one.
+//! An answer file holds no password: it names a way to make one, a hash of one, or where one is brought.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `mod` | the answers of one machine |
+//! | `disk_match` | how a disk is named |
+//! | `dmi` | which machine is meant, and what is different on one of many |
+//! | `unattended` | an install at which nobody sits |
+//! | `parse` | the text of an answer file, and what is said about its faults |
 
+mod disk_match;
+mod dmi;
 mod parse;
+mod unattended;
 
+pub use disk_match::{Described, DiskMatch, Size};
+pub use dmi::{Differs, FoundValue, MachineAnswers, Mismatch, Override, UserOverride};
 pub use parse::AnswersError;
+pub use unattended::{CredentialsAnswers, Exit, FromCredential, LeaveOn, Recipient, UnattendedAnswers};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,12 +34,21 @@ pub struct Answers {
     /// Format of this file; 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
+    /// The machine that this is for. An install at which nobody sits needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineAnswers>,
     /// What to do with the disk.
     pub disk: DiskAnswers,
     /// How the system is set.
     pub system: SystemAnswers,
     /// The first person.
     pub user: UserAnswers,
+    /// An install at which nobody sits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unattended: Option<UnattendedAnswers>,
+    /// What is different on single machines.
+    #[serde(default, rename = "override", skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
 }
 
 /// What to do with the disk.
@@ -34,6 +57,9 @@ pub struct Answers {
 pub struct DiskAnswers {
     /// Says in words that everything on the disk may go.
     pub erase: Option<Erase>,
+    /// Which disk is meant. An install at which nobody sits needs it.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<DiskMatch>,
     /// Whether to keep room for a second system image, which updates need.
     #[serde(default)]
     pub second_slot: SecondSlot,
@@ -122,6 +148,23 @@ pub enum Password {
         #[schemars(extend("const" = true))]
         ask: bool,
     },
+    /// Whoever starts the install brings it as a credential of systemd.
+    Credential {
+        /// The credential's name, such as `forge.password`.
+        credential: String,
+    },
+    /// It is in a sealed file beside the answers; the passphrase that opens it comes as the credential `forge.unseal`.
+    Sealed {
+        /// The file's name.
+        sealed: String,
+    },
+}
+
+impl Password {
+    /// Whether the answers do not hold it, and whoever starts the install has to bring its text.
+    pub fn is_brought(&self) -> bool {
+        matches!(self, Self::Ask { .. } | Self::Credential { .. } | Self::Sealed { .. })
+    }
 }
 
 /// Never the hash: whoever has it can try passwords at leisure.
@@ -131,6 +174,8 @@ impl fmt::Debug for Password {
             Self::Generate { .. } => "Generate",
             Self::Hash { .. } => "Hash(not shown)",
             Self::Ask { .. } => "Ask",
+            Self::Credential { .. } => "Credential",
+            Self::Sealed { .. } => "Sealed",
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Reading an answer file: every refusal names line, column and the fix.
 
-use super::{Answers, ESP_MIB, Generator, Password};
+use super::{Answers, ESP_MIB, Generator, Override, Password, unattended::is_file_name};
 use crate::issue::nearest;
 use serde::{Deserialize, Deserializer, de};
-use toml::Value;
+use toml::{Spanned, Value};
 
 /// Why an answer file can not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +41,39 @@ impl Answers {
             let reason = format!("this Forge reads version 1, not version {}.", answers.version);
             return Err(at(offset, reason, Some("Write \"version = 1\".".into())));
         }
+        if let Some(second) = twice(&answers.overrides) {
+            let reason = format!("an override for the serial number \"{}\" stands above already.", second.serial);
+            let offset = serial_offset(toml, &answers.overrides, second);
+            return Err(at(offset, reason, Some("Write what is different on a machine into one override.".into())));
+        }
         Ok(answers)
     }
+
+    /// The text of an answer file that says this.
+    pub fn text(&self) -> String {
+        toml::to_string(self).expect("answers are plain data")
+    }
+}
+
+/// The first override whose serial number an earlier one has.
+fn twice(overrides: &[Override]) -> Option<&Override> {
+    let earlier = |(i, one): &(usize, &Override)| overrides[..*i].iter().any(|other| other.serial == one.serial);
+    overrides.iter().enumerate().find(earlier).map(|(_, one)| one)
+}
+
+/// Where the serial number of an override stands in the text.
+fn serial_offset(toml: &str, overrides: &[Override], one: &Override) -> usize {
+    #[derive(Deserialize)]
+    struct Places {
+        r#override: Vec<Place>,
+    }
+    #[derive(Deserialize)]
+    struct Place {
+        serial: Spanned<String>,
+    }
+    let index = overrides.iter().position(|other| std::ptr::eq(other, one)).unwrap_or_default();
+    let places: Option<Places> = toml::from_str(toml).ok();
+    places.and_then(|places| places.r#override.get(index).map(|place| place.serial.span().start)).unwrap_or_default()
 }
 
 /// Line and column, from 1, of a byte offset.
@@ -74,20 +105,24 @@ fn explain(message: &str) -> (String, Option<String>) {
 }
 
 impl<'de> Deserialize<'de> for Password {
-    /// Reads `{ generate = "passphrase" }`, `{ ask = true }` or `{ hash = "…" }`. Whatever else stands there may be a password that
-    /// somebody wrote down, so no refusal repeats it; serde's own would.
+    /// Reads one of `{ generate = "passphrase" }`, `{ ask = true }`, `{ hash = "…" }`, `{ credential = "…" }` and
+    /// `{ sealed = "…" }`. Whatever else stands there may be a password that somebody wrote down, so no refusal repeats
+    /// it; serde's own would.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let refuse = |reason: &str| {
             Err(de::Error::custom(format!(
                 "{reason}; write {{ generate = 'passphrase' }}, {{ ask = true }}, \
-                 or {{ hash = '$6$…' }} with the output of 'openssl passwd -6'"
+                 {{ hash = '$6$…' }} with the output of 'openssl passwd -6', {{ credential = 'forge.password' }}, \
+                 or {{ sealed = 'FILE' }}"
             )))
         };
         let Ok(Value::Table(table)) = Value::deserialize(deserializer) else {
             return refuse("a password is never written in an answer file");
         };
         match table.iter().next() {
-            _ if table.len() > 1 => refuse("a password says one of 'generate', 'ask' and 'hash', and nothing else"),
+            _ if table.len() > 1 => {
+                refuse("a password says one of 'generate', 'ask', 'hash', 'credential' and 'sealed', and nothing else")
+            }
             Some((key, Value::String(how))) if key == "generate" && how == "passphrase" => {
                 Ok(Self::Generate { generate: Generator::Passphrase })
             }
@@ -96,7 +131,17 @@ impl<'de> Deserialize<'de> for Password {
             Some((key, _)) if key == "ask" => refuse("a password is asked for, or the word does not stand there"),
             Some((key, Value::String(hash))) if key == "hash" => Ok(Self::Hash { hash: hash.clone() }),
             Some((key, _)) if key == "hash" => refuse("the hash of a password is text in quotes"),
-            _ => refuse("a password says 'generate', 'ask' or 'hash'"),
+            Some((key, Value::String(name))) if key == "credential" && is_file_name(name) => {
+                Ok(Self::Credential { credential: name.clone() })
+            }
+            Some((key, _)) if key == "credential" => {
+                refuse("a credential is named by letters, digits, '.', '-' and '_'")
+            }
+            Some((key, Value::String(name))) if key == "sealed" && is_file_name(name) => {
+                Ok(Self::Sealed { sealed: name.clone() })
+            }
+            Some((key, _)) if key == "sealed" => refuse("a sealed file lies beside the answers and has no directory"),
+            _ => refuse("a password says 'generate', 'ask', 'hash', 'credential' or 'sealed'"),
         }
     }
 }

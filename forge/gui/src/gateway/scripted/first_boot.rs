@@ -39,7 +39,7 @@ impl FirstBoot {
         let secure_boot = if enrollment == Enrollment::Enforced { SecureBoot::On } else { SecureBoot::Off };
         let firmware = Firmware { secure_boot, shim_validates: true, writable: self.writable, free: Some(61_440) };
         let key = (enrollment != Enrollment::Unknown).then(key);
-        Machine { firmware: Some(firmware), enrollment, key }
+        Machine { firmware: Some(firmware), enrollment, key, dmi: Default::default() }
     }
 
     /// A request is made, where the firmware takes one.

@@ -1,0 +1,245 @@
+//! The install itself, from the search for answers to the exit.
+
+use super::{
+    countdown, decision, delivery, exit,
+    fault::Fault,
+    log::Log,
+    machine,
+    place::Place,
+    report::Report,
+    sealing::{self, Seal},
+    sources::{Found, Search, wait_for_volume},
+    trust,
+    volume::Volume,
+};
+use crate::{answers_words, failure::Failure, firmware_words, handover, words};
+use forge_dbus::{
+    client::{ClientError, Forge, Job, Update},
+    status::Outcome,
+};
+use forge_model::{
+    Answers, Disk, Plan, Secret,
+    answers::{CredentialsAnswers, LeaveOn},
+    unattended::Trust,
+};
+use futures_util::{Stream, StreamExt};
+use serde_json::json;
+use std::{path::PathBuf, time::Duration};
+use tokio::time::{MissedTickBehavior, interval};
+use zbus::Connection;
+
+/// How often it is looked whether the volume is still there.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// One run.
+pub struct Run<'a> {
+    place: &'a Place,
+    report: &'a mut Report,
+    log: &'a Log,
+    volume: Option<Volume>,
+}
+
+/// What was decided before anything is written.
+struct Decided {
+    forge: Forge,
+    disk: Disk,
+    answers: Answers,
+    password: Option<Secret>,
+    seal: Seal,
+}
+
+impl<'a> Run<'a> {
+    /// Nothing is done yet.
+    pub fn new(place: &'a Place, report: &'a mut Report, log: &'a Log) -> Self {
+        Self { place, report, log, volume: None }
+    }
+
+    /// Everything, to the exit.
+    pub async fn to_the_end(&mut self, settle: Duration, seconds: u64) -> Result<(), Failure> {
+        self.report.say(format!("Forge {}: an install at which nobody sits.", env!("CARGO_PKG_VERSION")));
+        if self.report.consoles().is_empty() {
+            return Err(Fault::NoConsole.into());
+        }
+        let bus = Connection::system().await.map_err(Fault::NoBus)?;
+        let (found, trust) = self.find(&bus, settle).await?;
+        let decided = self.decide(&bus, &found, &trust, settle).await?;
+        let wanted = decided.answers.unattended.clone().unwrap_or_default();
+        let (exit, credentials) = (wanted.exit, wanted.credentials);
+        let (job, digest, plan) = self.prepare(&decided).await?;
+        countdown::run(self.report, seconds).await?;
+        // A disk may have come that the answers mean as well as this one.
+        let inventory = decided.forge.inventory().await.map_err(untouched)?;
+        if !decision::is_still(&decided.disk, &decided.answers, &inventory) {
+            return Err(Fault::DisksChanged.into());
+        }
+        self.report.say("It begins. From now on the disk is written.");
+        let updates = job.updates().await?;
+        let passphrase = decided.seal.passphrase().filter(|_| credentials.leave_on == Some(LeaveOn::Esp));
+        job.run_sealing(&digest, decided.password.as_ref(), passphrase).await.map_err(untouched)?;
+        let outcome = self.follow(updates).await?;
+        self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
+        job.close().await?;
+        self.report.event(json!({ "event": "exit", "exit": exit }));
+        self.report.say(format!("The unattended install is done. {}", exit::words(exit)));
+        self.report.finish();
+        Ok(exit::take(&bus, exit).await?)
+    }
+
+    /// Shows every source, and reads the first.
+    async fn find(&mut self, bus: &Connection, settle: Duration) -> Result<(Found, Trust), Failure> {
+        let search = Search::new(self.place, bus, settle).await?;
+        self.volume = search.volume.clone();
+        let sources = search.sources();
+        let listed: Vec<_> = sources.iter().map(|source| source.id()).collect();
+        self.report.event(json!({ "event": "sources", "found": listed }));
+        for (index, source) in sources.iter().enumerate() {
+            let used = if index == 0 { "used" } else { "not used: another one comes first" };
+            self.report.say(format!("Answers found: {source} ({used})."));
+        }
+        let found = search.first(self.place).await?;
+        let trust = trust::of(&found, self.place, &search.command_line)?;
+        self.report.say(answers_words::trust(&trust));
+        Ok((found, trust))
+    }
+
+    /// Everything that can be refused before the countdown is refused here.
+    async fn decide(
+        &mut self,
+        bus: &Connection,
+        found: &Found,
+        trust: &Trust,
+        settle: Duration,
+    ) -> Result<Decided, Failure> {
+        let answers = decision::parse(found)?;
+        let forge = Forge::on(bus).await.map_err(untouched)?;
+        let facts = machine::facts(&forge).await?;
+        let inventory = decision::settled(&forge, settle).await?;
+        let (disk, answers) = decision::made(trust, &answers, &facts, &inventory)?;
+        let credentials = answers.unattended.clone().unwrap_or_default().credentials;
+        if credentials.leave_on == Some(LeaveOn::AnswersVolume) && self.volume.is_none() {
+            self.volume = wait_for_volume(bus, settle).await.map_err(Fault::Volume)?;
+        }
+        // Not even the log goes there.
+        if let Some(volume) = self.volume.take_if(|volume| volume.disk == disk.identity.path) {
+            return Err(Fault::OnTarget { volume: volume.device.clone(), disk: volume.disk.clone() }.into());
+        }
+        match (credentials.leave_on, &self.volume) {
+            (Some(LeaveOn::AnswersVolume), None) => return Err(Fault::NoVolume(None).into()),
+            (Some(LeaveOn::AnswersVolume), Some(volume)) if volume.read_only => {
+                return Err(Fault::NoVolume(Some(volume.device.clone())).into());
+            }
+            (Some(LeaveOn::AnswersVolume), Some(_)) | (Some(LeaveOn::Esp) | None, _) => {}
+        }
+        let password = sealing::password(self.place, found, &answers)?;
+        let seal = Seal::new(self.place, &credentials)?;
+        Ok(Decided { forge, disk, answers, password, seal })
+    }
+
+    /// Makes the job, and shows its plan: that is what the countdown is about.
+    async fn prepare(&mut self, decided: &Decided) -> Result<(Job, String, Plan), Failure> {
+        let path = &decided.disk.identity.path;
+        let job = decided.forge.prepare(path, &decided.answers.text(), true).await.map_err(|error| match error {
+            ClientError::Issues(issues) => Failure::Issues(PathBuf::from("the answers"), issues),
+            error => untouched(error),
+        })?;
+        let (plan, digest) = (job.plan().await?, job.digest().await?);
+        self.report.event(json!({ "event": "plan", "digest": digest, "target": plan.target }));
+        words::disk(&decided.disk).iter().for_each(|line| self.report.say(line));
+        words::plan(&plan).iter().for_each(|line| self.report.say(line));
+        self.report.say(format!("Plan digest: {digest}"));
+        Ok((job, digest, plan))
+    }
+
+    /// Shows progress until the end. When this program ends, the install goes on.
+    async fn follow(&mut self, mut updates: impl Stream<Item = Update> + Unpin) -> Result<Outcome, Failure> {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut there = true;
+        loop {
+            tokio::select! {
+                update = updates.next() => match update {
+                    Some(Update::Progress(progress)) => self.report.progress(&progress),
+                    Some(Update::Finished(outcome)) => return Ok(*outcome),
+                    Some(Update::Lost) | None => return Err(Failure::HelperLost),
+                },
+                _ = look.tick() => {
+                    if let Some(volume) = &self.volume {
+                        let now = volume.again().await.is_ok_and(|found| found.is_some());
+                        match (there, now) {
+                            (true, false) => {
+                                self.report.say("The answers volume was pulled out. The install goes on.");
+                                self.report.event(json!({ "event": "volume", "there": false }));
+                            }
+                            (false, true) => self.report.say("The answers volume is back."),
+                            (true, true) | (false, false) => {}
+                        }
+                        there = now;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves what has to be left. The helper keeps the handover until the job is closed, which comes after this.
+    async fn deliver(
+        &mut self,
+        job: &Job,
+        outcome: Outcome,
+        seal: &Seal,
+        plan: &Plan,
+        wanted: &CredentialsAnswers,
+    ) -> Result<(), Failure> {
+        let (receipt, staged) = match outcome {
+            Outcome::Installed { receipt, staged, .. } => (receipt, staged),
+            Outcome::Cancelled { stage, written } => {
+                let _ = job.close().await;
+                return Err(Failure::Cancelled { stage, written });
+            }
+            Outcome::Failed(failure) => {
+                let _ = job.close().await;
+                return Err(Failure::Job(failure));
+            }
+        };
+        let handed = job.handover().await?;
+        self.report.event(json!({ "event": "installed", "receipt": receipt, "staged": staged }));
+        self.report.say("The system is installed.");
+        firmware_words::staged(&staged).iter().for_each(|line| self.report.say(line));
+        if wanted.print {
+            self.report.show_secret(&handover::credentials(&plan.user.name, &handed));
+        }
+        if wanted.leave_on == Some(LeaveOn::Esp) {
+            self.report.say("The credentials lie sealed on the new disk's EFI system partition, in EFI/forge.");
+        }
+        if let Some(volume) = &mut self.volume
+            && !volume.read_only
+        {
+            let must = wanted.leave_on == Some(LeaveOn::AnswersVolume);
+            let what = delivery::Handed {
+                receipt: &receipt,
+                handover: &handed,
+                user: &plan.user.name,
+                hostname: &plan.system.hostname,
+                seal: seal.to().filter(|_| must),
+            };
+            let left = delivery::to_volume(self.report, volume, &what, self.log, must).await?;
+            self.report.event(json!({ "event": "delivered", "directory": left }));
+            if let Some(left) = left {
+                self.report.say(format!("Receipt and what else is left: {} on the answers volume.", left.display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what went wrong, and keeps the log.
+    pub async fn failed(&mut self, failure: &Failure) {
+        self.report.say(format!("Stopped: {failure}"));
+        if let Some(volume) = self.volume.as_ref().filter(|volume| !volume.read_only) {
+            delivery::log_of_failure(self.report, volume, self.log).await;
+        }
+    }
+}
+
+/// A refusal that came before anything could be written.
+fn untouched(error: ClientError) -> Failure {
+    Failure::Helper { error, untouched: true }
+}

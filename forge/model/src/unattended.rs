@@ -1,0 +1,170 @@
+//! Whether an install may begin with nobody there. Pure.
+
+use crate::{
+    Answers, Disk, Inventory, MachineFacts,
+    answers::{Mismatch, Password},
+    disk::{self, Unclear},
+};
+use serde::{Deserialize, Serialize};
+
+/// How far the answers can be trusted, by where they came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "trust", rename_all = "kebab-case")]
+pub enum Trust {
+    /// The signed command line names their SHA-256.
+    Pinned,
+    /// systemd handed them over as a credential: whoever can do that has this machine anyway.
+    Credential,
+    /// They have a good signature by a certificate that the medium lists.
+    Signed {
+        /// The certificate's fingerprint, in hexadecimal digits.
+        fingerprint: String,
+    },
+    /// Nothing speaks for them.
+    Untrusted {
+        /// Why.
+        why: Distrust,
+    },
+}
+
+/// Why nothing speaks for answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Distrust {
+    /// There is no signature beside them.
+    NotSigned,
+    /// The signature is not good.
+    BadSignature {
+        /// Particulars, in English: details, not the sentence.
+        details: String,
+    },
+    /// The signature is by a certificate that the medium does not list, or there is none that it lists.
+    NotListed {
+        /// The key that the signature names, in hexadecimal digits, where it names one.
+        fingerprint: Option<String>,
+    },
+}
+
+/// What is done with answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The install may begin, after the countdown.
+    RunAlone {
+        /// The one disk that is erased.
+        disk: Box<Disk>,
+        /// The answers for this machine.
+        answers: Box<Answers>,
+    },
+    /// The answers fill in the pages of the window, and a person decides.
+    Prefill {
+        /// Why; never empty.
+        reasons: Vec<Reason>,
+        /// The answers for this machine.
+        answers: Box<Answers>,
+    },
+}
+
+/// Why answers can not be used with nobody there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum Reason {
+    /// Nothing speaks for them.
+    Untrusted {
+        /// Why.
+        #[serde(flatten)]
+        distrust: Distrust,
+    },
+    /// They are for another machine.
+    OtherMachine {
+        /// What differs.
+        #[serde(flatten)]
+        mismatch: Mismatch,
+    },
+    /// It is not clear which disk they mean.
+    Disk {
+        /// Why.
+        #[serde(flatten)]
+        unclear: Unclear,
+    },
+    /// They leave something to a person.
+    Needs {
+        /// What.
+        need: Need,
+    },
+}
+
+/// What answers have to say so that nobody is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// Which machine they are for.
+    Machine,
+    /// That the disk may be erased.
+    Erase,
+    /// Which disk.
+    Match,
+    /// A password that nobody has to type.
+    Password,
+    /// To whom the secrets are sealed that every install makes (at least the code that enrolls the key), or that they
+    /// are shown.
+    Secrets,
+    /// Where the sealed secrets are left.
+    LeaveOn,
+}
+
+impl Need {
+    /// The place in an answer file that has to change.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Erase => "disk.erase",
+            Self::Match => "disk.match",
+            Self::Password => "user.password",
+            Self::Secrets => "unattended.credentials",
+            Self::LeaveOn => "unattended.credentials.leave-on",
+        }
+    }
+}
+
+/// Everything that the answers for one machine lack so that nobody is needed, in the order of an answer file.
+pub fn needs(answers: &Answers) -> Vec<Need> {
+    let secrets = answers.unattended.as_ref().map(|unattended| &unattended.credentials);
+    let sealed = secrets.is_some_and(|secrets| secrets.is_sealed_to_somebody());
+    let left = secrets.is_some_and(|secrets| secrets.leave_on.is_some());
+    let printed = secrets.is_some_and(|secrets| secrets.print);
+    [
+        (answers.machine.is_none(), Need::Machine),
+        (answers.disk.erase.is_none(), Need::Erase),
+        (answers.disk.matching.is_none(), Need::Match),
+        (matches!(answers.user.password, Password::Ask { .. }), Need::Password),
+        (!sealed && (left || !printed), Need::Secrets),
+        (sealed && !left, Need::LeaveOn),
+    ]
+    .into_iter()
+    .filter_map(|(lacks, need)| lacks.then_some(need))
+    .collect()
+}
+
+/// Whether the install may begin with nobody there. Every reason against it is given at once.
+pub fn decide(trust: &Trust, answers: &Answers, facts: &MachineFacts, inventory: &Inventory) -> Decision {
+    let answers = Box::new(answers.for_machine(facts));
+    let mut reasons = Vec::new();
+    if let Trust::Untrusted { why } = trust {
+        reasons.push(Reason::Untrusted { distrust: why.clone() });
+    }
+    if let Some(Err(mismatch)) = answers.machine.as_ref().map(|machine| machine.matches(facts)) {
+        reasons.push(Reason::OtherMachine { mismatch });
+    }
+    reasons.extend(needs(&answers).into_iter().map(|need| Reason::Needs { need }));
+    let disk = answers.disk.matching.as_ref().map(|wanted| disk::choose(wanted, inventory));
+    match disk {
+        Some(Ok(disk)) if reasons.is_empty() => return Decision::RunAlone { disk: Box::new(disk.clone()), answers },
+        Some(Err(unclear)) => reasons.push(Reason::Disk { unclear }),
+        // Without a match, that it lacks is among the reasons.
+        Some(Ok(_)) | None => {}
+    }
+    Decision::Prefill { reasons, answers }
+}
+
+#[cfg(test)]
+mod tests;
