@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// Who the key of the medium says that it is.
@@ -41,8 +41,8 @@ impl Key {
             openssl.args(["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "3650"]);
             openssl.args(["-subj", SUBJECT, "-addext", "basicConstraints=critical,CA:FALSE"]);
             openssl.args(["-addext", "keyUsage=critical,digitalSignature", "-addext", "extendedKeyUsage=codeSigning"]);
-            openssl.arg("-keyout").arg(&key.secret).arg("-out").arg(&key.certificate).stderr(Stdio::null());
-            command::run(&mut openssl)?;
+            openssl.arg("-keyout").arg(&key.secret).arg("-out").arg(&key.certificate);
+            command::quietly(&mut openssl)?;
         }
         Ok(key)
     }
@@ -52,7 +52,7 @@ impl Key {
         let mut sbsign = Command::new("/usr/bin/faketime");
         sbsign.args(["-f", SIGNED_AT, "/usr/bin/sbsign", "--key"]).arg(&self.secret);
         sbsign.arg("--cert").arg(&self.certificate).arg("--output").arg(to).arg(program).env("TZ", "UTC");
-        command::run(sbsign.stdout(Stdio::null()).stderr(Stdio::null()))
+        command::quietly(&mut sbsign)
     }
 }
 
@@ -110,7 +110,7 @@ impl Boot<'_> {
         ukify.arg(with("output", unsigned.clone()));
         ukify.env("SOURCE_DATE_EPOCH", demo_system::EPOCH);
         ukify.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command::output(&mut ukify)?;
+        command::quietly(&mut ukify)?;
         self.key.sign(&unsigned, &signed)?;
         Ok(signed)
     }

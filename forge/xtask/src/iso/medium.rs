@@ -51,7 +51,7 @@ pub fn write(
     xorriso.args(["-partition_offset", "16", "-append_partition", "2", ESP]).arg(esp);
     xorriso.args(["-appended_part_as_gpt", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot"]);
     xorriso.arg("-o").arg(output).arg(&tree).env("SOURCE_DATE_EPOCH", demo_system::EPOCH).env("TZ", "UTC");
-    command::run(&mut xorriso)?;
+    command::quietly(&mut xorriso)?;
     name(manifest, output)
 }
 
