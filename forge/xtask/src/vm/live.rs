@@ -68,6 +68,11 @@ impl Live {
         Machine::start(&Parts { name, disk: &disk, snapshot: true, store: &store, out: &self.out, attached: &attached })
     }
 
+    /// Not one packet left a machine.
+    pub(super) fn nothing_left(&self, name: &str) -> Result<()> {
+        nothing_left(&self.out, name)
+    }
+
     /// Removes what is large.
     pub(super) fn clear(self, name: &str) -> Result<()> {
         fs::remove_file(self.iso)?;
@@ -188,7 +193,7 @@ fn refused(stage: &Stage, name: &str, change: fn(&Disk) -> Result<()>, refusal: 
 }
 
 /// Picks a line of the boot menu by these keys.
-fn choose(machine: &mut Machine, keys: &[&str]) -> Result<()> {
+pub(super) fn choose(machine: &mut Machine, keys: &[&str]) -> Result<()> {
     machine.expect_unless(&["executed automatically"], &BOOT_FAILURES, 60)?;
     machine.screenshot("menu")?;
     for key in keys {

@@ -124,9 +124,37 @@ impl Machine {
         }
     }
 
-    /// Pulls out what is attached under this name.
+    /// Puts in a USB stick.
+    pub(super) fn plug_in(&mut self, id: &str, image: &Path) -> Result<()> {
+        let node = format!("{id}-file");
+        let file = json!({ "driver": "file", "filename": image });
+        self.qmp.ask("blockdev-add", json!({ "node-name": &node, "driver": "raw", "file": file }))?;
+        let device = json!({
+            "driver": "usb-storage", "id": id, "bus": "usb.0", "drive": &node, "serial": id, "removable": true
+        });
+        self.qmp.ask("device_add", device)?;
+        self.say(&format!("put in: {id}"));
+        Ok(())
+    }
+
+    /// Presses keys together, such as alt and n.
+    pub(super) fn chord(&mut self, keys: &[&str]) -> Result<()> {
+        self.qmp.press(keys, HOLD)?;
+        std::thread::sleep(GAP);
+        Ok(())
+    }
+
+    /// Pulls out a stick that was put in.
     pub(super) fn pull_out(&mut self, id: &str) -> Result<()> {
         self.qmp.ask("device_del", json!({ "id": id }))?;
+        let begun = Instant::now();
+        // The device lets go of its file a moment later.
+        while let Err(error) = self.qmp.ask("blockdev-del", json!({ "node-name": format!("{id}-file") })) {
+            if begun.elapsed() > Duration::from_secs(10) {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
         self.say(&format!("pulled out: {id}"));
         Ok(())
     }
