@@ -16,7 +16,7 @@ fn assert_done(scene: &Scene, disk: &LoopDisk, volume: &LoopDisk, output: &std::
     assert!(output.status.success(), "{}\n{}", said(output), scene.system.log("helper"));
     scene.every_console_says(&[
         "The disk will be erased in 1 s.",
-        "Writing the system",
+        "Preparing the boot files",
         "The unattended install is done.",
     ]);
     let left = left_on(volume);
