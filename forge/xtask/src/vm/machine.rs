@@ -127,7 +127,8 @@ impl Machine {
     /// Puts in a USB stick.
     pub(super) fn plug_in(&mut self, id: &str, image: &Path) -> Result<()> {
         let node = format!("{id}-file");
-        let file = json!({ "driver": "file", "filename": image });
+        // A stick that comes back is the same file, and QEMU holds the old one a while.
+        let file = json!({ "driver": "file", "filename": image, "locking": "off" });
         self.qmp.ask("blockdev-add", json!({ "node-name": &node, "driver": "raw", "file": file }))?;
         let device = json!({
             "driver": "usb-storage", "id": id, "bus": "usb.0", "drive": &node, "serial": id, "removable": true
@@ -144,17 +145,9 @@ impl Machine {
         Ok(())
     }
 
-    /// Pulls out a stick that was put in.
+    /// Pulls out what is attached under this name.
     pub(super) fn pull_out(&mut self, id: &str) -> Result<()> {
         self.qmp.ask("device_del", json!({ "id": id }))?;
-        let begun = Instant::now();
-        // The device lets go of its file a moment later.
-        while let Err(error) = self.qmp.ask("blockdev-del", json!({ "node-name": format!("{id}-file") })) {
-            if begun.elapsed() > Duration::from_secs(10) {
-                return Err(error);
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
         self.say(&format!("pulled out: {id}"));
         Ok(())
     }
