@@ -11,13 +11,13 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command that talks much: what it said is told only when it fails.
-pub fn quietly(command: &mut Command) -> Result<()> {
+/// Runs a command that talks much and returns what it printed; what it complained of is told only when it fails.
+pub fn quietly(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", line(command)))?;
     if !output.status.success() {
         bail!("{}: {}\n{}", output.status, line(command), String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Runs a command and returns what it printed, without the white space at the end.

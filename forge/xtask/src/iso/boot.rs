@@ -52,7 +52,7 @@ impl Key {
         let mut sbsign = Command::new("/usr/bin/faketime");
         sbsign.args(["-f", SIGNED_AT, "/usr/bin/sbsign", "--key"]).arg(&self.secret);
         sbsign.arg("--cert").arg(&self.certificate).arg("--output").arg(to).arg(program).env("TZ", "UTC");
-        command::quietly(&mut sbsign)
+        command::quietly(&mut sbsign).map(drop)
     }
 }
 

@@ -65,7 +65,7 @@ fn extent(iso: &Path, path: &str) -> Result<(u64, u64)> {
         "report_lba",
         "--",
     ]);
-    let said = command::output(&mut xorriso)?;
+    let said = command::quietly(&mut xorriso)?;
     // File data lba:  0 ,  38 ,  73829 , 151199744 , '/payload/system.img'
     let mut lines = said.lines().filter(|line| line.contains("File data lba:"));
     let line = lines.next().with_context(|| format!("the ISO has no {path}: {said}"))?;
