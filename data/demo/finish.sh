@@ -60,8 +60,13 @@ mv /forge-build/locale-archive /usr/lib/locale/
 dpkg --purge --force-depends mesa-libgallium libegl-mesa0 libglx-mesa0 libgl1-mesa-dri libllvm21 libz3-4 \
     glycin-loaders glycin-thumbnailers libheif1 libheif-plugin-dav1d libheif-plugin-libde265 libdav1d7 libde265-0 \
     libjxl0.11 libhwy1t64 librsvg2-2 libva2 libva-drm2 iso-codes dirmngr gnupg gnupg-l10n gpg gpg-agent gpgsm \
-    pinentry-curses libc-gconv-modules-extra libgupnp-1.6-0 libgupnp-igd-1.6-0 libgssdp-1.6-0 libnice10 pci.ids \
+    pinentry-curses libgupnp-1.6-0 libgupnp-igd-1.6-0 libgssdp-1.6-0 libnice10 pci.ids \
     glib-networking glib-networking-services glib-networking-common shared-mime-info dbus-user-session >/dev/null 2>&1 || true
+# Of the code pages, the one in which mtools writes the names of FAT.
+for module in $(dpkg -L libc-gconv-modules-extra | grep '\.so$'); do
+    case $module in */IBM850.so) ;; *) rm "$module" ;; esac
+done
+iconvconfig
 rm -rf /usr/share/gtk-4.0/emoji /usr/share/X11/locale /usr/share/mime /usr/share/libwacom \
     /usr/share/icons/Adwaita/16x16 /usr/share/fonts/truetype/noto/NotoSerif* /usr/share/glib-2.0/codegen
 find /usr/share/fonts/truetype/noto -type f ! -name 'NotoSansArabic-*' ! -name 'NotoSans-*' ! -name 'NotoSansMono-*' -delete
