@@ -48,7 +48,7 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand check" -l signed-by -d
 complete -c forgectl -n "__fish_forgectl_using_subcommand check" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand check" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l output -d 'The file, which is replaced. It is printed when left out' -r -F
-complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l salt -d 'What the digests are salted with; random when left out. With the same salt the same machine gives the same file' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l salt -d 'What the digests are salted with; random when left out. With the same salt the same value gives the same digest' -r
 complete -c forgectl -n "__fish_forgectl_using_subcommand record" -l with-identity -d 'Writes serial numbers, the UUID and WWNs as they are, and not as digests'
 complete -c forgectl -n "__fish_forgectl_using_subcommand record" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand plan" -l answers -d 'The answer file' -r -F

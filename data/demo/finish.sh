@@ -33,7 +33,7 @@ rm -rf /boot/*
 # card stays, a test signs it.
 (
     cd "/usr/lib/modules/$kernel/kernel"
-    rm -rf sound net/bluetooth net/ceph net/mac80211 net/sctp net/sunrpc net/wireless \
+    rm -rf arch/x86/kvm sound net/bluetooth net/ceph net/mac80211 net/sctp net/sunrpc net/wireless \
         fs/ceph fs/gfs2 fs/nfs fs/nfsd fs/ocfs2 fs/smb fs/ubifs
     cd drivers
     rm -rf accel android bluetooth comedi crypto edac fpga gnss greybus hwmon iio infiniband media memstick misc/mei mtd nfc \

@@ -148,7 +148,7 @@ pub struct RecordArguments {
     /// Writes serial numbers, the UUID and WWNs as they are, and not as digests
     #[arg(long)]
     pub with_identity: bool,
-    /// What the digests are salted with; random when left out. With the same salt the same machine gives the same file
+    /// What the digests are salted with; random when left out. With the same salt the same value gives the same digest
     #[arg(long, value_name = "TEXT", conflicts_with = "with_identity")]
     pub salt: Option<String>,
 }

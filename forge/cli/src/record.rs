@@ -35,7 +35,7 @@ pub fn run(wanted: &RecordArguments) -> Result<(), Failure> {
         1 => "1 disk".into(),
         count => format!("{count} disks"),
     };
-    tell(format_args!("{}: {} with {disks}", path.display(), answers_words::machine(&recorded.machine)));
+    tell(format_args!("{}: {}, with {disks}", path.display(), answers_words::machine(&recorded.machine)));
     for key in Key::ALL.into_iter().filter(|key| recorded.machine.value(*key).is_none()) {
         tell(format_args!("  The firmware has no {} for this machine, or it is not readable.", key.name()));
     }

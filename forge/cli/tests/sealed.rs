@@ -166,11 +166,27 @@ fn what_is_sealed_to_an_age_key_is_opened_by_its_identity() {
     }
 }
 
+/// A terminal at which somebody types who is no faster than the program: only when nothing is shown (or after 5 s).
+const TERMINAL: &str = r#"
+import os, pty, sys, termios, time
+terminal = []
+def shown(fd):
+    terminal[:] = [fd]
+    return os.read(fd, 1024)
+def typed(fd):
+    line = os.read(fd, 1024)
+    for _ in range(500):
+        if not line or not termios.tcgetattr(terminal[0])[3] & termios.ECHO:
+            break
+        time.sleep(0.01)
+    return line
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], shown, typed)))
+"#;
+
 /// A command at a terminal of its own.
 fn at_a_terminal(desk: &Desk, words: &str) -> Child {
-    let relay = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
     let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", relay]).arg(forgectl().get_program()).args(words.split(' ')).current_dir(desk.0.path());
+    command.args(["-c", TERMINAL]).arg(forgectl().get_program()).args(words.split(' ')).current_dir(desk.0.path());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 

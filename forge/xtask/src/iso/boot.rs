@@ -208,3 +208,30 @@ fn fat(image: &Path, files: &[(PathBuf, String)]) -> Result<PathBuf> {
     }
     Ok(image.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_mode_starts_its_own_target_and_only_the_unattended_one_is_told_of_answers() {
+        let manifest = json!({
+            "image": { "file_system": "erofs", "root_hash": "00ff" },
+            "boot": { "command_line": "panic=-1" },
+        });
+        let key = Key { secret: "/none".into(), certificate: "/none".into() };
+        let answers = Answers { file: None, keys: vec![("ABCD".into(), Vec::new())] };
+        let boot =
+            Boot { payload: Path::new("/"), manifest: &manifest, key: &key, answers: &answers, default: Mode::Install };
+        for mode in Mode::ALL {
+            let line = boot.command_line(mode, Path::new("/")).unwrap();
+            let words: Vec<&str> = line.split(' ').collect();
+            let targets: Vec<_> = words.iter().filter(|word| word.starts_with("systemd.unit=")).collect();
+            assert_eq!(targets, [&format!("systemd.unit=forge-{}.target", mode.name())]);
+            assert!(words.contains(&"roothash=00ff") && words.contains(&"panic=-1"));
+            assert_eq!(words.contains(&"forge.answers.signer=ABCD"), mode == Mode::Unattended);
+            assert_eq!(words.contains(&"systemd.mask=NetworkManager.service"), mode != Mode::Try);
+        }
+    }
+}

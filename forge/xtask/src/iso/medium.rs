@@ -130,3 +130,24 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
 fn hex(digits: &str) -> Option<Vec<u8>> {
     (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A GUID as a disk has it: the first three groups the other way round.
+    fn on_disk(guid: &str) -> Vec<u8> {
+        let mut bytes = hex(&guid.replace('-', "")).unwrap();
+        bytes[..4].reverse();
+        bytes[4..6].reverse();
+        bytes[6..8].reverse();
+        bytes
+    }
+
+    #[test]
+    fn the_types_of_partitions_are_those_of_the_specifications() {
+        assert_eq!(on_disk("0FC63DAF-8483-4772-8E79-3D69D8477DE4"), LINUX_DATA);
+        assert_eq!(on_disk("4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"), ROOT);
+        assert_eq!(on_disk("2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5"), ROOT_VERITY);
+    }
+}

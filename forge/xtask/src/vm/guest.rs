@@ -35,6 +35,11 @@ impl<'a> Guest<'a> {
         Ok(guest)
     }
 
+    /// The machine that it runs in.
+    pub(super) fn machine(&mut self) -> &mut Machine {
+        self.machine
+    }
+
     /// Saves the machine's screen.
     pub(super) fn screenshot(&mut self, label: &str) -> Result<()> {
         self.machine.screenshot(label).map(drop)

@@ -60,12 +60,23 @@ impl Live {
         Ok(disk)
     }
 
-    /// Starts a machine from the medium, its disk empty.
-    pub(super) fn start(&self, name: &str, iso: &Path, kind: As, more: Vec<More>) -> Result<Machine> {
-        let attached =
-            Attached { medium: Some((iso.to_owned(), kind)), more, network: true, door: true, ..Attached::default() };
-        let (store, disk) = (self.firmware(name)?, self.empty_disk(name)?);
-        Machine::start(&Parts { name, disk: &disk, snapshot: true, store: &store, out: &self.out, attached: &attached })
+    /// Starts a machine from the medium, its disk empty; what is written to it is thrown away.
+    fn start(&self, name: &str, iso: &Path, kind: As, more: Vec<More>) -> Result<Machine> {
+        let medium = Some((iso.to_owned(), kind));
+        let attached = Attached { medium, more, network: true, door: true, ..Attached::default() };
+        let disk = self.empty_disk(name)?;
+        self.machine(name, &attached, &disk, true)
+    }
+
+    /// Starts a machine with whatever is attached; without `snapshot` the disk keeps what is written to it.
+    pub(super) fn machine(&self, name: &str, attached: &Attached, disk: &Path, snapshot: bool) -> Result<Machine> {
+        let store = self.firmware(name)?;
+        Machine::start(&Parts { name, disk, snapshot, store: &store, out: &self.out, attached })
+    }
+
+    /// Not one packet left a machine.
+    pub(super) fn nothing_left(&self, name: &str) -> Result<()> {
+        nothing_left(&self.out, name)
     }
 
     /// Removes what is large.
@@ -114,16 +125,24 @@ fn all(guest: &mut Guest, root_hash: &str, checks: &[Check]) -> Result<()> {
 pub(super) fn stick(stage: &Stage) -> Result<()> {
     let name = "live-disk";
     let live = Live::plain(stage, name)?;
-    let mut machine = live.start(name, &live.iso, As::Stick, Vec::new())?;
+    let other = live.out.join("live-disk.stick.img");
+    File::create(&other)?.set_len(64 << 20)?;
+    let other = More { image: other, serial: "STICK01".into(), stick: true, read_only: false };
+    let mut machine = live.start(name, &live.iso, As::Stick, vec![other])?;
     choose(&mut machine, &[])?;
     let mut guest = Guest::by_door(&mut machine)?;
     guest.screenshot("booted")?;
     all(&mut guest, &live.root_hash, &[&ALWAYS[..], &INSTALL[..]].concat())?;
     guest.screenshot("kiosk")?;
     crashes(&mut guest)?;
+    guest.output("forgectl disks | grep STICK01")?;
+    guest.machine().pull_out("STICK01")?;
+    guest.output("i=0; while forgectl disks | grep STICK01; do i=$((i+1)); [ $i -lt 30 ]; sleep 1; done")?;
+    println!("    ok      a stick that is pulled out is no disk any more");
     guest.power_off()?;
     drop(machine);
     nothing_left(&live.out, name)?;
+    fs::remove_file(live.out.join("live-disk.stick.img"))?;
     live.clear(name)
 }
 
@@ -188,7 +207,7 @@ fn refused(stage: &Stage, name: &str, change: fn(&Disk) -> Result<()>, refusal: 
 }
 
 /// Picks a line of the boot menu by these keys.
-fn choose(machine: &mut Machine, keys: &[&str]) -> Result<()> {
+pub(super) fn choose(machine: &mut Machine, keys: &[&str]) -> Result<()> {
     machine.expect_unless(&["executed automatically"], &BOOT_FAILURES, 60)?;
     machine.screenshot("menu")?;
     for key in keys {

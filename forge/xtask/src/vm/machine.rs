@@ -124,6 +124,27 @@ impl Machine {
         }
     }
 
+    /// Puts in a USB stick.
+    pub(super) fn plug_in(&mut self, id: &str, image: &Path) -> Result<()> {
+        let node = format!("{id}-file");
+        // A stick that comes back is the same file, and QEMU holds the old one a while.
+        let file = json!({ "driver": "file", "filename": image, "locking": "off" });
+        self.qmp.ask("blockdev-add", json!({ "node-name": &node, "driver": "raw", "file": file }))?;
+        let device = json!({
+            "driver": "usb-storage", "id": id, "bus": "usb.0", "drive": &node, "serial": id, "removable": true
+        });
+        self.qmp.ask("device_add", device)?;
+        self.say(&format!("put in: {id}"));
+        Ok(())
+    }
+
+    /// Presses keys together, such as alt and n.
+    pub(super) fn chord(&mut self, keys: &[&str]) -> Result<()> {
+        self.qmp.press(keys, HOLD)?;
+        std::thread::sleep(GAP);
+        Ok(())
+    }
+
     /// Pulls out what is attached under this name.
     pub(super) fn pull_out(&mut self, id: &str) -> Result<()> {
         self.qmp.ask("device_del", json!({ "id": id }))?;

@@ -2,7 +2,7 @@
 //!
 //! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
 //! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys, [`enrollment`] is what goes wrong
-//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
+//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, [`unattended`] what it does alone, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
 //! there, [`audit`] lets it look itself; [`demo`] says what it must find.
 mod alone;
 mod ansi;
@@ -24,6 +24,7 @@ mod scratch;
 mod tamper;
 mod tool;
 mod two_keys;
+mod unattended;
 
 use anyhow::{Context, Result, ensure};
 use scenarios::{SCENARIOS, Scenario, Stage};

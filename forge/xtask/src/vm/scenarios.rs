@@ -12,6 +12,7 @@ use super::mokmanager;
 use super::revoked;
 use super::tamper::Disk;
 use super::two_keys;
+use super::unattended;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ pub(super) struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 21] = [
+pub(super) const SCENARIOS: [Scenario; 24] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -108,6 +109,21 @@ pub(super) const SCENARIOS: [Scenario; 21] = [
         name: "live-image-tampered",
         sentence: "a boot image of the medium that was changed, such as its command line, is refused",
         run: live::image_tampered,
+    },
+    Scenario {
+        name: "unattended-pinned",
+        sentence: "answers that the medium pins install alone; the disk enrolls with the code that left sealed, and boots",
+        run: unattended::pinned,
+    },
+    Scenario {
+        name: "unattended-credential",
+        sentence: "a credential installs alone, and not from a payload that was changed on the medium",
+        run: unattended::credential,
+    },
+    Scenario {
+        name: "unattended-volume",
+        sentence: "a stick installs alone if it is signed, for this machine and one disk; a key stops it, pulling it out does not",
+        run: unattended::volume,
     },
 ];
 

@@ -52,13 +52,7 @@ impl Disk {
 
     /// Flips one bit of the superblock block of system image A (EROFS and ext4 keep it 1,024 bytes in).
     pub(super) fn flip_in_system_image(&self) -> Result<()> {
-        let offset = self.start_of(ROOT)? + 1024 + 80;
-        let disk = File::options().read(true).write(true).open(&self.path)?;
-        let mut byte = [0];
-        disk.read_exact_at(&mut byte, offset)?;
-        byte[0] ^= 1;
-        disk.write_all_at(&byte, offset)?;
-        Ok(())
+        self.flip(self.start_of(ROOT)? + 1024 + 80)
     }
 
     /// Runs a program of mtools on the ESP.
@@ -111,6 +105,44 @@ impl Disk {
     fn flip_all(&self, files: &[String], what: &str) -> Result<()> {
         ensure!(!files.is_empty(), "the ESP holds no {what}");
         files.iter().try_for_each(|file| self.flip_in_file(file))
+    }
+
+    /// Copies a file of the ESP.
+    pub(super) fn take_file(&self, name: &str, to: &Path) -> Result<()> {
+        self.mtools("mcopy", &["-n", "-o"], &[format!("::/{name}").into(), to.into()])?;
+        Ok(())
+    }
+
+    /// Flips one bit in the middle of a file of an ISO9660.
+    pub(super) fn flip_in_iso_file(&self, name: &str) -> Result<()> {
+        let said = run(
+            "/usr/bin/xorriso",
+            &[
+                "-indev".as_ref(),
+                self.path.as_os_str(),
+                "-find".as_ref(),
+                format!("/{name}").as_ref(),
+                "-exec".as_ref(),
+                "report_lba".as_ref(),
+            ],
+        )?;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        // File data lba:  0 ,   start ,   blocks ,   bytes , 'name'
+        let line = said.lines().find(|line| line.starts_with("File data lba:")).context("xorriso tells no place")?;
+        let number = |at: usize| -> Result<u64> {
+            let field =
+                line.trim_start_matches("File data lba:").split(',').nth(at).context("xorriso tells no place")?;
+            Ok(field.trim().parse()?)
+        };
+        self.flip(number(1)? * 2048 + number(3)? / 2)
+    }
+
+    fn flip(&self, offset: u64) -> Result<()> {
+        let disk = File::options().read(true).write(true).open(&self.path)?;
+        let mut byte = [0];
+        disk.read_exact_at(&mut byte, offset)?;
+        byte[0] ^= 1;
+        Ok(disk.write_all_at(&byte, offset)?)
     }
 
     /// Copies the certificate of the machine's key, which lies on the ESP for MokManager.

@@ -1,0 +1,107 @@
+//! A person at the medium's own screen: from the first page to the system that was installed, by keyboard.
+//!
+//! Nothing in the guest is asked what the window shows: keys go in, pictures come out, and at the end the disk is looked at.
+use super::attached::{As, Attached};
+use super::firmware::Store;
+use super::guest::Guest;
+use super::live::{Live, choose};
+use super::machine::{Machine, Parts};
+use super::mokmanager;
+use super::scenarios::Stage;
+use super::tamper::Disk;
+use super::{checks, unattended};
+use crate::iso;
+use anyhow::{Result, ensure};
+use std::{fs, thread, time::Duration};
+
+/// What the person types as their password.
+const PASSWORD: &str = "seven foxes ran home";
+
+pub(super) fn install(stage: &Stage) -> Result<()> {
+    let name = "live-install";
+    let live = Live::new(stage, name, &iso::Args::with(None, Vec::new(), iso::Mode::Install))?;
+    let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
+    let attached = Attached {
+        medium: Some((live.iso.clone(), As::Stick)),
+        network: true,
+        door: true,
+        ..Attached::default()
+    };
+    let parts = Parts { name, disk: &disk, snapshot: false, store: &store, out: &live.out, attached: &attached };
+    let mut machine = Machine::start(&parts)?;
+    choose(&mut machine, &[])?;
+    let mut guest = Guest::by_door(&mut machine)?;
+    guest.output("i=0; until journalctl -b -u forge-helper | grep -q 'on the bus'; do i=$((i+1)); [ $i -lt 90 ]; sleep 2; done")?;
+    person(&mut machine)?;
+    machine.stand_at_door(true);
+    machine.send_line("until journalctl -b -u forge-helper | grep 'the install ended'; do sleep 2; done")?;
+    machine.expect_unless(&["the install ended: installed"], &["the install ended: "], 400)?;
+    thread::sleep(Duration::from_secs(10));
+    machine.screenshot("9-done")?;
+    machine.send_line("systemctl poweroff")?;
+    machine.wait_for_power_off(60)?;
+    drop(machine);
+    live.nothing_left(name)?;
+
+    // The code was on the screen, for a person's eyes. This one does not read it: the certificate is enrolled from the disk.
+    let changed = Disk::copy(&disk, &live.out.join(format!("{name}.talking.img")))?;
+    let certificate = live.out.join(format!("{name}.cer"));
+    changed.take_certificate(&certificate)?;
+    changed.add_console(&certificate)?;
+    let store = Store::microsoft(live.out.join(format!("{name}-installed.vars.fd")))?;
+    let nothing = Attached::default();
+    let installed = format!("{name}-installed");
+    let parts =
+        Parts { name: &installed, disk: changed.path(), snapshot: true, store: &store, out: &live.out, attached: &nothing };
+    let mut machine = Machine::start(&parts)?;
+    mokmanager::enroll_from_disk(&mut machine)?;
+    let mut guest = Guest::boot(&mut machine)?;
+    guest.refuses("root", PASSWORD)?;
+    guest.log_in("anna", PASSWORD)?;
+    guest.become_root(PASSWORD)?;
+    checks::secure_boot(&mut guest, true)?;
+    guest.says("hostname; findmnt -no SOURCE /", &["kiosk-otter", "/dev/mapper/"])?;
+    let (_, live_parts) = guest.run("id forge-live; ls /run/polkit-1/rules.d; systemctl is-active forge-kiosk")?;
+    ensure!(live_parts.contains("no such user"), "something of the medium is left: {live_parts}");
+    guest.power_off()?;
+    drop(machine);
+    fs::remove_file(changed.path())?;
+    unattended::verify_by_itself(&disk)?;
+    live.clear(name)
+}
+
+/// What a person does, page by page.
+fn person(machine: &mut Machine) -> Result<()> {
+    // The welcome page has asked the helper what there is.
+    page(machine, "1-welcome")?;
+    machine.type_keys("english")?;
+    machine.press("tab")?;
+    machine.press("ret")?;
+    next(machine)?;
+    // The program starts itself again, in the language that was chosen.
+    thread::sleep(Duration::from_secs(20));
+    page(machine, "2-keyboard")?;
+    next(machine)?;
+    page(machine, "3-time-zone")?;
+    machine.type_keys("berlin")?;
+    machine.press("tab")?;
+    machine.press("ret")?;
+    next(machine)?;
+    page(machine, "4-disk")?;
+    next(machine)?;
+    page(machine, "5-account")?;
+    machine.type_keys("Anna Schmidt")?;
+    Ok(())
+}
+
+/// Goes on by the access key of the primary button.
+fn next(machine: &mut Machine) -> Result<()> {
+    thread::sleep(Duration::from_secs(2));
+    machine.chord(&["alt", "n"])
+}
+
+/// Waits until a page has come, and takes a picture of it.
+fn page(machine: &mut Machine, label: &str) -> Result<()> {
+    thread::sleep(Duration::from_secs(8));
+    machine.screenshot(label).map(drop)
+}

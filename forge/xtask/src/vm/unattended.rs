@@ -1,0 +1,413 @@
+//! Installs at which nobody sits, from the ISO: where answers come from, what is refused, what comes out.
+use super::attached::{As, Attached, More, Names};
+use super::checks;
+use super::demo::Demo;
+use super::firmware::Store;
+use super::guest::Guest;
+use super::live::{Live, choose};
+use super::machine::{Machine, Parts};
+use super::mokmanager;
+use super::scenarios::Stage;
+use super::tamper::Disk;
+use super::tool::run;
+use crate::iso;
+use anyhow::{Context, Result, ensure};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// The machine, as its firmware names it.
+const MACHINE: Names = Names {
+    vendor: "Forge",
+    product: "Test machine",
+    serial: "machine-1",
+    uuid: "6f1f7a3e-52a5-4e0c-9d46-0d6f6d0f4a11",
+};
+/// What seals the credentials, and opens them again.
+const PASSPHRASE: &str = "nobody guesses these words";
+/// The port that programs outside read.
+const PORT: &str = "org.intergenos.forge.progress";
+/// The disk that is meant.
+const TARGET: &str = "{ serial = \"target\" }";
+/// The last line of a run that stopped.
+const STOPPED: &str = r"ended with exit code (\d+)\. This machine stays as it is";
+
+/// An answer file for these machines.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    machine: &'a str,
+    disk: &'a str,
+    leave_on: &'a str,
+    exit: &'a str,
+}
+
+const USUAL: Wanted<'_> = Wanted { machine: "machine-1", disk: TARGET, leave_on: "esp", exit: "power-off" };
+
+impl Wanted<'_> {
+    fn text(&self) -> String {
+        let Self { machine, disk, leave_on, exit } = self;
+        format!(
+            r#"version = 1
+
+[machine]
+serial = "{machine}"
+
+[disk]
+erase = "all-data-on-this-disk"
+match = {disk}
+
+[system]
+hostname = "quiet-otter"
+locale = "de_DE.UTF-8"
+timezone = "Europe/Berlin"
+keyboard = {{ layout = "de", variant = "nodeadkeys" }}
+
+[user]
+name = "anna"
+full-name = "Anna Schmidt"
+password = {{ generate = "passphrase" }}
+
+[unattended]
+exit = "{exit}"
+
+[unattended.credentials]
+passphrase = {{ credential = "forge.seal" }}
+leave-on = "{leave_on}"
+"#
+        )
+    }
+}
+
+/// Pinned on the signed command line: nobody touches anything, from the medium to the login of the installed system.
+pub(super) fn pinned(stage: &Stage) -> Result<()> {
+    let name = "unattended-pinned";
+    let answers = stage.out().join(format!("{name}.toml"));
+    fs::write(&answers, USUAL.text())?;
+    let live = Live::new(stage, name, &iso::Args::with(Some(answers.clone()), Vec::new(), iso::Mode::Unattended))?;
+    let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
+    let mut machine = start(&live, name, &live.iso, (&store, &disk), Vec::new(), Vec::new())?;
+    machine.expect(r"Answers found: [^\n]*command line[^\n]*\(used\)", 300)?;
+    machine.expect("The disk will be erased in 30 s", 120)?;
+    machine.screenshot("countdown")?;
+    machine.expect("It begins", 60)?;
+    machine.expect("Writing the system", 120)?;
+    machine.screenshot("writing")?;
+    machine.expect_unless(&["The unattended install is done"], &[STOPPED], 400)?;
+    machine.wait_for_power_off(60)?;
+    drop(machine);
+    live.nothing_left(name)?;
+    events(&live.out, name)?;
+
+    let demo = from_esp(&live, name, &disk, &answers)?;
+    boot(&live, name, &demo, &store)?;
+    live.clear(name)
+}
+
+/// By a credential: a payload that was changed on the medium is not installed; then one that was not is.
+pub(super) fn credential(stage: &Stage) -> Result<()> {
+    let name = "unattended-credential";
+    let live = Live::new(stage, name, &iso::Args::with(None, Vec::new(), iso::Mode::Unattended))?;
+    let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
+    let answers = Wanted { exit: "stay", ..USUAL }.text();
+    let credentials = || vec![("forge.answers".to_owned(), answers.clone().into_bytes())];
+    let changed = Disk::copy(&live.iso, &live.out.join(format!("{name}.changed.iso")))?;
+    changed.flip_in_iso_file("payload/kernel")?;
+    let mut machine = start(&live, name, changed.path(), (&store, &disk), credentials(), Vec::new())?;
+    machine.expect_unless(&["kernel[^\n]*(hash|changed|SHA-256)|not used"], &["It begins"], 400)?;
+    machine.expect("ended with exit code 4", 60)?;
+    machine.screenshot("payload-changed")?;
+    drop(machine);
+    fs::remove_file(changed.path())?;
+    ensure!(is_empty(&disk)?, "something was written");
+
+    let mut machine = start(&live, name, &live.iso, (&store, &disk), credentials(), Vec::new())?;
+    machine.expect(r"Answers found: the credential forge\.answers \(used\)", 300)?;
+    machine.expect_unless(&["The unattended install is done. This machine stays"], &[STOPPED], 500)?;
+    machine.screenshot("done")?;
+    drop(machine);
+    from_esp(&live, name, &disk, &write(&live, name, &answers)?)?;
+    live.clear(name)
+}
+
+/// By a stick that is labelled FORGE-ANSWERS: everything that is refused, then a run from which the stick is pulled.
+pub(super) fn volume(stage: &Stage) -> Result<()> {
+    let name = "unattended-volume";
+    let keys = Keys::made(stage)?;
+    let live = Live::new(stage, name, &iso::Args::with(None, vec![keys.certificate()], iso::Mode::Unattended))?;
+    let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
+    let more = |serial: &str, bytes: u64| -> Result<More> {
+        let image = live.out.join(format!("{name}.{serial}.img"));
+        File::create(&image)?.set_len(bytes)?;
+        Ok(More { image, serial: serial.into(), stick: false, read_only: false })
+    };
+    let others = vec![more("second", 6 << 30)?, more("small", 256 << 20)?];
+    let mut machine = start(&live, name, &live.iso, (&store, &disk), Vec::new(), others)?;
+    machine.expect("there are no answers", 300)?;
+    machine.expect("ended with exit code 3", 60)?;
+    machine.screenshot("no-answers")?;
+    let _ = Guest::by_door(&mut machine)?;
+
+    let on_volume = Wanted { leave_on: "answers-volume", ..USUAL };
+    let cases: [(&str, Wanted, Signed, &[&str], u8); 6] = [
+        ("unsigned", on_volume, Signed::No, &["They are not signed", "may not run alone"], 3),
+        ("changed", on_volume, Signed::Before, &["the answers are not used"], 3),
+        (
+            "other-machine",
+            Wanted { machine: "machine-2", ..on_volume },
+            Signed::Yes,
+            &["They are for another machine"],
+            3,
+        ),
+        (
+            "several",
+            Wanted { disk: "{ transport = \"virtio\", min-size = \"1GB\" }", ..on_volume },
+            Signed::Yes,
+            &["more than one disk fits"],
+            5,
+        ),
+        ("none", Wanted { disk: "{ serial = \"nowhere\" }", ..on_volume }, Signed::Yes, &["no disk fits"], 5),
+        ("too-small", Wanted { disk: "{ serial = \"small\" }", ..on_volume }, Signed::Yes, &["too small"], 3),
+    ];
+    for (case, wanted, signed, said, code) in cases {
+        let stick = keys.stick(&live, case, &wanted, signed)?;
+        machine.plug_in(case, &stick)?;
+        again(&mut machine)?;
+        for text in said {
+            machine.expect_unless(&[text], &["The disk will be erased"], 120)?;
+        }
+        machine.expect(&format!("ended with exit code {code}"), 60)?;
+        machine.pull_out(case)?;
+        println!("    ok      {case} is refused, and said");
+        fs::remove_file(stick)?;
+    }
+
+    let stick = keys.stick(&live, "good", &on_volume, Signed::Yes)?;
+    machine.plug_in("good", &stick)?;
+    again(&mut machine)?;
+    machine.expect("They are signed by [0-9A-F]+, which this medium trusts", 120)?;
+    machine.expect("Press any key to stop it", 120)?;
+    machine.screenshot("countdown")?;
+    machine.press("spc")?;
+    machine.expect("stopped by a key", 60)?;
+    machine.expect("ended with exit code 7", 60)?;
+    println!("    ok      a key stops the countdown");
+    ensure!(is_empty(&disk)?, "something was written");
+
+    again(&mut machine)?;
+    machine.expect("It begins", 200)?;
+    machine.pull_out("good")?;
+    machine.expect("was pulled out. The install goes on", 60)?;
+    machine.expect("Nothing is lost while this machine stays on", 500)?;
+    machine.screenshot("pulled-out")?;
+    machine.plug_in("good-again", &stick)?;
+    machine.expect_unless(&["The unattended install is done"], &[STOPPED], 120)?;
+    machine.wait_for_power_off(60)?;
+    drop(machine);
+    live.nothing_left(name)?;
+    from_stick(&live, name, &disk, &stick)?;
+    for image in [stick, live.out.join(format!("{name}.second.img")), live.out.join(format!("{name}.small.img"))] {
+        fs::remove_file(image)?;
+    }
+    live.clear(name)
+}
+
+/// Starts a machine with these names from a medium, writes kept, its unattended entry chosen at once.
+fn start(
+    live: &Live,
+    name: &str,
+    iso: &Path,
+    (store, disk): (&Store, &Path),
+    mut credentials: Vec<(String, Vec<u8>)>,
+    more: Vec<More>,
+) -> Result<Machine> {
+    credentials.push(("forge.seal".into(), PASSPHRASE.into()));
+    let attached = Attached {
+        medium: Some((iso.to_owned(), As::Stick)),
+        more,
+        names: Some(MACHINE),
+        credentials,
+        network: true,
+        door: true,
+        port: Some(PORT),
+    };
+    let parts = Parts { name, disk, snapshot: false, store, out: &live.out, attached: &attached };
+    let mut machine = Machine::start(&parts)?;
+    choose(&mut machine, &[])?;
+    Ok(machine)
+}
+
+/// Runs the answers once more, as a start would.
+fn again(machine: &mut Machine) -> Result<()> {
+    machine.stand_at_door(true);
+    // It ends by itself; the stick has to be seen before.
+    machine.send_line(
+        "udevadm settle; sleep 3; systemctl reset-failed forge-unattended; systemctl start forge-unattended",
+    )?;
+    machine.stand_at_door(false);
+    machine.expect("an install at which nobody sits", 120)?;
+    Ok(())
+}
+
+/// Whether nothing was ever written to a disk.
+fn is_empty(disk: &Path) -> Result<bool> {
+    let used = run("/usr/bin/du", &["-B1".as_ref(), disk.as_os_str()])?;
+    Ok(String::from_utf8(used)?.split_whitespace().next() == Some("0"))
+}
+
+/// What a program outside was told.
+fn events(out: &Path, name: &str) -> Result<()> {
+    let told = fs::read_to_string(out.join(format!("{name}.port.txt")))?;
+    for event in ["sources", "plan", "countdown", "progress", "installed", "exit"] {
+        ensure!(told.contains(&format!("\"event\":\"{event}\"")), "the port told no {event}");
+    }
+    ensure!(!told.contains("\"failed\""), "the port told a failure");
+    println!("    ok      the port told every event");
+    Ok(())
+}
+
+fn write(live: &Live, name: &str, answers: &str) -> Result<PathBuf> {
+    let path = live.out.join(format!("{name}.toml"));
+    fs::write(&path, answers)?;
+    Ok(path)
+}
+
+/// Takes what was left on the installed disk's own ESP, opens it, and checks the disk against its receipt.
+fn from_esp(live: &Live, name: &str, disk: &Path, answers: &Path) -> Result<Demo> {
+    let folder = fresh(live, name)?;
+    let image = Disk::copy(disk, &folder.join("disk.img"))?;
+    fs::create_dir(folder.join("enrollment"))?;
+    image.take_certificate(&folder.join("enrollment/key.cer"))?;
+    for file in ["receipt.json", "receipt.json.sig", "credentials.sealed"] {
+        image.take_file(&format!("EFI/forge/{file}"), &folder.join(file))?;
+    }
+    open(&folder)?;
+    fs::copy(answers, folder.join("answers.toml"))?;
+    verify(&folder.join("disk.img"), &folder.join("receipt.json"))?;
+    Demo::read(&folder)
+}
+
+/// The same for what was left on the stick.
+fn from_stick(live: &Live, name: &str, disk: &Path, stick: &Path) -> Result<()> {
+    let folder = fresh(live, name)?;
+    let args: [&OsStr; 6] =
+        ["-s".as_ref(), "-n".as_ref(), "-i".as_ref(), stick.as_os_str(), "::/*".as_ref(), folder.as_os_str()];
+    run("/usr/bin/mcopy", &args)?;
+    let left = fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let left = left.filter(|path| path.is_dir()).find(|path| path.to_string_lossy().contains("forge-quiet-otter-"));
+    let left = left.context("nothing was left on the stick")?;
+    open(&left)?;
+    verify(disk, &left.join("receipt.json"))?;
+    ensure!(folder.join("forge-log.txt").exists(), "no log was left");
+    println!("    ok      the stick has receipt, log and sealed credentials; the disk is as the receipt says");
+    Ok(fs::remove_dir_all(folder)?)
+}
+
+fn fresh(live: &Live, name: &str) -> Result<PathBuf> {
+    let folder = live.out.join(format!("{name}.left"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder)?;
+    Ok(folder)
+}
+
+/// Opens the sealed credentials with what sealed them.
+fn open(folder: &Path) -> Result<()> {
+    let (sealed, phrase) = (folder.join("credentials.sealed"), folder.join("passphrase"));
+    fs::write(&phrase, PASSPHRASE)?;
+    let words: [&OsStr; 5] =
+        ["credentials".as_ref(), "open".as_ref(), sealed.as_os_str(), "--passphrase-file".as_ref(), phrase.as_os_str()];
+    let text = run(&forgectl()?, &words)?;
+    fs::write(folder.join("credentials"), text)?;
+    println!("    ok      the passphrase opens the sealed credentials");
+    Ok(())
+}
+
+fn verify(disk: &Path, receipt: &Path) -> Result<()> {
+    let words: [&OsStr; 4] = ["verify".as_ref(), disk.as_os_str(), "--receipt".as_ref(), receipt.as_os_str()];
+    run(&forgectl()?, &words)?;
+    println!("    ok      the disk is as its receipt says");
+    Ok(())
+}
+
+fn forgectl() -> Result<String> {
+    let program = crate::paths::target()?.join("debug/forgectl");
+    program.to_str().map(str::to_owned).context("a path is not UTF-8")
+}
+
+/// Starts the installed disk without the medium, on the firmware in which the install left its request.
+fn boot(live: &Live, name: &str, demo: &Demo, store: &Store) -> Result<()> {
+    let talking = Disk::copy(&demo.disk, &live.out.join(format!("{name}.talking.img")))?;
+    talking.add_console(&demo.certificate)?;
+    let nothing = Attached::default();
+    let name = format!("{name}-installed");
+    let parts = Parts { name: &name, disk: talking.path(), snapshot: true, store, out: &live.out, attached: &nothing };
+    let mut machine = Machine::start(&parts)?;
+    mokmanager::enroll(&mut machine, &demo.mok_code)?;
+    let mut guest = Guest::root(&mut machine, demo)?;
+    let checked = checks::all(&mut guest, demo);
+    guest.power_off()?;
+    drop(machine);
+    fs::remove_file(talking.path())?;
+    checked
+}
+
+/// Whether answers are signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signed {
+    No,
+    Yes,
+    /// And changed afterwards.
+    Before,
+}
+
+/// An administrator's keys.
+struct Keys(PathBuf);
+
+impl Keys {
+    fn made(stage: &Stage) -> Result<Self> {
+        let folder = stage.out().join("administrator");
+        if !folder.join("certificate.pgp").exists() {
+            let user = "Administrator of these tests <administrator@example.org>";
+            let words: [&OsStr; 6] = [
+                "payload".as_ref(),
+                "keys".as_ref(),
+                "--user-id".as_ref(),
+                user.as_ref(),
+                "--output".as_ref(),
+                folder.as_os_str(),
+            ];
+            run(&forgectl()?, &words)?;
+        }
+        Ok(Self(folder))
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.0.join("certificate.pgp")
+    }
+
+    /// A stick with answers on it.
+    fn stick(&self, live: &Live, case: &str, wanted: &Wanted, signed: Signed) -> Result<PathBuf> {
+        let folder = fresh(live, &format!("stick-{case}"))?;
+        let answers = folder.join("answers.toml");
+        fs::write(&answers, wanted.text())?;
+        let mut files = vec![answers.clone()];
+        if signed != Signed::No {
+            let key = self.0.join("release-secret.pgp");
+            let words: [&OsStr; 5] =
+                ["answers".as_ref(), "sign".as_ref(), answers.as_os_str(), "--key".as_ref(), key.as_os_str()];
+            run(&forgectl()?, &words)?;
+            files.push(folder.join("answers.toml.sig"));
+        }
+        if signed == Signed::Before {
+            fs::write(&answers, wanted.text().replace("anna", "mallory"))?;
+        }
+        let image = live.out.join(format!("stick-{case}.img"));
+        File::create(&image)?.set_len(16 << 20)?;
+        // FAT keeps eleven characters of FORGE-ANSWERS.
+        run("/usr/sbin/mkfs.fat", &["-n".as_ref(), "FORGE-ANSWE".as_ref(), image.as_os_str()])?;
+        for file in files {
+            run("/usr/bin/mcopy", &["-i".as_ref(), image.as_os_str(), file.as_os_str(), "::/".as_ref()])?;
+        }
+        fs::remove_dir_all(folder)?;
+        Ok(image)
+    }
+}
