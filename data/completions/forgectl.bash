@@ -64,6 +64,9 @@ _forgectl() {
             forgectl,schema)
                 cmd="forgectl__subcmd__schema"
                 ;;
+            forgectl,unattended)
+                cmd="forgectl__subcmd__unattended"
+                ;;
             forgectl,verify)
                 cmd="forgectl__subcmd__verify"
                 ;;
@@ -98,7 +101,7 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check record plan install disks attach verify audit machine receipt enroll credentials answers payload schema completions man"
+            opts="-h -V --help --version check record plan install disks unattended attach verify audit machine receipt enroll credentials answers payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -568,6 +571,32 @@ _forgectl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__unattended)
+            opts="-h --prefill --root --countdown --settle --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --countdown)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

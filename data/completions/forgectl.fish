@@ -31,6 +31,7 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "record" -d 'Write
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "plan" -d 'Says what an install would do, and changes nothing'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "install" -d 'Installs a payload, as the answers say'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "disks" -d 'Lists the disks of this machine, and why one can not be taken'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "unattended" -d 'Installs as answers say that come with this machine or its medium; nobody has to be there'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "attach" -d 'Comes back to an install on a disk that goes on by itself: shows progress, hands over'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "verify" -d 'Checks an installed disk or file against its receipt, without mounting it'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "audit" -d 'Measures what this machine keeps of the promises of its system'
@@ -68,6 +69,11 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand install" -l json -d 'P
 complete -c forgectl -n "__fish_forgectl_using_subcommand install" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand disks" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand disks" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand unattended" -l root -d 'Looks for answers, consoles and the firmware\'s words below this directory, as tests do' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand unattended" -l countdown -d 'Seconds in which a key stops it' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand unattended" -l settle -d 'Seconds in which volumes and disks may appear' -r
+complete -c forgectl -n "__fish_forgectl_using_subcommand unattended" -l prefill -d 'Runs nothing: leaves the answers in /run/forge/answers as a proposal for the window'
+complete -c forgectl -n "__fish_forgectl_using_subcommand unattended" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -l output -d 'The directory for the receipt, the credentials and the enrollment request' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -l json -d 'Prints JSON'
 complete -c forgectl -n "__fish_forgectl_using_subcommand attach" -s h -l help -d 'Print help'

@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
     }
 
     /// Everything, to the exit.
-    pub async fn to_the_end(&mut self, settle: Duration, seconds: u64) -> Result<(), Failure> {
+    pub async fn all(&mut self, settle: Duration, seconds: u64) -> Result<(), Failure> {
         self.report.say(format!("Forge {}: an install at which nobody sits.", env!("CARGO_PKG_VERSION")));
         if self.report.consoles().is_empty() {
             return Err(Fault::NoConsole.into());
