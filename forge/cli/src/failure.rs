@@ -78,7 +78,6 @@ pub enum Failure {
     /// It could not be sealed; nothing was written.
     Seal(SealError),
     /// It is installed, but the credentials could not be sealed.
-    #[allow(dead_code, reason = "an unattended install seals them")]
     SealHandover(SealError),
     /// A sealed file can not be opened.
     Open(PathBuf, OpenError),

@@ -40,7 +40,6 @@ pub fn prepare(output: &Path) -> Result<(), Failure> {
 }
 
 /// The same for [`seal`], on a volume that may know no modes. Whether it can be sealed to them is tried, too.
-#[allow(dead_code, reason = "an unattended install uses it")]
 pub fn prepare_sealed(output: &Path, tools: &Tools, to: &SealTo) -> Result<(), Failure> {
     to.rehearse(tools).map_err(Failure::Seal)?;
     let enrollment = output.join(ENROLLMENT);
@@ -115,7 +114,6 @@ pub fn write(output: &Path, user: &str, receipt: &Receipt, handover: &Handover) 
 /// Writes everything, and what is secret only sealed: `credentials.age`, `credentials.sealed`. Gives the sealed files.
 ///
 /// One file that can not be written does not keep the others back.
-#[allow(dead_code, reason = "an unattended install uses it")]
 pub fn seal(
     output: &Path,
     user: &str,

@@ -1,5 +1,7 @@
 //! `cargo xtask check` and `cargo xtask test`: what a change has to pass, quickest first.
-use crate::{command, demo, generated, gui_boot, gui_shots, layers, licences, paths, po, uml, validate, vm, workbench};
+use crate::{
+    command, demo, generated, gui_boot, gui_shots, iso, layers, licences, paths, po, uml, validate, vm, workbench,
+};
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
@@ -25,18 +27,22 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// Everything: the checks, the tests of every package, and the scenarios in machines, virtual or user-mode.
-pub fn test(with_machines: bool) -> Result<()> {
+/// Everything: the checks, the tests of every package, and the scenarios in machines, virtual or user-mode:
+/// none of them, the usual ones, or all.
+pub fn test(machines: Option<bool>) -> Result<()> {
     check()?;
     // The tests of the helper start it, and forgectl, as a person or the bus does.
     command::run(cargo().args(["build", "--workspace", "--bins", "--locked", "--quiet"]))?;
     command::run(cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))?;
     gui_shots::test()?;
-    if with_machines {
+    if let Some(all) = machines {
         uml::run(&uml::Args::all())?;
         demo::install(&demo::answers()?)?;
-        vm::run(&vm::Args::all())?;
+        vm::run(&vm::Args::many(all))?;
         gui_boot::run()?;
+        if all {
+            iso::run(&iso::Args::checked())?;
+        }
     }
     Ok(())
 }

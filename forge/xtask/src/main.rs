@@ -68,6 +68,9 @@ enum Command {
         /// Leaves out the virtual machines.
         #[arg(long)]
         no_vm: bool,
+        /// Every scenario in virtual machines, those that take long, too, and two builds of the ISO compared.
+        #[arg(long, conflicts_with = "no_vm")]
+        all: bool,
     },
     /// Runs scenarios in user-mode Linux, with systemd, AppArmor and disks that can be pulled out.
     Uml(uml::Args),
@@ -102,7 +105,7 @@ fn main() -> anyhow::Result<()> {
         Command::Layers => layers::check(),
         Command::Licences => licences::check(),
         Command::Po { check } => po::run(check),
-        Command::Test { no_vm } => check::test(!no_vm),
+        Command::Test { no_vm, all } => check::test(if no_vm { None } else { Some(all) }),
         Command::Uml(args) => uml::run(&args),
         Command::Validate { write } => validate::run(write),
         Command::Workbench { command } => workbench::run(&command),

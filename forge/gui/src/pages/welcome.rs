@@ -38,8 +38,11 @@ impl View {
             let language = crate::session::choices::language_of(locale);
             locales.iter().filter(|other| crate::session::choices::language_of(other) == language).count() > 1
         };
+        // C and POSIX are languages of programs.
+        let is_spoken = |locale: &&String| !matches!(crate::session::choices::language_of(locale), "C" | "POSIX");
         let mut choices: Vec<Choice> = locales
             .iter()
+            .filter(is_spoken)
             .map(|locale| Choice {
                 id: locale.clone(),
                 group: String::new(),

@@ -85,6 +85,11 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    /// The usual one, built twice and compared.
+    pub fn checked() -> Self {
+        Self { output: None, answers: None, answers_key: Vec::new(), default: None, check: true }
+    }
+
     /// A medium with nothing but the demo, for a test; then with answers, for another one.
     pub fn with(answers: Option<PathBuf>, answers_key: Vec<PathBuf>, default: Mode) -> Self {
         Self { output: None, answers, answers_key, default: Some(default), check: false }

@@ -21,17 +21,15 @@ pub(super) fn install(stage: &Stage) -> Result<()> {
     let name = "live-install";
     let live = Live::new(stage, name, &iso::Args::with(None, Vec::new(), iso::Mode::Install))?;
     let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
-    let attached = Attached {
-        medium: Some((live.iso.clone(), As::Stick)),
-        network: true,
-        door: true,
-        ..Attached::default()
-    };
+    let attached =
+        Attached { medium: Some((live.iso.clone(), As::Stick)), network: true, door: true, ..Attached::default() };
     let parts = Parts { name, disk: &disk, snapshot: false, store: &store, out: &live.out, attached: &attached };
     let mut machine = Machine::start(&parts)?;
     choose(&mut machine, &[])?;
     let mut guest = Guest::by_door(&mut machine)?;
-    guest.output("i=0; until journalctl -b -u forge-helper | grep -q 'on the bus'; do i=$((i+1)); [ $i -lt 90 ]; sleep 2; done")?;
+    guest.output(
+        "i=0; until journalctl -b -u forge-helper | grep -q 'on the bus'; do i=$((i+1)); [ $i -lt 90 ]; sleep 2; done",
+    )?;
     person(&mut machine)?;
     machine.stand_at_door(true);
     machine.send_line("until journalctl -b -u forge-helper | grep 'the install ended'; do sleep 2; done")?;
@@ -51,8 +49,14 @@ pub(super) fn install(stage: &Stage) -> Result<()> {
     let store = Store::microsoft(live.out.join(format!("{name}-installed.vars.fd")))?;
     let nothing = Attached::default();
     let installed = format!("{name}-installed");
-    let parts =
-        Parts { name: &installed, disk: changed.path(), snapshot: true, store: &store, out: &live.out, attached: &nothing };
+    let parts = Parts {
+        name: &installed,
+        disk: changed.path(),
+        snapshot: true,
+        store: &store,
+        out: &live.out,
+        attached: &nothing,
+    };
     let mut machine = Machine::start(&parts)?;
     mokmanager::enroll_from_disk(&mut machine)?;
     let mut guest = Guest::boot(&mut machine)?;

@@ -2,7 +2,7 @@
 //!
 //! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
 //! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys, [`enrollment`] is what goes wrong
-//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, [`unattended`] what it does alone, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
+//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, [`kiosk`] a person at its screen, [`unattended`] what it does alone, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
 //! there, [`audit`] lets it look itself; [`demo`] says what it must find.
 mod alone;
 mod ansi;
@@ -14,6 +14,7 @@ mod demo;
 mod enrollment;
 mod firmware;
 mod guest;
+mod kiosk;
 mod live;
 mod machine;
 mod mokmanager;
@@ -27,7 +28,7 @@ mod two_keys;
 mod unattended;
 
 use anyhow::{Context, Result, ensure};
-use scenarios::{SCENARIOS, Scenario, Stage};
+use scenarios::{ONLY_IN_ALL, SCENARIOS, Scenario, Stage};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -39,23 +40,26 @@ pub struct Args {
     /// A folder like the one that `cargo xtask demo` made; that one when left out.
     #[arg(long, value_name = "FOLDER")]
     demo: Option<PathBuf>,
+    /// Only those that `cargo xtask test` runs without `--all`.
+    #[arg(long, conflicts_with = "names")]
+    usual: bool,
     /// Only list the scenarios.
     #[arg(long)]
     list: bool,
     /// Only starts this disk, with Secure Boot off, up to its question for a name.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "demo", "list"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "usual", "demo", "list"])]
     disk: Option<PathBuf>,
 }
 
 impl Args {
-    /// Every scenario, on the demo in its usual place.
-    pub fn all() -> Self {
-        Self { names: Vec::new(), demo: None, list: false, disk: None }
+    /// Every scenario, or the usual ones, on the demo in its usual place.
+    pub fn many(all: bool) -> Self {
+        Self { names: Vec::new(), demo: None, usual: !all, list: false, disk: None }
     }
 
     /// One scenario on what a demo left.
     pub fn only(name: &str, demo: &Path) -> Self {
-        Self { names: vec![name.into()], demo: Some(demo.into()), list: false, disk: None }
+        Self { names: vec![name.into()], demo: Some(demo.into()), usual: false, list: false, disk: None }
     }
 }
 
@@ -69,7 +73,8 @@ pub fn run(args: &Args) -> Result<()> {
         crate::workbench::enter()?;
         return start(disk);
     }
-    let chosen = chosen(&args.names)?;
+    let mut chosen = chosen(&args.names)?;
+    chosen.retain(|scenario| !args.usual || !ONLY_IN_ALL.contains(&scenario.name));
     crate::workbench::enter()?;
     let folder = args.demo.clone().map_or_else(crate::demo::place, Ok)?;
     let stage = Stage::new(&folder)?;

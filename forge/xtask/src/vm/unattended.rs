@@ -321,6 +321,11 @@ fn open(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Checks a disk against the receipt that lies on it.
+pub(super) fn verify_by_itself(disk: &Path) -> Result<()> {
+    run(&forgectl()?, &["verify".as_ref(), disk.as_os_str()]).map(drop)
+}
+
 fn verify(disk: &Path, receipt: &Path) -> Result<()> {
     let words: [&OsStr; 4] = ["verify".as_ref(), disk.as_os_str(), "--receipt".as_ref(), receipt.as_os_str()];
     run(&forgectl()?, &words)?;
