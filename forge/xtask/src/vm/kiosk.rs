@@ -79,8 +79,8 @@ fn person(machine: &mut Machine) -> Result<()> {
     // The welcome page has asked the helper what there is.
     page(machine, "1-welcome")?;
     machine.type_keys("english")?;
-    machine.press("tab")?;
-    machine.press("ret")?;
+    tab(machine, 1)?;
+    machine.chord(&["ret"])?;
     next(machine)?;
     // The program starts itself again, in the language that was chosen.
     thread::sleep(Duration::from_secs(20));
@@ -88,14 +88,33 @@ fn person(machine: &mut Machine) -> Result<()> {
     next(machine)?;
     page(machine, "3-time-zone")?;
     machine.type_keys("berlin")?;
-    machine.press("tab")?;
-    machine.press("ret")?;
+    tab(machine, 1)?;
+    machine.chord(&["ret"])?;
     next(machine)?;
     page(machine, "4-disk")?;
     next(machine)?;
     page(machine, "5-account")?;
     machine.type_keys("Anna Schmidt")?;
-    Ok(())
+    // The user name is proposed; then comes the switch for a password that Forge makes.
+    tab(machine, 3)?;
+    machine.type_keys(PASSWORD)?;
+    // Behind each password is the button that shows it.
+    tab(machine, 2)?;
+    machine.type_keys(PASSWORD)?;
+    tab(machine, 2)?;
+    machine.chord(&["ctrl", "a"])?;
+    machine.type_keys("kiosk-otter")?;
+    machine.screenshot("5-account-filled")?;
+    next(machine)?;
+    page(machine, "6-secure-boot")?;
+    next(machine)?;
+    page(machine, "7-review")?;
+    machine.chord(&["alt", "e"])?;
+    page(machine, "8-installing")
+}
+
+fn tab(machine: &mut Machine, times: usize) -> Result<()> {
+    (0..times).try_for_each(|_| machine.chord(&["tab"]))
 }
 
 /// Goes on by the access key of the primary button.

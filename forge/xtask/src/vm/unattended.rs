@@ -160,7 +160,7 @@ pub(super) fn volume(stage: &Stage) -> Result<()> {
         ),
         (
             "several",
-            Wanted { disk: "{ transport = \"virtio\", min-size = \"1GB\" }", ..on_volume },
+            Wanted { disk: "{ transport = \"virtual\", min-size = \"1GB\" }", ..on_volume },
             Signed::Yes,
             &["more than one disk fits"],
             5,
