@@ -40,6 +40,11 @@ pub fn keep_to_ourselves(fd: impl AsFd) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?)
 }
 
+/// Lets a program that is started next inherit a descriptor, and only what is started while it is open.
+pub fn hand_down(fd: impl AsFd) -> io::Result<()> {
+    Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?)
+}
+
 /// Puts bytes into a sealed file in memory.
 pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     let fd = memfd_create(c"forge-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;

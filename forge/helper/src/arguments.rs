@@ -13,6 +13,10 @@ pub struct Arguments {
     /// The OpenPGP certificate that signs payloads
     #[arg(long, default_value = "/usr/share/forge/payload-certificate.pgp")]
     pub certificate: PathBuf,
+    /// The file that names the root hash of the running system, where that is a live medium: then the payload has to be the
+    /// system that runs
+    #[arg(long, default_value = "/run/forge/root-hash")]
+    pub root_hash: PathBuf,
     /// The directory of the firmware's variables
     #[arg(long, default_value = "/sys/firmware/efi/efivars")]
     pub efivars: PathBuf,

@@ -26,8 +26,9 @@ use forge_engine::{journal::Journal, payload::Payload};
 use forge_model::{Answers, Inventory, Machine, Plan, audit::Audit, inventory::Content};
 use futures_util::StreamExt;
 use std::{
+    io,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -66,6 +67,7 @@ pub struct Service {
     pub settle: Duration,
     payload: PathBuf,
     certificate: PathBuf,
+    root_hash: PathBuf,
     job: Mutex<Option<Arc<Work>>>,
     next: AtomicU64,
     subscribers: Mutex<Subscribers>,
@@ -74,6 +76,22 @@ pub struct Service {
     audit_socket: PathBuf,
     /// One audit at a time: it costs every processor some seconds.
     audits: Semaphore,
+}
+
+/// Refuses another release than the one that runs: a second stick with an older payload, well signed, could stand in the
+/// place of the medium's own. A system that was not started from a medium has no such file.
+fn is_of_this_medium(payload: &Payload, running: &Path) -> Result<(), String> {
+    let hash = match std::fs::read_to_string(running) {
+        Ok(text) => text.trim().to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("{}: {error}", running.display())),
+    };
+    match payload.manifest.image.root_hash.to_string() == hash {
+        true => Ok(()),
+        false => Err("the payload is of another release than the medium that this system was started from; \
+                      pull out other media, and start again"
+            .into()),
+    }
 }
 
 /// Connects to the system bus. Only a connection that is built with an object listens for calls when it is ready; the task
@@ -98,6 +116,7 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         settle: arguments.settle(),
         payload: arguments.payload.clone(),
         certificate: arguments.certificate.clone(),
+        root_hash: arguments.root_hash.clone(),
         job: Mutex::default(),
         next: AtomicU64::new(1),
         subscribers: Mutex::default(),
@@ -152,9 +171,11 @@ impl Service {
     pub async fn open_payload(&self) -> Result<Payload, Error> {
         let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
         let (directory, certificate) = (self.payload.clone(), self.certificate.clone());
+        let running = self.root_hash.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let trusted = std::fs::read(&certificate).map_err(|e| format!("{}: {e}", certificate.display()))?;
-            Payload::open(&directory, &trusted, SystemTime::now()).map_err(|e| e.to_string())
+            let payload = Payload::open(&directory, &trusted, SystemTime::now()).map_err(|e| e.to_string())?;
+            is_of_this_medium(&payload, &running).map(|()| payload)
         });
         opened.await.map_err(|e| Error::Failed(e.to_string()))?.map_err(Error::NoPayload)
     }

@@ -55,12 +55,9 @@ const GRUB_MODULES: &[&str] = &[
     "efifwsetup",
     "ls",
     "cat",
-    "loadenv",
-    "linux",
     "tpm",
     "serial",
     "terminal",
-    "blsuki",
 ];
 
 /// What GRUB does first: it lets the menu see where GRUB was started from, then shows the menu.

@@ -10,6 +10,7 @@ use forge_model::{Issue, Stage, inventory::Obstacle};
 use forge_tests::{
     disk::{assert_starts_nothing, digest},
     look::run,
+    payload::shared,
     private::{LoopDisk, Make, Person, busy, system, until},
 };
 use std::{
@@ -359,5 +360,28 @@ fn a_disk_that_loses_what_was_written_is_called_faulty_and_starts_nothing() {
         assert_eq!((failure.kind.as_str(), failure.written), ("disk-faulty", true), "{failure:?}");
         file.set_len(forge_tests::disk::USUAL).unwrap();
         assert_starts_nothing(disk.file());
+    });
+}
+
+#[test]
+fn a_live_system_installs_only_the_release_that_it_is() {
+    system(|system| {
+        let running = system.disks().parent().unwrap().join("root-hash");
+        let payload = shared();
+        let hash = payload.manifest().image.root_hash.to_string();
+        fs::write(&running, format!("{hash}\n")).unwrap();
+        let bench =
+            Bench::with(system, payload, &["--idle-ms", "2000", "--settle-ms", "0", "--root-hash", text(&running)]);
+        let disk = LoopDisk::new(system, "RELEASE", USUAL, 512);
+        bench.prepare(&disk, true).unwrap().close();
+        // A second medium, well signed, has put its payload in the place of the one that was started.
+        fs::write(&running, hash.chars().rev().collect::<String>()).unwrap();
+        let before = bytes(&disk);
+        match bench.prepare(&disk, true) {
+            Err(ClientError::Refused(Error::NoPayload(text))) => assert!(text.contains("another release"), "{text}"),
+            Err(error) => panic!("{error:?}"),
+            Ok(_) => panic!("another release was taken"),
+        }
+        assert!(before == bytes(&disk), "the disk was written");
     });
 }

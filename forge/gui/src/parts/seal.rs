@@ -103,9 +103,12 @@ fn seal(file: &Path, text: &[u8], passphrase: &Secret) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let place = |fd: &OwnedFd| format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd());
+    let place = |fd: &OwnedFd| -> io::Result<String> {
+        sealed::hand_down(fd)?;
+        Ok(format!("/proc/self/fd/{}", fd.as_raw_fd()))
+    };
     let sealing = Command::new(forgectl()?)
-        .args(["credentials", "seal", &place(&text), "--passphrase-file", &place(&passphrase), "--output"])
+        .args(["credentials", "seal", &place(&text)?, "--passphrase-file", &place(&passphrase)?, "--output"])
         .arg(file)
         .env_clear()
         .stdin(Stdio::null())

@@ -54,12 +54,14 @@ pub fn find(roots: &Roots, also: &[PathBuf], objects: &Objects) -> BootMedium {
     let mut tracer = Tracer { roots, mounts: mounts::parse(&mountinfo), under_way: BTreeSet::new() };
     let mut all = tracer.path(Path::new("/"));
     let mut certain = !all.disks.is_empty() && !all.lost;
-    // A loader that was copied names a partition that two disks have: then it says nothing.
-    if let Some([disk]) = loader_partition(&roots.sys).map(|id| objects.disks_with_partition(id)).as_deref() {
-        all.disks.insert(disk.clone());
+    // A medium that was copied has partitions that two disks have: then each could be the one that the loader came from. None is
+    // taken, and it speaks for nothing else.
+    let from = loader_partition(&roots.sys).map(|id| objects.disks_with_partition(id)).unwrap_or_default();
+    if from.len() == 1 {
         // It speaks for a system that lies in memory by now, not for one that lies where nobody could follow.
         certain |= !all.lost;
     }
+    all.disks.extend(from);
     for path in also {
         let about = fs::symlink_metadata(within(&roots.root, path));
         if about.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {

@@ -1,5 +1,5 @@
 //! What the firmware starts: shim, GRUB with the menu, and a boot image for each mode, in one FAT file system.
-use super::{Answers, Mode, live, text};
+use super::{Answers, Mode, live, medium, text};
 use crate::{command, demo_system};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -13,14 +13,25 @@ use std::{
 const SUBJECT: &str = "/CN=Forge demo medium, stands in for the key of InterGenOS/";
 /// The time that signatures carry: the demo's epoch.
 const SIGNED_AT: &str = "2026-11-01 00:00:00";
-/// No network: neither the services that bring it up, nor a login that waits on a terminal.
-const MASKED: [&str; 6] = [
+/// No network: neither the services that bring it up or listen on it, nor a login that waits on a terminal.
+const MASKED: [&str; 17] = [
     "systemd-networkd.service",
+    "systemd-networkd.socket",
+    "systemd-resolved.service",
+    "systemd-timesyncd.service",
+    "chronyd.service",
     "wpa_supplicant.service",
+    "iwd.service",
     "ModemManager.service",
+    "bluetooth.service",
+    "avahi-daemon.socket",
+    "avahi-daemon.service",
+    "cups.socket",
+    "cups.service",
+    "sshd.socket",
+    "rpcbind.socket",
     "getty.target",
     "autovt@.service",
-    "systemd-timesyncd.service",
 ];
 /// How long the menu waits: long enough to be read, and shorter where nobody will.
 const WAITS: u32 = 15;
@@ -121,12 +132,18 @@ impl Boot<'_> {
             text(self.manifest, "/boot/command_line")?.to_owned(),
             format!("root=/dev/mapper/root rootfstype={} ro", text(self.manifest, "/image/file_system")?),
             format!("roothash={}", text(self.manifest, "/image/root_hash")?),
-            "systemd.verity_root_data=PARTLABEL=forge-live-root".into(),
-            "systemd.verity_root_hash=PARTLABEL=forge-live-verity".into(),
+            // By number: a stick with another release has partitions that are called the same.
+            format!("systemd.verity_root_data=PARTUUID={}", medium::partition(self.manifest, medium::ROOT_PARTITION)?),
+            format!(
+                "systemd.verity_root_hash=PARTUUID={}",
+                medium::partition(self.manifest, medium::VERITY_PARTITION)?
+            ),
             "systemd.verity_root_options=panic-on-corruption".into(),
             format!("systemd.unit=forge-{}.target", mode.name()),
             // Nothing of the disks that are there is used or asked for.
             "systemd.gpt_auto=no fstab=no systemd.swap=no systemd.firstboot=no systemd.getty_auto=no".into(),
+            // No login by a virtual machine's own channel, and no key that ends the screen or frees the terminals.
+            "systemd.ssh_auto=no sysctl.kernel.sysrq=0".into(),
         ];
         words.push("systemd.mount-extra=tmpfs:/home:tmpfs:mode=0755,nodev,nosuid".into());
         words.extend(MASKED.iter().map(|unit| format!("systemd.mask={unit}")));
@@ -217,7 +234,7 @@ mod tests {
     #[test]
     fn each_mode_starts_its_own_target_and_only_the_unattended_one_is_told_of_answers() {
         let manifest = json!({
-            "image": { "file_system": "erofs", "root_hash": "00ff" },
+            "image": { "file_system": "erofs", "root_hash": "00ff".repeat(16) },
             "boot": { "command_line": "panic=-1" },
         });
         let key = Key { secret: "/none".into(), certificate: "/none".into() };
@@ -229,7 +246,7 @@ mod tests {
             let words: Vec<&str> = line.split(' ').collect();
             let targets: Vec<_> = words.iter().filter(|word| word.starts_with("systemd.unit=")).collect();
             assert_eq!(targets, [&format!("systemd.unit=forge-{}.target", mode.name())]);
-            assert!(words.contains(&"roothash=00ff") && words.contains(&"panic=-1"));
+            assert!(words.contains(&&*format!("roothash={}", "00ff".repeat(16))) && words.contains(&"panic=-1"));
             assert_eq!(words.contains(&"forge.answers.signer=ABCD"), mode == Mode::Unattended);
             assert_eq!(words.contains(&"systemd.mask=NetworkManager.service"), mode != Mode::Try);
         }

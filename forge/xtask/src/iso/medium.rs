@@ -16,6 +16,9 @@ const ESP: &str = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 const LINUX_DATA: [u8; 16] = *b"\xaf\x3d\xc6\x0f\x83\x84\x72\x47\x8e\x79\x3d\x69\xd8\x47\x7d\xe4";
 const ROOT: [u8; 16] = *b"\xe3\xbc\x68\x4f\xcd\xe8\xb1\x4d\x96\xe7\xfb\xca\xf9\x84\xb7\x09";
 const ROOT_VERITY: [u8; 16] = *b"\xed\x57\x73\x2c\xd2\xeb\xd9\x46\xae\xc1\x23\xd4\x37\xec\x2b\xf5";
+/// Numbers of the partitions that the live system is started from.
+pub const ROOT_PARTITION: u8 = 3;
+pub const VERITY_PARTITION: u8 = 4;
 /// ISO9660 counts in blocks of four sectors.
 const SECTOR: u64 = 512;
 const BLOCK_SECTORS: u64 = 4;
@@ -82,25 +85,16 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
     let mut file = File::options().read(true).write(true).open(iso)?;
     let mut table = GPT::find_from(&mut file).context("xorriso wrote no partition table")?;
     ensure!(table.sector_size == SECTOR, "the table counts in sectors of {}", table.sector_size);
-    let hash = hex(text(manifest, "/image/root_hash")?).context("the root hash has a wrong digit")?;
-    // Of this image, but not what an installed system's partitions are called: those are the first and the last half.
-    let id = |number: u8| -> Result<[u8; 16]> {
-        let mut id: [u8; 16] = hash.get(8..24).context("the root hash is short")?.try_into()?;
-        id[15] ^= number;
-        id[7] = id[7] & 0x0f | 0x80;
-        id[8] = id[8] & 0x3f | 0x80;
-        Ok(id)
-    };
-    table.header.disk_guid = id(0)?;
+    table.header.disk_guid = id(manifest, 0)?;
     table[1].partition_type_guid = LINUX_DATA;
     table[1].partition_name = "forge-live-medium".into();
     table[2].partition_name = "forge-live-esp".into();
     for (number, path, kind, label) in [
-        (3, "/payload/system.img", ROOT, "forge-live-root"),
-        (4, "/payload/system.verity", ROOT_VERITY, "forge-live-verity"),
+        (ROOT_PARTITION, "/payload/system.img", ROOT, "forge-live-root"),
+        (VERITY_PARTITION, "/payload/system.verity", ROOT_VERITY, "forge-live-verity"),
     ] {
         let (first, count) = extent(iso, path)?;
-        table[number] = GPTPartitionEntry {
+        table[u32::from(number)] = GPTPartitionEntry {
             partition_type_guid: kind,
             starting_lba: first,
             ending_lba: first + count - 1,
@@ -109,9 +103,10 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
         };
     }
     for number in 1..=4 {
-        table[number].unique_partition_guid = id(number as u8)?;
+        let entry = &mut table[u32::from(number)];
+        entry.unique_partition_guid = id(manifest, number)?;
         if number != 2 {
-            table[number].attribute_bits |= READ_ONLY;
+            entry.attribute_bits |= READ_ONLY;
         }
     }
     // Both tables by their parts: as a whole, gptman refuses partitions that overlap. These do on purpose, as on many a
@@ -124,6 +119,26 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
         header.write_into(&mut file, SECTOR, &entries).context("the partition table can not be written")?;
     }
     Ok(())
+}
+
+/// The id of the medium (0) or of one of its partitions, as it lies in the table: of this image, but not what an installed
+/// system's partitions are called: those are the first and the last half of the root hash.
+fn id(manifest: &Value, number: u8) -> Result<[u8; 16]> {
+    let hash = hex(text(manifest, "/image/root_hash")?).context("the root hash has a wrong digit")?;
+    let mut id: [u8; 16] = hash.get(8..24).context("the root hash is short")?.try_into()?;
+    id[15] ^= number;
+    id[7] = id[7] & 0x0f | 0x80;
+    id[8] = id[8] & 0x3f | 0x80;
+    Ok(id)
+}
+
+/// A partition's PARTUUID, as text: its first three fields lie in the table the other way round.
+pub fn partition(manifest: &Value, number: u8) -> Result<String> {
+    let id = id(manifest, number)?;
+    let text = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let turned = |bytes: &[u8]| text(&bytes.iter().rev().copied().collect::<Vec<_>>());
+    let fields = [turned(&id[0..4]), turned(&id[4..6]), turned(&id[6..8]), text(&id[8..10]), text(&id[10..16])];
+    Ok(fields.join("-"))
 }
 
 /// Bytes from hexadecimal digits.

@@ -92,11 +92,15 @@ impl Attached {
         }
         if let Some((iso, kind)) = &self.medium {
             let media = if *kind == As::Cd { ",media=cdrom" } else { "" };
-            add("-drive", drive(&format!("if=none,id=medium-file,format=raw,readonly=on{media}"), iso)?);
+            // A stick can be written to: that it is the medium has to be what speaks against it.
+            let mode = if *kind == As::Cd { "readonly=on" } else { "snapshot=on" };
+            add("-drive", drive(&format!("if=none,id=medium-file,format=raw,{mode}{media}"), iso)?);
             add(
                 "-device",
                 match kind {
-                    As::Stick => "usb-storage,id=medium,bus=usb.0,drive=medium-file,removable=on,bootindex=0",
+                    As::Stick => {
+                        "usb-storage,id=medium,bus=usb.0,drive=medium-file,serial=MEDIUM01,removable=on,bootindex=0"
+                    }
                     As::Cd => "ide-cd,id=medium,drive=medium-file,bootindex=0",
                 }
                 .into(),
@@ -119,7 +123,8 @@ impl Attached {
         }
         match self.network {
             true => {
-                add("-netdev", "user,id=net,restrict=on".into());
+                // QEMU's own router would advertise itself over IPv6; over IPv4 nothing speaks unasked.
+                add("-netdev", "user,id=net,restrict=on,ipv6=off".into());
                 add("-device", "virtio-net-pci,netdev=net".into());
                 let file = capture(out, name);
                 let file = file.to_str().context("a path is not UTF-8")?;

@@ -61,7 +61,7 @@ impl Live {
     }
 
     /// Starts a machine from the medium, its disk empty; what is written to it is thrown away.
-    fn start(&self, name: &str, iso: &Path, kind: As, more: Vec<More>) -> Result<Machine> {
+    pub(super) fn start(&self, name: &str, iso: &Path, kind: As, more: Vec<More>) -> Result<Machine> {
         let medium = Some((iso.to_owned(), kind));
         let attached = Attached { medium, more, network: true, door: true, ..Attached::default() };
         let disk = self.empty_disk(name)?;
@@ -128,8 +128,12 @@ pub(super) fn stick(stage: &Stage) -> Result<()> {
     let other = live.out.join("live-disk.stick.img");
     File::create(&other)?.set_len(64 << 20)?;
     let other = More { image: other, serial: "STICK01".into(), stick: true, read_only: false };
-    let mut machine = live.start(name, &live.iso, As::Stick, vec![other])?;
-    choose(&mut machine, &[])?;
+    // A copy of the medium, as somebody has who makes two.
+    let copy = live.out.join("live-disk.copy.img");
+    fs::copy(&live.iso, &copy)?;
+    let copy = More { image: copy, serial: "MEDIUM02".into(), stick: true, read_only: false };
+    let mut machine = live.start(name, &live.iso, As::Stick, vec![other, copy])?;
+    no_commands(&mut machine)?;
     let mut guest = Guest::by_door(&mut machine)?;
     guest.screenshot("booted")?;
     all(&mut guest, &live.root_hash, &[&ALWAYS[..], &INSTALL[..]].concat())?;
@@ -142,7 +146,9 @@ pub(super) fn stick(stage: &Stage) -> Result<()> {
     guest.power_off()?;
     drop(machine);
     nothing_left(&live.out, name)?;
-    fs::remove_file(live.out.join("live-disk.stick.img"))?;
+    for image in ["stick", "copy"] {
+        fs::remove_file(live.out.join(format!("live-disk.{image}.img")))?;
+    }
     live.clear(name)
 }
 
@@ -169,6 +175,7 @@ pub(super) fn try_it(stage: &Stage) -> Result<()> {
     choose(&mut machine, &["up"])?;
     let mut guest = Guest::by_door(&mut machine)?;
     all(&mut guest, &live.root_hash, &ALWAYS)?;
+    guest.output("ls /sys/class/net | grep -vx lo")?;
     guest.says("cat /proc/cmdline", &["systemd.unit=forge-try.target"])?;
     guest.says("systemctl is-active multi-user.target NetworkManager", &["active"])?;
     guest.screenshot("session")?;
@@ -198,12 +205,30 @@ fn refused(stage: &Stage, name: &str, change: fn(&Disk) -> Result<()>, refusal: 
     change(&changed)?;
     let mut machine = live.start(name, changed.path(), As::Stick, Vec::new())?;
     choose(&mut machine, &[])?;
-    machine.expect_unless(&[refusal], &["Started forge-kiosk", "switching from initrd"], 120)?;
+    let goes_on = ["Started forge-kiosk", "Switching root"];
+    machine.expect_unless(&[refusal], &goes_on, 120)?;
+    if refusal.starts_with("verity") {
+        // And nothing goes on behind it.
+        machine.expect_unless(&["Kernel panic"], &goes_on, 30)?;
+    }
     machine.settle();
     machine.screenshot("refused")?;
     drop(machine);
     fs::remove_file(changed.path())?;
     live.clear(name)
+}
+
+/// In the menu nobody types commands or edits a line; the line that is chosen starts all the same.
+fn no_commands(machine: &mut Machine) -> Result<()> {
+    machine.expect_unless(&["executed automatically"], &BOOT_FAILURES, 60)?;
+    for key in ["c", "e"] {
+        machine.press(key)?;
+        machine.expect("Enter username", 20)?;
+        machine.press("esc")?;
+        machine.settle();
+    }
+    println!("    ok      the menu takes no commands, and no line of it can be changed");
+    machine.press("ret")
 }
 
 /// Picks a line of the boot menu by these keys.
@@ -273,9 +298,15 @@ fn disks(guest: &mut Guest) -> Result<()> {
     let of = |device: &str| said.split("/dev/").find(|part| part.starts_with(device)).map(str::to_owned);
     let target = of("vda").with_context(|| format!("the disk is not there: {said}"))?;
     ensure!(!target.contains("can not be taken"), "{said}");
-    for medium in [of("sda"), of("sr0")].into_iter().flatten() {
-        ensure!(medium.contains("can not be taken"), "the medium could be taken: {said}");
-    }
+    // A CD is no disk at all, and neither is the loop device that shows its partitions.
+    ensure!(!said.contains("/dev/sr") && !said.contains("/dev/loop"), "{said}");
+    let (_, sticks) = guest.run("ls /dev/sr0")?;
+    let from_cd = sticks.trim() == "/dev/sr0";
+    let media: Vec<&str> = said.split("/dev/").filter(|part| part.contains("MEDIUM")).collect();
+    ensure!(from_cd || !media.is_empty(), "the medium is not seen: {said}");
+    // Also a copy of it that is plugged in beside it: which of the two is which, nobody can tell.
+    let started = media.iter().all(|medium| medium.contains("this system was started from it"));
+    ensure!(started, "the medium could be taken: {said}");
     Ok(())
 }
 

@@ -25,18 +25,19 @@ pub(super) struct Scenario {
 }
 
 /// What `cargo xtask test` leaves to `cargo xtask test --all`: it takes long, and each has a shorter sister among the others.
-pub(super) const ONLY_IN_ALL: [&str; 7] = [
+pub(super) const ONLY_IN_ALL: [&str; 8] = [
     "live-cd",
     "live-try",
     "live-tampered",
     "live-image-tampered",
     "live-install",
+    "live-proposal",
     "unattended-credential",
     "unattended-volume",
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 25] = [
+pub(super) const SCENARIOS: [Scenario; 26] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -121,6 +122,11 @@ pub(super) const SCENARIOS: [Scenario; 25] = [
         name: "live-image-tampered",
         sentence: "a boot image of the medium that was changed, such as its command line, is refused",
         run: live::image_tampered,
+    },
+    Scenario {
+        name: "live-proposal",
+        sentence: "answers that nobody signed are filled in by the window, and nothing runs",
+        run: unattended::proposal,
     },
     Scenario {
         name: "live-install",

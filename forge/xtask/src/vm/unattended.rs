@@ -211,6 +211,38 @@ pub(super) fn volume(stage: &Stage) -> Result<()> {
     live.clear(name)
 }
 
+/// Answers that nobody signed: "Install" has them filled in, and nothing runs.
+pub(super) fn proposal(stage: &Stage) -> Result<()> {
+    let name = "live-proposal";
+    let keys = Keys::made(stage)?;
+    let live = Live::new(stage, name, &iso::Args::with(None, Vec::new(), iso::Mode::Install))?;
+    let stick = keys.stick(&live, name, &USUAL, Signed::No)?;
+    let more = More { image: stick.clone(), serial: "ANSWERS".into(), stick: true, read_only: false };
+    let mut machine = live.start(name, &live.iso, As::Stick, vec![more])?;
+    choose(&mut machine, &[])?;
+    let mut guest = Guest::by_door(&mut machine)?;
+    guest.output("i=0; until pgrep -x forge; do i=$((i+1)); [ $i -lt 90 ]; sleep 2; done")?;
+    guest.says("cat /run/forge/answers/why.json", &["volume"])?;
+    guest.says(
+        "setpriv --reuid=forge-live --regid=forge-live --init-groups cat /run/forge/answers/answers.toml",
+        &["anna"],
+    )?;
+    let (code, _) =
+        guest.run("setpriv --reuid=65534 --regid=65534 --clear-groups cat /run/forge/answers/answers.toml")?;
+    ensure!(code != 0, "anybody can read the answers");
+    let (code, said) = guest.run(
+        "setpriv --reuid=forge-unattended --regid=forge-unattended --init-groups \
+        forgectl install --answers /run/forge/answers/answers.toml --target /dev/vda --output /tmp/x",
+    )?;
+    ensure!(code != 0, "who looks for answers may install: {said}");
+    guest.output("sleep 20; ! ls /dev/vda1")?;
+    guest.screenshot("filled-in")?;
+    guest.power_off()?;
+    drop(machine);
+    fs::remove_file(stick)?;
+    live.clear(name)
+}
+
 /// Starts a machine with these names from a medium, writes kept, its unattended entry chosen at once.
 fn start(
     live: &Live,

@@ -168,6 +168,8 @@ fn the_loaders_disk_counts_besides_the_one_of_the_root() {
     let tree = Tree::new(&["27 1 8:1 / / ro - ext4 /dev/sda1 ro"]);
     tree.loader_says(ID);
     assert_eq!(tree.find_with(&[], &with_partition(&["sdb"])), disks(&["sda", "sdb"]));
+    // A second copy of the medium: which of the two the loader came from, nobody can tell.
+    assert_eq!(tree.find_with(&[], &with_partition(&["sda", "sdc"])), disks(&["sda", "sdc"]));
 }
 
 #[test]
