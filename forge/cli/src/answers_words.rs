@@ -70,9 +70,13 @@ pub fn need(need: Need) -> String {
         }
         Need::Secrets => {
             "nothing says to whom the secrets are sealed that every install makes. Write age-recipients or passphrase \
-             with leave-on, or print = true."
+             with leave-on, or print = true and exit = \"stay\"."
         }
         Need::LeaveOn => "nothing says where the sealed secrets are left. Write \"answers-volume\" or \"esp\".",
+        Need::Stay => {
+            "the secrets are shown on the screen and sealed to nobody, and would be gone when the machine restarts or turns \
+             off. Write \"stay\", or age-recipients or passphrase with leave-on."
+        }
     };
     format!("{}: {sentence}", need.place())
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Answers, Disk, Inventory, MachineFacts,
-    answers::{Mismatch, Password},
+    answers::{Exit, Mismatch, Password},
     disk::{self, Unclear},
 };
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,8 @@ pub enum Need {
     Secrets,
     /// Where the sealed secrets are left.
     LeaveOn,
+    /// That the machine stays as it is: the secrets are on the consoles and nowhere else.
+    Stay,
 }
 
 impl Need {
@@ -122,6 +124,7 @@ impl Need {
             Self::Password => "user.password",
             Self::Secrets => "unattended.credentials",
             Self::LeaveOn => "unattended.credentials.leave-on",
+            Self::Stay => "unattended.exit",
         }
     }
 }
@@ -132,6 +135,7 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
     let sealed = secrets.is_some_and(|secrets| secrets.is_sealed_to_somebody());
     let left = secrets.is_some_and(|secrets| secrets.leave_on.is_some());
     let printed = secrets.is_some_and(|secrets| secrets.print);
+    let stays = answers.unattended.as_ref().is_some_and(|unattended| unattended.exit == Exit::Stay);
     [
         (answers.machine.is_none(), Need::Machine),
         (answers.disk.erase.is_none(), Need::Erase),
@@ -139,6 +143,8 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
         (matches!(answers.user.password, Password::Ask { .. }), Need::Password),
         (!sealed && (left || !printed), Need::Secrets),
         (sealed && !left, Need::LeaveOn),
+        // A machine that turns off takes with it what was shown.
+        (printed && !sealed && !left && !stays, Need::Stay),
     ]
     .into_iter()
     .filter_map(|(lacks, need)| lacks.then_some(need))

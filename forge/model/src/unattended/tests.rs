@@ -82,6 +82,7 @@ fn each_reason_alone_is_enough_to_need_a_person() {
         ("age-recipients = [\"age1qqqq\"]\n", "print = true\n", Need::Secrets),
         ("leave-on = \"esp\"\n", "", Need::LeaveOn),
         ("leave-on = \"esp\"\n", "print = true\n", Need::LeaveOn),
+        ("age-recipients = [\"age1qqqq\"]\nleave-on = \"esp\"\n", "print = true\n", Need::Stay),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let reasons = decided(&Trust::Pinned, &GOOD.replace(from, to), "QEMU", &["/dev/vda"]).unwrap_err();
@@ -90,11 +91,26 @@ fn each_reason_alone_is_enough_to_need_a_person() {
 }
 
 #[test]
-fn secrets_may_be_sealed_to_a_passphrase_or_shown_instead() {
-    let sealing = "age-recipients = [\"age1qqqq\"]\nleave-on = \"esp\"\n";
-    for instead in ["print = true\n", "passphrase = { credential = \"forge.seal\" }\nleave-on = \"answers-volume\"\n"] {
-        let toml = GOOD.replace(sealing, instead);
-        assert!(decided(&Trust::Pinned, &toml, "QEMU", &["/dev/vda"]).is_ok(), "{instead}");
+fn secrets_may_be_sealed_to_a_passphrase_or_shown_instead_on_a_machine_that_stays() {
+    let sealing = "[unattended.credentials]\nage-recipients = [\"age1qqqq\"]\nleave-on = \"esp\"\n";
+    let passphrase = "passphrase = { credential = \"forge.seal\" }\nleave-on = \"answers-volume\"\n";
+    let shown = |exit: &str| format!("[unattended]\nexit = \"{exit}\"\ncredentials = {{ print = true }}\n");
+    let all = [
+        (shown("stay"), true),
+        (format!("[unattended.credentials]\n{passphrase}"), true),
+        // What is sealed as well is not lost with the screen.
+        (format!("[unattended.credentials]\n{passphrase}print = true\n"), true),
+        (shown("reboot"), false),
+        (shown("power-off"), false),
+    ];
+    for (instead, alone) in all {
+        let toml = GOOD.replace(sealing, &instead);
+        assert_ne!(toml, GOOD);
+        let decided = decided(&Trust::Pinned, &toml, "QEMU", &["/dev/vda"]);
+        match alone {
+            true => assert!(decided.is_ok(), "{instead}: {decided:?}"),
+            false => assert_eq!(decided, Err(vec![Reason::Needs { need: Need::Stay }]), "{instead}"),
+        }
     }
 }
 
