@@ -36,6 +36,11 @@ pub fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Untrusted { distrust: why } => distrust(why),
         Reason::OtherMachine { mismatch } => other_machine(mismatch),
+        Reason::UnknownOverride { found } => format!(
+            "override: one of them names a disk, and it can not be told whether it is for this machine: for the serial \
+             number, {}. Use answers without such an override here, or give the machine its serial number.",
+            self::found(found)
+        ),
         Reason::Disk { unclear } => why(unclear).into(),
         Reason::Needs { need } => self::need(*need),
     }
@@ -44,16 +49,19 @@ pub fn reason(reason: &Reason) -> String {
 /// Every key that does not fit, one after the other.
 fn other_machine(mismatch: &Mismatch) -> String {
     let differs = mismatch.keys.iter().map(|one| {
-        let found = match &one.found {
-            FoundValue::Nothing => "the machine has none, or it could not be read".into(),
-            FoundValue::Junk(junk) => {
-                format!("the machine has {junk:?}, which a firmware says when nobody filled it in")
-            }
-            FoundValue::Other(other) => format!("the machine has {other:?}"),
-        };
-        format!("machine.{} is {:?}, and {found}", one.key.name(), one.wanted)
+        let (key, wanted, found) = (one.key.name(), &one.wanted, found(&one.found));
+        format!("machine.{key} is {wanted:?}, and {found}")
     });
     format!("They are for another machine: {}.", differs.collect::<Vec<_>>().join("; "))
+}
+
+/// What a machine says of itself, where something else is wanted.
+fn found(found: &FoundValue) -> String {
+    match found {
+        FoundValue::Nothing => "the machine has none, or it could not be read".into(),
+        FoundValue::Junk(junk) => format!("the machine has {junk:?}, which a firmware says when nobody filled it in"),
+        FoundValue::Other(other) => format!("the machine has {other:?}"),
+    }
 }
 
 /// What the answers leave to a person, with the place and the fix.

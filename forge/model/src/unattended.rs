@@ -2,7 +2,7 @@
 
 use crate::{
     Answers, Disk, Inventory, MachineFacts,
-    answers::{Exit, Mismatch, Password},
+    answers::{Exit, FoundValue, Mismatch, Password},
     disk::{self, Unclear},
 };
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,12 @@ pub enum Reason {
         #[serde(flatten)]
         mismatch: Mismatch,
     },
+    /// An override names a disk, and the machine has no serial number that tells whether it is this one's.
+    UnknownOverride {
+        /// What it has instead.
+        #[serde(flatten)]
+        found: FoundValue,
+    },
     /// It is not clear which disk they mean.
     Disk {
         /// Why.
@@ -153,7 +159,7 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
 
 /// Whether the install may begin with nobody there. Every reason against it is given at once.
 pub fn decide(trust: &Trust, answers: &Answers, facts: &MachineFacts, inventory: &Inventory) -> Decision {
-    let answers = Box::new(answers.for_machine(facts));
+    let (all, answers) = (answers, Box::new(answers.for_machine(facts)));
     let mut reasons = Vec::new();
     if let Trust::Untrusted { why } = trust {
         reasons.push(Reason::Untrusted { distrust: why.clone() });
@@ -161,7 +167,12 @@ pub fn decide(trust: &Trust, answers: &Answers, facts: &MachineFacts, inventory:
     if let Some(Err(mismatch)) = answers.machine.as_ref().map(|machine| machine.matches(facts)) {
         reasons.push(Reason::OtherMachine { mismatch });
     }
-    reasons.extend(needs(&answers).into_iter().map(|need| Reason::Needs { need }));
+    let unknown = all.unknown_override(facts);
+    // That they name no disk then is no fault of the file.
+    let names_a_disk = all.disk.matching.is_some();
+    let needs = needs(&answers).into_iter().filter(|need| *need != Need::Match || !names_a_disk);
+    reasons.extend(needs.map(|need| Reason::Needs { need }));
+    reasons.extend(unknown.map(|found| Reason::UnknownOverride { found }));
     let disk = answers.disk.matching.as_ref().map(|wanted| disk::choose(wanted, inventory));
     match disk {
         Some(Ok(disk)) if reasons.is_empty() => return Decision::RunAlone { disk: Box::new(disk.clone()), answers },

@@ -137,6 +137,33 @@ fn what_an_override_says_counts() {
 }
 
 #[test]
+fn a_machine_without_a_serial_number_needs_a_person_where_an_override_names_a_disk() {
+    let own = |what: &str| format!("{GOOD}[[override]]\nserial = \"M1\"\n{what}\n");
+    let inventory = Inventory { disks: vec![disk("/dev/vda")], firmware: None };
+    let decide = |toml: &str, serial: Option<&str>| {
+        let serial = serial.map(str::to_owned);
+        let facts = MachineFacts { vendor: Some("QEMU".into()), serial, ..Default::default() };
+        decide(&Trust::Pinned, &Answers::parse(toml).unwrap(), &facts, &inventory)
+    };
+    // The general rule fits the one disk here. It may be the one that the override is there to keep.
+    let with_disk = own("disk-match = { serial = \"S1\" }");
+    for (serial, found) in [
+        (None, FoundValue::Nothing),
+        (Some("To be filled by O.E.M."), FoundValue::Junk("To be filled by O.E.M.".into())),
+    ] {
+        let Decision::Prefill { reasons, answers } = decide(&with_disk, serial) else { panic!("it ran: {serial:?}") };
+        assert_eq!(reasons, [Reason::UnknownOverride { found: found.clone() }]);
+        assert_eq!(answers.disk.matching, None);
+        let json = serde_json::to_string(&reasons).unwrap();
+        assert!(json.contains(r#""reason":"unknown-override","found":"#), "{json}");
+        assert_eq!(serde_json::from_str::<Vec<Reason>>(&json).unwrap(), reasons);
+        assert!(matches!(decide(&own("hostname = \"other\""), serial), Decision::RunAlone { .. }));
+    }
+    // It has a serial number, and no override has it.
+    assert!(matches!(decide(&with_disk, Some("M2")), Decision::RunAlone { .. }));
+}
+
+#[test]
 fn reasons_arrive_as_they_were_sent() {
     let toml = GOOD.replace("vendor = \"QEMU\"", "vendor = \"QEMU\"\nuuid = \"4c4c4544-0042-3510-8054-b4c04f4e4e32\"");
     let untrusted = Trust::Untrusted { why: Distrust::BadSignature { details: "x".into() } };
