@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Trust {
     /// The signed command line names their SHA-256.
     Pinned,
-    /// systemd handed them over as a credential: whoever can do that has this machine anyway.
+    /// They came as a credential in the firmware's tables (SMBIOS, fw_cfg): whoever fills those has this machine anyway.
     Credential,
     /// They have a good signature by a certificate that the medium lists.
     Signed {
