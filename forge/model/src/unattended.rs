@@ -55,7 +55,7 @@ pub enum Decision {
         /// The answers for this machine.
         answers: Box<Answers>,
     },
-    /// The answers fill in the pages of the window, and a person decides.
+    /// Nothing begins. At most the answers fill in the pages of the window, where a person decides.
     Prefill {
         /// Why; never empty.
         reasons: Vec<Reason>,

@@ -159,7 +159,7 @@ pub struct Override {
     /// Instead of `system.hostname`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// Instead of `disk.match`.
+    /// Instead of `disk.match`. If any override has this, a machine without a serial number is left to a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_match: Option<DiskMatch>,
     /// Instead of the same keys of `user`.
