@@ -37,8 +37,8 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Untrusted { distrust: why } => distrust(why),
         Reason::OtherMachine { mismatch } => other_machine(mismatch),
         Reason::UnknownOverride { found } => format!(
-            "override: one of them names a disk, and it can not be told whether it is for this machine: for the serial \
-             number, {}. Use answers without such an override here, or give the machine its serial number.",
+            "override: one of them names a disk, and the serial number does not tell whether it is for this machine: {}. \
+             Use answers without such an override here, or give the machine its serial number.",
             self::found(found)
         ),
         Reason::Disk { unclear } => why(unclear).into(),
@@ -168,4 +168,21 @@ pub fn machine(facts: &MachineFacts) -> String {
     let ids = [("serial number", value(Key::Serial)), ("UUID", value(Key::Uuid))];
     let ids = ids.into_iter().filter_map(|(what, id)| id.map(|id| format!(", {what} {id}")));
     format!("{name}{}", ids.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_about_a_machine_or_its_secrets_says_what_to_write() {
+        let junk = Reason::UnknownOverride { found: FoundValue::Junk("Default string".into()) };
+        let said = reason(&junk);
+        assert!(said.contains("\"Default string\"") && said.contains("give the machine its serial number"), "{said}");
+        let said = reason(&Reason::UnknownOverride { found: FoundValue::Nothing });
+        assert!(said.contains("it could not be read. Use answers"), "{said}");
+        let said = need(Need::Stay);
+        assert!(said.starts_with("unattended.exit: ") && said.contains("\"stay\""), "{said}");
+        assert!(need(Need::Secrets).contains("print = true and exit = \"stay\""));
+    }
 }
