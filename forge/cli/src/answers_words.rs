@@ -36,6 +36,11 @@ pub fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Untrusted { distrust: why } => distrust(why),
         Reason::OtherMachine { mismatch } => other_machine(mismatch),
+        Reason::UnknownOverride { found } => format!(
+            "override: one of them names a disk, and the serial number does not tell whether it is for this machine: {}. \
+             Use answers without such an override here, or give the machine its serial number.",
+            self::found(found)
+        ),
         Reason::Disk { unclear } => why(unclear).into(),
         Reason::Needs { need } => self::need(*need),
     }
@@ -44,16 +49,19 @@ pub fn reason(reason: &Reason) -> String {
 /// Every key that does not fit, one after the other.
 fn other_machine(mismatch: &Mismatch) -> String {
     let differs = mismatch.keys.iter().map(|one| {
-        let found = match &one.found {
-            FoundValue::Nothing => "the machine has none, or it could not be read".into(),
-            FoundValue::Junk(junk) => {
-                format!("the machine has {junk:?}, which a firmware says when nobody filled it in")
-            }
-            FoundValue::Other(other) => format!("the machine has {other:?}"),
-        };
-        format!("machine.{} is {:?}, and {found}", one.key.name(), one.wanted)
+        let (key, wanted, found) = (one.key.name(), &one.wanted, found(&one.found));
+        format!("machine.{key} is {wanted:?}, and {found}")
     });
     format!("They are for another machine: {}.", differs.collect::<Vec<_>>().join("; "))
+}
+
+/// What a machine says of itself, where something else is wanted.
+fn found(found: &FoundValue) -> String {
+    match found {
+        FoundValue::Nothing => "the machine has none, or it could not be read".into(),
+        FoundValue::Junk(junk) => format!("the machine has {junk:?}, which a firmware says when nobody filled it in"),
+        FoundValue::Other(other) => format!("the machine has {other:?}"),
+    }
 }
 
 /// What the answers leave to a person, with the place and the fix.
@@ -70,9 +78,13 @@ pub fn need(need: Need) -> String {
         }
         Need::Secrets => {
             "nothing says to whom the secrets are sealed that every install makes. Write age-recipients or passphrase \
-             with leave-on, or print = true."
+             with leave-on, or print = true and exit = \"stay\"."
         }
         Need::LeaveOn => "nothing says where the sealed secrets are left. Write \"answers-volume\" or \"esp\".",
+        Need::Stay => {
+            "the secrets are shown on the screen and sealed to nobody, and would be gone when the machine restarts or turns \
+             off. Write \"stay\", or age-recipients or passphrase with leave-on."
+        }
     };
     format!("{}: {sentence}", need.place())
 }
@@ -156,4 +168,21 @@ pub fn machine(facts: &MachineFacts) -> String {
     let ids = [("serial number", value(Key::Serial)), ("UUID", value(Key::Uuid))];
     let ids = ids.into_iter().filter_map(|(what, id)| id.map(|id| format!(", {what} {id}")));
     format!("{name}{}", ids.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_about_a_machine_or_its_secrets_says_what_to_write() {
+        let junk = Reason::UnknownOverride { found: FoundValue::Junk("Default string".into()) };
+        let said = reason(&junk);
+        assert!(said.contains("\"Default string\"") && said.contains("give the machine its serial number"), "{said}");
+        let said = reason(&Reason::UnknownOverride { found: FoundValue::Nothing });
+        assert!(said.contains("it could not be read. Use answers"), "{said}");
+        let said = need(Need::Stay);
+        assert!(said.starts_with("unattended.exit: ") && said.contains("\"stay\""), "{said}");
+        assert!(need(Need::Secrets).contains("print = true and exit = \"stay\""));
+    }
 }

@@ -4,10 +4,13 @@ use crate::{
     answers_sign::signature_of, answers_words, arguments::CheckArguments, failure::Failure, output::print,
     plan::parse_answers,
 };
-use forge_engine::openpgp::{self, AnswersSignatureError, Fingerprint};
+use forge_engine::{
+    openpgp::{self, AnswersSignatureError, Fingerprint},
+    seal::Recipient,
+};
 use forge_model::{
     Answers, MachineFacts, Recorded,
-    answers::Override,
+    answers::{AnswersError, Override},
     disk::{self, Seen},
     unattended::{Decision, Reason, Trust, decide, needs},
 };
@@ -19,11 +22,21 @@ pub fn run(wanted: &CheckArguments) -> Result<(), Failure> {
     // Read once: what is signed is what is looked at.
     let text = fs::read_to_string(&wanted.answers).map_err(|error| Failure::file(&wanted.answers, error))?;
     let answers = parse_answers(&wanted.answers, &text)?;
+    recipients(&answers, &text).map_err(|error| Failure::Answers(wanted.answers.clone(), error))?;
     let signer = wanted.signed_by.as_deref().map(|path| signer(wanted, &text, path)).transpose()?;
     match &wanted.machine {
         Some(machine) => on_machine(wanted, &answers, signer.as_ref(), machine),
         None => well_formed(wanted, &answers, signer.as_ref()),
     }
+}
+
+/// Whom the secrets are sealed to, read as the run reads it: an answer file only knows how such a key begins.
+fn recipients(answers: &Answers, text: &str) -> Result<(), AnswersError> {
+    let named = answers.unattended.iter().flat_map(|unattended| &unattended.credentials.age_recipients);
+    named.enumerate().try_for_each(|(index, one)| match one.as_str().parse::<Recipient>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(AnswersError::at_recipient(text, index, format!("{error}."))),
+    })
 }
 
 fn signer(wanted: &CheckArguments, text: &str, certificate: &Path) -> Result<Fingerprint, Failure> {
@@ -131,3 +144,6 @@ impl Verdict<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

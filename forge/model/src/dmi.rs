@@ -92,11 +92,15 @@ const JUNK: &[&str] = &[
     "notspecified",
     "notapplicable",
     "notavailable",
+    "notpresent",
+    "notsettable",
     "oem",
     "none",
     "na",
     "null",
     "unknown",
+    "undefined",
+    "unspecified",
     "invalid",
     "empty",
     "chassisserialnumber",
@@ -115,10 +119,16 @@ pub fn is_junk(value: &str) -> bool {
     same || JUNK.contains(&letters.as_str())
 }
 
-/// Whether a UUID is one that many machines have: all zero, all one, and the example of a maker of boards.
+/// The examples and fillings of makers of boards and firmwares.
+const JUNK_UUIDS: [Uuid; 3] = [
+    Uuid::from_u128(0x03000200_0400_0500_0006_000700080009),
+    Uuid::from_u128(0x12345678_1234_5678_90ab_cddeefaabbcc),
+    Uuid::from_u128(0xfefefefe_fefe_fefe_fefe_fefefefefefe),
+];
+
+/// Whether a UUID is one that many machines have: all zero, all one, or one that a maker left there.
 pub fn junk_uuid(uuid: &Uuid) -> bool {
-    const EXAMPLE: Uuid = Uuid::from_u128(0x03000200_0400_0500_0006_000700080009);
-    uuid.is_nil() || uuid.is_max() || *uuid == EXAMPLE
+    uuid.is_nil() || uuid.is_max() || JUNK_UUIDS.contains(uuid)
 }
 
 #[cfg(test)]
@@ -127,9 +137,19 @@ mod tests {
 
     #[test]
     fn what_nobody_filled_in_is_known_and_a_real_value_is_not_taken_for_it() {
-        for junk in
-            ["To Be Filled By O.E.M.", "to be filled by o.e.m", "Default string", "System Serial Number", "0000000"]
-        {
+        for junk in [
+            "To Be Filled By O.E.M.",
+            "to be filled by o.e.m",
+            "Default string",
+            "System Serial Number",
+            "0000000",
+            "Not Present",
+            "Undefined",
+            "Not Settable",
+            "unspecified",
+            "OEM",
+            "O.E.M.",
+        ] {
             assert!(Key::Serial.is_junk(junk), "{junk}");
         }
         for real in
@@ -138,7 +158,8 @@ mod tests {
             assert!(!Key::Serial.is_junk(real), "{real}");
         }
         let shared = ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"];
-        for junk in shared.into_iter().chain(["03000200-0400-0500-0006-000700080009"]) {
+        let examples = ["03000200-0400-0500-0006-000700080009", "12345678-1234-5678-90AB-CDDEEFAABBCC"];
+        for junk in shared.into_iter().chain(examples).chain(["fefefefe-fefe-fefe-fefe-FEFEFEFEFEFE"]) {
             assert!(Key::Uuid.is_junk(junk), "{junk}");
         }
         assert!(!Key::Uuid.is_junk("4c4c4544-0042-3510-8054-b4c04f4e4e32"));

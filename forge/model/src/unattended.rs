@@ -2,7 +2,7 @@
 
 use crate::{
     Answers, Disk, Inventory, MachineFacts,
-    answers::{Mismatch, Password},
+    answers::{Exit, FoundValue, Mismatch, Password},
     disk::{self, Unclear},
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Trust {
     /// The signed command line names their SHA-256.
     Pinned,
-    /// systemd handed them over as a credential: whoever can do that has this machine anyway.
+    /// They came as a credential in the firmware's tables (SMBIOS, fw_cfg): whoever fills those has this machine anyway.
     Credential,
     /// They have a good signature by a certificate that the medium lists.
     Signed {
@@ -55,7 +55,7 @@ pub enum Decision {
         /// The answers for this machine.
         answers: Box<Answers>,
     },
-    /// The answers fill in the pages of the window, and a person decides.
+    /// Nothing begins. At most the answers fill in the pages of the window, where a person decides.
     Prefill {
         /// Why; never empty.
         reasons: Vec<Reason>,
@@ -79,6 +79,12 @@ pub enum Reason {
         /// What differs.
         #[serde(flatten)]
         mismatch: Mismatch,
+    },
+    /// An override names a disk, and the machine has no serial number that tells whether it is this one's.
+    UnknownOverride {
+        /// What it has instead.
+        #[serde(flatten)]
+        found: FoundValue,
     },
     /// It is not clear which disk they mean.
     Disk {
@@ -110,6 +116,8 @@ pub enum Need {
     Secrets,
     /// Where the sealed secrets are left.
     LeaveOn,
+    /// That the machine stays as it is: the secrets are on the consoles and nowhere else.
+    Stay,
 }
 
 impl Need {
@@ -122,6 +130,7 @@ impl Need {
             Self::Password => "user.password",
             Self::Secrets => "unattended.credentials",
             Self::LeaveOn => "unattended.credentials.leave-on",
+            Self::Stay => "unattended.exit",
         }
     }
 }
@@ -132,6 +141,7 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
     let sealed = secrets.is_some_and(|secrets| secrets.is_sealed_to_somebody());
     let left = secrets.is_some_and(|secrets| secrets.leave_on.is_some());
     let printed = secrets.is_some_and(|secrets| secrets.print);
+    let stays = answers.unattended.as_ref().is_some_and(|unattended| unattended.exit == Exit::Stay);
     [
         (answers.machine.is_none(), Need::Machine),
         (answers.disk.erase.is_none(), Need::Erase),
@@ -139,6 +149,8 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
         (matches!(answers.user.password, Password::Ask { .. }), Need::Password),
         (!sealed && (left || !printed), Need::Secrets),
         (sealed && !left, Need::LeaveOn),
+        // A machine that turns off takes with it what was shown.
+        (printed && !sealed && !left && !stays, Need::Stay),
     ]
     .into_iter()
     .filter_map(|(lacks, need)| lacks.then_some(need))
@@ -147,7 +159,7 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
 
 /// Whether the install may begin with nobody there. Every reason against it is given at once.
 pub fn decide(trust: &Trust, answers: &Answers, facts: &MachineFacts, inventory: &Inventory) -> Decision {
-    let answers = Box::new(answers.for_machine(facts));
+    let (all, answers) = (answers, Box::new(answers.for_machine(facts)));
     let mut reasons = Vec::new();
     if let Trust::Untrusted { why } = trust {
         reasons.push(Reason::Untrusted { distrust: why.clone() });
@@ -155,7 +167,12 @@ pub fn decide(trust: &Trust, answers: &Answers, facts: &MachineFacts, inventory:
     if let Some(Err(mismatch)) = answers.machine.as_ref().map(|machine| machine.matches(facts)) {
         reasons.push(Reason::OtherMachine { mismatch });
     }
-    reasons.extend(needs(&answers).into_iter().map(|need| Reason::Needs { need }));
+    let unknown = all.unknown_override(facts);
+    // That they name no disk then is no fault of the file.
+    let names_a_disk = all.disk.matching.is_some();
+    let needs = needs(&answers).into_iter().filter(|need| *need != Need::Match || !names_a_disk);
+    reasons.extend(needs.map(|need| Reason::Needs { need }));
+    reasons.extend(unknown.map(|found| Reason::UnknownOverride { found }));
     let disk = answers.disk.matching.as_ref().map(|wanted| disk::choose(wanted, inventory));
     match disk {
         Some(Ok(disk)) if reasons.is_empty() => return Decision::RunAlone { disk: Box::new(disk.clone()), answers },

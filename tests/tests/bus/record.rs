@@ -24,8 +24,9 @@ keyboard = { layout = "us" }
 [user]
 name = "anna"
 password = { generate = "passphrase" }
-[unattended.credentials]
-print = true
+[unattended]
+exit = "stay"
+credentials = { print = true }
 "#;
 
 /// A helper on a machine whose firmware is a directory.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`SealTo`] (here) | to whom; every sealed form of one text |
 //! | `passphrase` | the format `forge-sealed`: Argon2id and ChaCha20-Poly1305 |
+//! | `room` | whether there is memory for it |
 //! | `age` | age's own format, by the standard tool |
 //! | `error` | why something is not sealed or not opened |
 //!
@@ -14,6 +15,7 @@
 mod age;
 mod error;
 mod passphrase;
+mod room;
 #[cfg(test)]
 mod tests;
 

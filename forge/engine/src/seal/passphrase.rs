@@ -7,7 +7,7 @@
 //! Argon2id (RFC 9106, version 0x13) makes 32 bytes of the passphrase's UTF-8 and the salt. ChaCha20-Poly1305
 //! (RFC 8439) encrypts with them. The header without its line feed is the associated data, so nobody can change it.
 
-use super::{OpenError, Parameter, SEALED_LIMIT, SealError, TEXT_LIMIT};
+use super::{OpenError, Parameter, SEALED_LIMIT, SealError, TEXT_LIMIT, room};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use forge_model::Secret;
 use openssl::{
@@ -109,7 +109,7 @@ pub(super) fn seal_with(work: Work, text: &[u8], passphrase: &Secret) -> Result<
     let (mut salt, mut nonce) = ([0; SALT], [0; NONCE]);
     SysRng.try_fill_bytes(&mut salt)?;
     SysRng.try_fill_bytes(&mut nonce)?;
-    let key = key(work, &salt, passphrase).map_err(|error| match error {
+    let key = key(work, &salt, passphrase, room::available()).map_err(|error| match error {
         KeyError::NoMemory => SealError::NoMemory { mib: work.memory_kib >> 10 },
         KeyError::Argon2(error) => SealError::Argon2(error),
     })?;
@@ -140,8 +140,18 @@ pub fn check_form(sealed: &[u8]) -> Result<(), OpenError> {
 /// Opens what [`seal_to_passphrase`] sealed.
 ///
 /// # Errors
-/// When the file is not whole, asks for more work than anybody seals with, or does not fit the passphrase.
+/// When the file is not whole, asks for more work than anybody seals with or for more memory than there is, or does not
+/// fit the passphrase.
 pub fn open_with_passphrase(sealed: &[u8], passphrase: &Secret) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    open_within(room::available(), sealed, passphrase)
+}
+
+/// The same where so many KiB of memory can be had; nothing where that is not known.
+pub(super) fn open_within(
+    available: Option<u64>,
+    sealed: &[u8],
+    passphrase: &Secret,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (header, body) = lines(sealed)?;
     let read = parse(header)?;
     let body = decode_block(body).map_err(|_| OpenError::Damaged)?;
@@ -149,7 +159,7 @@ pub fn open_with_passphrase(sealed: &[u8], passphrase: &Secret) -> Result<Zeroiz
         return Err(OpenError::Damaged);
     };
     let work = Work { memory_kib: read.memory_kib, passes: read.passes, lanes: read.lanes };
-    let key = key(work, &read.salt, passphrase).map_err(|error| match error {
+    let key = key(work, &read.salt, passphrase, available).map_err(|error| match error {
         KeyError::NoMemory => OpenError::NoMemory { mib: work.memory_kib >> 10 },
         KeyError::Argon2(error) => OpenError::Argon2(error),
     })?;
@@ -204,7 +214,11 @@ enum KeyError {
 }
 
 /// Argon2id of a passphrase. Its memory is wiped.
-fn key(work: Work, salt: &[u8], passphrase: &Secret) -> Result<Zeroizing<[u8; KEY]>, KeyError> {
+fn key(work: Work, salt: &[u8], passphrase: &Secret, available: Option<u64>) -> Result<Zeroizing<[u8; KEY]>, KeyError> {
+    // A file asks for what whoever made it likes. On a small machine the kernel would end another process for it.
+    if available.is_some_and(|kib| kib < work.memory_kib.into()) {
+        return Err(KeyError::NoMemory);
+    }
     let params = Params::new(work.memory_kib, work.passes, work.lanes, Some(KEY)).map_err(KeyError::Argon2)?;
     // Asked for by hand: a failing allocation ends the process otherwise.
     let mut blocks = Zeroizing::new(Vec::new());

@@ -166,6 +166,19 @@ fn an_absurd_header_is_refused_before_any_work_is_done() {
 }
 
 #[test]
+fn a_file_that_asks_for_more_memory_than_there_is_is_refused_before_any_is_taken() {
+    let asks = header("\"memory-kib\":64", "\"memory-kib\":524288");
+    let passphrase = secret("correct horse");
+    let error = passphrase::open_within(Some(524_287), &asks, &passphrase).unwrap_err();
+    assert!(matches!(error, OpenError::NoMemory { mib: 512 }), "{error:?}");
+    assert!(error.to_string().contains("512 MiB of memory, and they are not free"), "{error}");
+    // What is enough, or not known, is no reason against it.
+    for available in [Some(64), None] {
+        assert_eq!(*passphrase::open_within(available, &little(), &passphrase).unwrap(), TEXT);
+    }
+}
+
+#[test]
 fn a_header_of_another_version_or_kind_is_refused() {
     assert!(matches!(refused(&header("\"version\":1", "\"version\":2")), OpenError::Version(2)));
     for (from, to) in [

@@ -84,6 +84,17 @@ impl MachineAnswers {
 }
 
 impl Answers {
+    /// What the machine says instead of a serial number, if that decides which disk is meant: an override names a disk,
+    /// and nobody can tell whether it is the one for this machine.
+    pub fn unknown_override(&self, facts: &MachineFacts) -> Option<FoundValue> {
+        self.overrides.iter().find(|one| one.disk_match.is_some())?;
+        match facts.value(Key::Serial) {
+            None => Some(FoundValue::Nothing),
+            Some(junk) if is_junk(junk) => Some(FoundValue::Junk(junk.into())),
+            Some(_) => None,
+        }
+    }
+
     /// The override for this machine, if there is one.
     pub fn override_for(&self, facts: &MachineFacts) -> Option<&Override> {
         let serial = facts.value(Key::Serial).filter(|serial| !is_junk(serial))?;
@@ -91,8 +102,14 @@ impl Answers {
     }
 
     /// The answers for this machine: its override is applied, and those of other machines, with their hashes, are gone.
+    ///
+    /// Where it is not known which override is for it ([`Self::unknown_override`]), they name no disk: the rule for all
+    /// machines may mean the very disk that an override is there to keep.
     pub fn for_machine(&self, facts: &MachineFacts) -> Self {
         let mut answers = Self { overrides: Vec::new(), ..self.clone() };
+        if self.unknown_override(facts).is_some() {
+            answers.disk.matching = None;
+        }
         if let Some(Override { serial: _, hostname, disk_match, user }) = self.override_for(facts).cloned() {
             let UserOverride { name, full_name, password } = user.unwrap_or_default();
             hostname.into_iter().for_each(|hostname| answers.system.hostname = hostname);
@@ -142,7 +159,7 @@ pub struct Override {
     /// Instead of `system.hostname`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// Instead of `disk.match`.
+    /// Instead of `disk.match`. If any override has this, a machine without a serial number is left to a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_match: Option<DiskMatch>,
     /// Instead of the same keys of `user`.

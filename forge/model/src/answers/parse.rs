@@ -19,6 +19,31 @@ pub struct AnswersError {
     pub hint: Option<String>,
 }
 
+impl AnswersError {
+    /// The recipient with this index, from 0, is none: a fault that shows only to who can seal. `toml` is what the answers
+    /// were read from.
+    pub fn at_recipient(toml: &str, index: usize, reason: String) -> Self {
+        #[derive(Deserialize)]
+        struct Places {
+            unattended: Unattended,
+        }
+        #[derive(Deserialize)]
+        struct Unattended {
+            credentials: Credentials,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Credentials {
+            age_recipients: Vec<Spanned<String>>,
+        }
+        let places: Option<Places> = toml::from_str(toml).ok();
+        let offset =
+            places.and_then(|places| Some(places.unattended.credentials.age_recipients.get(index)?.span().start));
+        let (line, column) = place(toml, offset.unwrap_or_default());
+        Self { line, column, reason, hint: Some("Write the line that \"age-keygen -y\" prints.".into()) }
+    }
+}
+
 /// An answer file is short; more than this is a mistake or an attack.
 const MOST_BYTES: usize = 1 << 20;
 

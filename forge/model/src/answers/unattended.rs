@@ -43,7 +43,7 @@ pub struct CredentialsAnswers {
     /// Where the sealed file is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leave_on: Option<LeaveOn>,
-    /// Whether they are shown, open, on the console at the end.
+    /// Whether they are shown, open, on the console at the end. Sealed to nobody, they need a machine that stays.
     #[serde(default)]
     pub print: bool,
 }
@@ -59,7 +59,7 @@ impl CredentialsAnswers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeaveOn {
-    /// On the volume that the answers came from (`FORGE-ANSWERS`).
+    /// On the volume `FORGE-ANSWERS`, whether the answers came from it or not.
     AnswersVolume,
     /// On the EFI system partition of the new system.
     Esp,
@@ -78,7 +78,7 @@ impl Recipient {
 }
 
 impl<'de> Deserialize<'de> for Recipient {
-    /// Looks at the form only. Whether it is a key is told when something is sealed to it.
+    /// Looks at the beginning and the characters. Whether it is a key is told by who seals to it.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let refuse = |reason: &str| {
             let instead = "write the line that 'age-keygen -y' prints; it begins with age1";

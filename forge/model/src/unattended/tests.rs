@@ -82,6 +82,7 @@ fn each_reason_alone_is_enough_to_need_a_person() {
         ("age-recipients = [\"age1qqqq\"]\n", "print = true\n", Need::Secrets),
         ("leave-on = \"esp\"\n", "", Need::LeaveOn),
         ("leave-on = \"esp\"\n", "print = true\n", Need::LeaveOn),
+        ("age-recipients = [\"age1qqqq\"]\nleave-on = \"esp\"\n", "print = true\n", Need::Stay),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let reasons = decided(&Trust::Pinned, &GOOD.replace(from, to), "QEMU", &["/dev/vda"]).unwrap_err();
@@ -90,11 +91,26 @@ fn each_reason_alone_is_enough_to_need_a_person() {
 }
 
 #[test]
-fn secrets_may_be_sealed_to_a_passphrase_or_shown_instead() {
-    let sealing = "age-recipients = [\"age1qqqq\"]\nleave-on = \"esp\"\n";
-    for instead in ["print = true\n", "passphrase = { credential = \"forge.seal\" }\nleave-on = \"answers-volume\"\n"] {
-        let toml = GOOD.replace(sealing, instead);
-        assert!(decided(&Trust::Pinned, &toml, "QEMU", &["/dev/vda"]).is_ok(), "{instead}");
+fn secrets_may_be_sealed_to_a_passphrase_or_shown_instead_on_a_machine_that_stays() {
+    let sealing = "[unattended.credentials]\nage-recipients = [\"age1qqqq\"]\nleave-on = \"esp\"\n";
+    let passphrase = "passphrase = { credential = \"forge.seal\" }\nleave-on = \"answers-volume\"\n";
+    let shown = |exit: &str| format!("[unattended]\nexit = \"{exit}\"\ncredentials = {{ print = true }}\n");
+    let all = [
+        (shown("stay"), true),
+        (format!("[unattended.credentials]\n{passphrase}"), true),
+        // What is sealed as well is not lost with the screen.
+        (format!("[unattended.credentials]\n{passphrase}print = true\n"), true),
+        (shown("reboot"), false),
+        (shown("power-off"), false),
+    ];
+    for (instead, alone) in all {
+        let toml = GOOD.replace(sealing, &instead);
+        assert_ne!(toml, GOOD);
+        let decided = decided(&Trust::Pinned, &toml, "QEMU", &["/dev/vda"]);
+        match alone {
+            true => assert!(decided.is_ok(), "{instead}: {decided:?}"),
+            false => assert_eq!(decided, Err(vec![Reason::Needs { need: Need::Stay }]), "{instead}"),
+        }
     }
 }
 
@@ -118,6 +134,33 @@ fn what_an_override_says_counts() {
         decided(&Trust::Pinned, &own("M2"), "QEMU", &["/dev/vda"]),
         Err(vec![Reason::Needs { need: Need::Password }])
     );
+}
+
+#[test]
+fn a_machine_without_a_serial_number_needs_a_person_where_an_override_names_a_disk() {
+    let own = |what: &str| format!("{GOOD}[[override]]\nserial = \"M1\"\n{what}\n");
+    let inventory = Inventory { disks: vec![disk("/dev/vda")], firmware: None };
+    let decide = |toml: &str, serial: Option<&str>| {
+        let serial = serial.map(str::to_owned);
+        let facts = MachineFacts { vendor: Some("QEMU".into()), serial, ..Default::default() };
+        decide(&Trust::Pinned, &Answers::parse(toml).unwrap(), &facts, &inventory)
+    };
+    // The general rule fits the one disk here. It may be the one that the override is there to keep.
+    let with_disk = own("disk-match = { serial = \"S1\" }");
+    for (serial, found) in [
+        (None, FoundValue::Nothing),
+        (Some("To be filled by O.E.M."), FoundValue::Junk("To be filled by O.E.M.".into())),
+    ] {
+        let Decision::Prefill { reasons, answers } = decide(&with_disk, serial) else { panic!("it ran: {serial:?}") };
+        assert_eq!(reasons, [Reason::UnknownOverride { found: found.clone() }]);
+        assert_eq!(answers.disk.matching, None);
+        let json = serde_json::to_string(&reasons).unwrap();
+        assert!(json.contains(r#""reason":"unknown-override","found":"#), "{json}");
+        assert_eq!(serde_json::from_str::<Vec<Reason>>(&json).unwrap(), reasons);
+        assert!(matches!(decide(&own("hostname = \"other\""), serial), Decision::RunAlone { .. }));
+    }
+    // It has a serial number, and no override has it.
+    assert!(matches!(decide(&with_disk, Some("M2")), Decision::RunAlone { .. }));
 }
 
 #[test]

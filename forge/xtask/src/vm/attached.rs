@@ -5,6 +5,7 @@
 use super::console::Console;
 use super::machine::drive;
 use anyhow::{Context, Result};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -149,7 +150,8 @@ impl Attached {
 
     /// The strings of the firmware's tables that carry credentials (systemd.system-credentials(7)).
     fn strings(&self) -> Vec<String> {
-        let of = |name: &str, content: &[u8]| format!("io.systemd.credential.binary:{name}={}", base64(content));
+        let of =
+            |name: &str, content: &[u8]| format!("io.systemd.credential.binary:{name}={}", STANDARD.encode(content));
         let mut strings: Vec<String> = self.credentials.iter().map(|(name, content)| of(name, content)).collect();
         if self.door {
             strings.push(of("systemd.extra-unit.forge-test-door.service", DOOR.as_bytes()));
@@ -174,30 +176,18 @@ pub(super) fn capture(out: &Path, name: &str) -> PathBuf {
     out.join(format!("{name}.pcap"))
 }
 
-/// Bytes as base64 (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let group = |chunk: &[u8]| {
-        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(*chunk.get(i).unwrap_or(&0)));
-        let digit = |i: usize| match i <= chunk.len() {
-            true => char::from(DIGITS[(bits >> (18 - 6 * i) & 63) as usize]),
-            false => '=',
-        };
-        [0, 1, 2, 3].map(digit)
-    };
-    bytes.chunks(3).flat_map(group).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Attached, Sockets, base64};
+    use super::{Attached, Sockets};
     use std::path::Path;
 
     #[test]
-    fn base64_is_what_the_standard_gives_as_examples() {
+    fn a_credential_is_carried_in_the_base64_that_the_standard_gives_as_examples() {
         let examples = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
         for (plain, coded) in examples {
-            assert_eq!(base64(plain.as_bytes()), coded);
+            let credentials = vec![("name".to_owned(), plain.as_bytes().to_vec())];
+            let attached = Attached { credentials, ..Attached::default() };
+            assert_eq!(attached.strings(), [format!("io.systemd.credential.binary:name={coded}")]);
         }
     }
 

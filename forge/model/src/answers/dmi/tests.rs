@@ -106,9 +106,28 @@ fn the_override_of_a_machine_is_applied_and_those_of_others_are_gone() {
     assert!(!mine.text().contains("OTHER1"));
     assert_eq!(Answers::parse(&mine.text()).unwrap(), mine);
     // A machine that no override names gets what all get.
-    for serial in [Some("5B5TN9".to_owned()), Some("Default string".into()), None] {
-        let other = answers.for_machine(&MachineFacts { serial, ..facts() });
-        assert_eq!(other, Answers { overrides: Vec::new(), ..answers.clone() });
+    let other = answers.for_machine(&MachineFacts { serial: Some("5B5TN9".into()), ..facts() });
+    assert_eq!(other, Answers { overrides: Vec::new(), ..answers.clone() });
+}
+
+#[test]
+fn a_machine_without_a_serial_number_gets_no_disk_where_an_override_names_one() {
+    let with_disk = "[[override]]\nserial = \"A1\"\n[[override]]\nserial = \"A2\"\ndisk-match = { serial = \"S1\" }\n";
+    let unknown = [
+        (None, FoundValue::Nothing),
+        (Some(" \n"), FoundValue::Nothing),
+        (Some("Default string"), FoundValue::Junk("Default string".into())),
+        (Some("Not Present\n"), FoundValue::Junk("Not Present".into())),
+    ];
+    for (serial, found) in unknown {
+        let facts = MachineFacts { serial: serial.map(str::to_owned), ..facts() };
+        let answers = with(with_disk);
+        assert_eq!(answers.unknown_override(&facts), Some(found));
+        assert_eq!(answers.for_machine(&facts).disk.matching, None);
+        // Where no override names a disk, the rule for all is the rule for this one.
+        let answers = with("[[override]]\nserial = \"A1\"\nhostname = \"other\"\n");
+        assert_eq!(answers.unknown_override(&facts), None);
+        assert_eq!(answers.for_machine(&facts), Answers { overrides: Vec::new(), ..answers });
     }
 }
 
