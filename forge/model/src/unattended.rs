@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Trust {
     /// The signed command line names their SHA-256.
     Pinned,
-    /// systemd handed them over as a credential: whoever can do that has this machine anyway.
+    /// The machine's firmware handed them over as a credential: whoever can do that has this machine anyway.
     Credential,
     /// They have a good signature by a certificate that the medium lists.
     Signed {
@@ -33,6 +33,8 @@ pub enum Trust {
 pub enum Distrust {
     /// There is no signature beside them.
     NotSigned,
+    /// They came as a credential from the EFI system partition, which anybody can write to.
+    FromEsp,
     /// The signature is not good.
     BadSignature {
         /// Particulars, in English: details, not the sentence.

@@ -30,6 +30,28 @@ fn answers_without_a_signature_are_a_proposal_and_nothing_more() {
 }
 
 #[test]
+fn answers_that_come_from_the_esp_are_a_proposal_and_win_over_signed_ones_all_the_same() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        scene.list_signer();
+        let answers = scene.answers();
+        let files: [(&str, &[u8]); 2] =
+            [("answers.toml", answers.as_bytes()), ("answers.toml.sig", &scene.sign(&answers))];
+        let _volume = scene.volume("STICK", &files);
+        scene.credential_of_esp("forge.answers", &answers.replace("quiet-otter", "loud-otter"));
+        // What the unit makes where the firmware brought none.
+        scene.credential_of_esp("given-forge.answers", "none");
+        scene.refused(&disk, 3, &["forge.answers, which lay on the ESP (used)", "the ESP, which anybody can write to"]);
+        let output = scene.start(&["--prefill"]).wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(fs::read_to_string(scene.path("run/forge/answers/answers.toml")).unwrap().contains("loud-otter"));
+        let why = fs::read_to_string(scene.path("run/forge/answers/why.json")).unwrap();
+        assert!(why.contains("from-esp"), "{why}");
+    });
+}
+
+#[test]
 fn answers_that_were_changed_are_not_even_a_proposal() {
     system(|system| {
         let scene = Scene::new(system);
