@@ -133,9 +133,10 @@ impl Search {
             Some(source @ Source::Volume(_)) => {
                 let volume = self.volume.as_ref().ok_or(Fault::NoAnswers)?;
                 let mounted = volume.mount(false).await?;
-                let found = on_volume(source, &mounted.place);
+                let place = mounted.place.clone();
+                let found = volume.files(move || on_volume(source, &place)).await;
                 mounted.unmount().await?;
-                found
+                found?
             }
         }
     }
