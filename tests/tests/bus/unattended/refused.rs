@@ -209,6 +209,43 @@ fn what_has_to_be_left_needs_a_place_before_anything_is_erased() {
 }
 
 #[test]
+fn a_volume_on_which_nothing_can_be_written_is_refused_before_anything_is_erased() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        let volume = scene.volume_of(0, "STICK", &[]);
+        scene.credential("forge.answers", &scene.answers());
+        scene.refused(&disk, 3, &["can not be written to", "Nothing was erased."]);
+        assert!(left_on(&volume).iter().all(|(name, _)| !name.contains(".forge-")));
+    });
+}
+
+#[test]
+fn a_passphrase_that_no_keyboard_can_type_is_refused_before_anything_is_erased() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, _volume) = (scene.disk(), scene.volume("STICK", &[]));
+        scene.credential("forge.answers", &scene.answers());
+        for (text, words) in [("a\u{1b}[2J", "control characters"), ("\r\n", "one line of text")] {
+            scene.credential("forge.seal", text);
+            scene.refused(&disk, 3, &["the credential forge.seal", words]);
+        }
+    });
+}
+
+#[test]
+fn answers_that_the_medium_pins_are_not_said_to_be_a_proposal_elsewhere() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        let answers = scene.answers().replace("match = {", "# match = {");
+        scene.pin(&answers, &answers);
+        scene.refused(&disk, 3, &["may not run alone", "Correct them on the medium"]);
+        assert!(!scene.consoles[0].text().contains("proposal"));
+    });
+}
+
+#[test]
 fn a_payload_that_was_changed_is_not_installed_and_the_log_says_so() {
     system(|system| {
         let payload = TestPayload::make();
