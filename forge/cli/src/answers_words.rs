@@ -23,6 +23,7 @@ pub fn trust(trust: &Trust) -> String {
 fn distrust(why: &Distrust) -> String {
     match why {
         Distrust::NotSigned => "They are not signed: nothing says who made them.".into(),
+        Distrust::FromEsp => "They came from the ESP, which anybody can write to: nothing says who made them.".into(),
         Distrust::BadSignature { details } => format!("Their signature does not count: {details}."),
         Distrust::NotListed { fingerprint: Some(key) } => {
             format!("They are signed by {key}, which this medium does not list.")

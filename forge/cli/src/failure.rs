@@ -115,6 +115,8 @@ pub enum Failure {
     NotStaged(StagingFault, String),
     /// An install at which nobody sits stopped for a reason of its own.
     Unattended(Fault),
+    /// It ended badly with nobody there, who could run a command again.
+    Alone(Box<Failure>),
 }
 
 impl Failure {
@@ -132,6 +134,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Unattended(fault) => fault.code(),
+            Self::Alone(failure) => failure.code(),
             Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) | Self::Terminal(_) => 1,
             Self::Seal(_)
             | Self::Open(..)
@@ -198,9 +201,17 @@ impl fmt::Display for Chain<'_> {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let again =
+            "Run the command again to go on (with a new --digest, if one was given: the target is not what it was).";
+        self.say(f, again)
+    }
+}
+
+impl Failure {
+    /// Says it; `again` is how to begin again when something was written.
+    fn say(&self, f: &mut fmt::Formatter<'_>, again: &str) -> fmt::Result {
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
-        const CLAIMED: &str = "The target starts nothing now. Run the command again to go on \
-            (with a new --digest, if one was given: the target is not what it was).";
+        let claimed = format!("The target starts nothing now. {again}");
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Answers(path, error) => write!(f, "{}, {error}", path.display()),
@@ -225,16 +236,16 @@ impl fmt::Display for Failure {
             Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
-                let state = if failed.written { CLAIMED } else { UNTOUCHED };
+                let state = if failed.written { &claimed } else { UNTOUCHED };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
                 words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
             Self::Cancelled { stage, written } => {
-                let state = if *written { CLAIMED } else { UNTOUCHED };
+                let state = if *written { &claimed } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
             Self::Job(failure) => {
-                let state = if failure.written { CLAIMED } else { UNTOUCHED };
+                let state = if failure.written { &claimed } else { UNTOUCHED };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
                 words::job_help(&failure.kind).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
@@ -248,10 +259,11 @@ impl fmt::Display for Failure {
                  Nothing is lost: the helper keeps it. Make room, then: forgectl attach --output DIRECTORY",
                 path.display()
             ),
-            Self::HelperLost => f.write_str(
+            Self::HelperLost => write!(
+                f,
                 "the helper went away in the middle of the install. Its log says why: journalctl -u forge-helper.\n\
                  The disk may have been written; then it starts nothing, or it is complete. \"forgectl verify\" tells. \
-                 Run the command again to go on.",
+                 {again}"
             ),
             Self::NoJob => f.write_str("no install is under way."),
             Self::NoPayload => f.write_str("a plain file needs a payload: name its directory with --payload."),
@@ -334,6 +346,7 @@ impl fmt::Display for Failure {
             Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),
             Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
             Self::NotStaged(fault, details) => f.write_str(&firmware_words::not_staged(*fault, details)),
+            Self::Alone(failure) => failure.say(f, "Start this machine from the medium again to begin anew."),
             Self::Unattended(fault) => write!(f, "{}", Chain(fault)),
             Self::Keys(reason) => write!(f, "the keys could not be made: {reason}"),
         }
@@ -392,5 +405,12 @@ mod tests {
         assert_eq!(failed(false).exit_code(), ExitCode::from(1));
         assert!(failed(true).to_string().contains("starts nothing now"));
         assert_eq!(failed(true).exit_code(), ExitCode::from(6));
+        assert!(failed(true).to_string().contains("Run the command again"));
+        for failure in [failed(true), Failure::HelperLost] {
+            let alone = Failure::Alone(Box::new(failure));
+            assert!(alone.to_string().contains("Start this machine from the medium again"), "{alone}");
+            assert!(!alone.to_string().contains("Run the command"), "{alone}");
+            assert_eq!(alone.exit_code(), ExitCode::from(6));
+        }
     }
 }

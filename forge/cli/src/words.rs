@@ -264,8 +264,16 @@ fn content(content: &Content) -> String {
     }
 }
 
+/// A password that Forge makes, and what a person sees of it.
+pub const MADE_AND_SHOWN: &str = "a password that is made and shown once";
+
 /// The plan, one sentence a line.
 pub fn plan(plan: &Plan) -> Vec<String> {
+    plan_with(plan, MADE_AND_SHOWN)
+}
+
+/// The same, where something else becomes of a password that is made.
+pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
     let target = &plan.target;
     let name = target.model.as_deref().unwrap_or(&target.identity.path);
     let mut lines = vec![
@@ -298,7 +306,7 @@ pub fn plan(plan: &Plan) -> Vec<String> {
         name => format!(" ({name})"),
     };
     let password = match plan.user.password {
-        PasswordKind::Generated => "a password that is made and shown once",
+        PasswordKind::Generated => made,
         PasswordKind::Hashed => "the password whose hash the answers hold",
         PasswordKind::Typed => "the password that was typed",
         PasswordKind::Brought => "the password that is brought along",

@@ -33,6 +33,8 @@ pub enum Trust {
 pub enum Distrust {
     /// There is no signature beside them.
     NotSigned,
+    /// They came as a credential from the EFI system partition, which anybody can write to.
+    FromEsp,
     /// The signature is not good.
     BadSignature {
         /// Particulars, in English: details, not the sentence.

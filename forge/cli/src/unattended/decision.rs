@@ -1,6 +1,9 @@
 //! May this run alone, and on which disk? The rules are the model's; here they get what they need to know.
 
-use super::{fault::Fault, sources::Found};
+use super::{
+    fault::Fault,
+    sources::{Found, Source},
+};
 use crate::{answers_words, failure::Failure};
 use forge_dbus::client::Forge;
 use forge_model::{
@@ -23,6 +26,7 @@ pub fn parse(found: &Found) -> Result<Answers, Failure> {
 
 /// The disk that is taken, and the answers for this machine; or every reason against it.
 pub fn made(
+    source: &Source,
     trust: &Trust,
     answers: &Answers,
     facts: &MachineFacts,
@@ -33,7 +37,10 @@ pub fn made(
         Decision::Prefill { reasons, .. } => match reasons.as_slice() {
             // Everything else is well: it is a fault of the disks, not of the answers.
             [Reason::Disk { unclear }] => Err(Fault::Disk(answers_words::unclear(unclear).join("\n"))),
-            reasons => Err(Fault::MayNotRun(reasons.iter().map(sentence).collect())),
+            reasons => Err(Fault::MayNotRun {
+                reasons: reasons.iter().map(sentence).collect(),
+                proposal: !matches!(source, Source::CommandLine(_)),
+            }),
         },
     }
 }

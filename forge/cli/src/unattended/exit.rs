@@ -1,8 +1,16 @@
 //! What the machine does when all is done: logind is asked, and polkit decides.
 
 use super::fault::Fault;
-use forge_model::answers::Exit;
+use forge_model::{
+    answers::Exit,
+    machine::{Staged, Staging},
+};
+use std::time::Duration;
+use tokio::time::timeout;
 use zbus::Connection;
+
+/// How long logind may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[zbus::proxy(
     interface = "org.freedesktop.login1.Manager",
@@ -23,6 +31,15 @@ pub fn words(exit: Exit) -> &'static str {
     }
 }
 
+/// What is safe to do: a machine whose firmware has no entry for the new disk may start the medium again, which would erase
+/// the disk again, and again.
+pub fn safe(wanted: Exit, staged: &Staged) -> Exit {
+    match (wanted, &staged.boot_entry) {
+        (Exit::Reboot, Staging::NotHere | Staging::Failed { .. }) => Exit::Stay,
+        (Exit::Reboot, Staging::Done) | (Exit::PowerOff | Exit::Stay, _) => wanted,
+    }
+}
+
 /// Does it. Nobody is asked: nobody is there.
 pub async fn take(bus: &Connection, exit: Exit) -> Result<(), Fault> {
     let ask = async {
@@ -33,5 +50,9 @@ pub async fn take(bus: &Connection, exit: Exit) -> Result<(), Fault> {
             Exit::Stay => Ok(()),
         }
     };
-    ask.await.map_err(Fault::Exit)
+    match timeout(PATIENCE, ask).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Fault::Exit(error.to_string())),
+        Err(_) => Err(Fault::Exit("logind does not answer".into())),
+    }
 }

@@ -54,8 +54,13 @@ pub enum Fault {
         reason: AnswersSignatureErrorText,
     },
     /// They may be looked at by a person, and not run alone.
-    #[error("these answers may not run alone:{}\nStart \"Install\" from the medium's menu: there they are a proposal.", list(.0))]
-    MayNotRun(Vec<Reason>),
+    #[error("these answers may not run alone:{}\n{}", list(.reasons), way_out(*.proposal))]
+    MayNotRun {
+        /// Every reason.
+        reasons: Vec<Reason>,
+        /// Whether "Install" finds them, too.
+        proposal: bool,
+    },
     /// No disk is clear.
     #[error("no disk is taken: {0}")]
     Disk(String),
@@ -89,6 +94,16 @@ pub enum Fault {
         .0.as_ref().map_or_else(|| format!("no volume is labelled {LABEL}"), |device| format!("{device} is write-protected"))
     )]
     NoVolume(Option<String>),
+    /// The same, and it can not be written to.
+    #[error(
+        "the answers leave the credentials on the answers volume, and {device} can not be written to: {error}. Nothing was erased."
+    )]
+    VolumeNotWritten {
+        /// The volume.
+        device: String,
+        /// Why.
+        error: io::Error,
+    },
     /// Sealed credentials can not be left there.
     #[error("the credentials can not be sealed: {0}")]
     NotSealed(String),
@@ -102,8 +117,14 @@ pub enum Fault {
     #[error("the disks changed during the countdown; nothing was written. Start again when they stay as they are.")]
     DisksChanged,
     /// It is installed, and can not restart or turn off.
-    #[error("the system is installed, but this machine can not restart or turn off by itself: {0}")]
-    Exit(zbus::Error),
+    #[error("the system is installed, but this machine can not restart or turn off by itself: {0}.")]
+    Exit(String),
+    /// It is installed, and the helper gives nothing out, or can not be told that all is well.
+    #[error(
+        "it is installed, but what it made could not be handed over: {0}\nWhat was not left is lost when this machine is \
+         turned off. While the helper runs, it keeps it: forgectl attach --output DIRECTORY"
+    )]
+    NotHandedOver(String),
     /// A file could not be written.
     #[error("{place} can not be written: {error}.")]
     NotWritten {
@@ -133,16 +154,27 @@ impl Fault {
             | Self::Volume(_)
             | Self::Signature(_)
             | Self::Certificate { .. }
-            | Self::MayNotRun(_)
+            | Self::MayNotRun { .. }
+            | Self::VolumeNotWritten { .. }
             | Self::Credential { .. }
             | Self::Sealed { .. }
             | Self::NoVolume(_)
             | Self::NotSealed(_) => 3,
             Self::Disk(_) | Self::OnTarget { .. } | Self::DisksChanged => 5,
             Self::Stopped => 7,
+            Self::NotHandedOver(_) => 9,
             Self::NoBus(_) => 10,
             Self::NoConsole | Self::Exit(_) | Self::NotWritten { .. } => 1,
         }
+    }
+}
+
+/// What to do with answers that may not run alone.
+fn way_out(proposal: bool) -> &'static str {
+    match proposal {
+        true => "Start \"Install\" from the medium's menu: there they are a proposal.",
+        // Only the command line of this entry of the menu names them.
+        false => "Correct them on the medium, which pins them; \"Install\" from its menu asks a person instead.",
     }
 }
 

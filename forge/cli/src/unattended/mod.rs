@@ -67,7 +67,7 @@ pub fn run(wanted: &UnattendedArguments) -> Result<(), Failure> {
     let mut report = Report::open(&place);
     let result = runtime()?.block_on(async {
         let mut run = run::Run::new(&place, &mut report, &log);
-        let result = run.all(settle, wanted.countdown).await;
+        let result = run.all(settle, wanted.countdown).await.map_err(|failure| Failure::Alone(Box::new(failure)));
         if let Err(failure) = &result {
             run.failed(failure).await;
         }

@@ -1,7 +1,9 @@
 //! The install itself, from the search for answers to the exit.
 
 use super::{
-    countdown, decision, delivery, exit,
+    countdown, decision,
+    delivery::{self, Left},
+    exit,
     fault::Fault,
     log::Log,
     machine,
@@ -19,13 +21,20 @@ use forge_dbus::{
 };
 use forge_model::{
     Answers, Disk, Plan, Secret,
-    answers::{CredentialsAnswers, LeaveOn},
+    answers::{CredentialsAnswers, Exit, LeaveOn},
+    machine::Staged,
     unattended::Trust,
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
+use std::{
+    future::pending,
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+use tokio::time::sleep;
 use zbus::Connection;
 
 /// How often it is looked whether the volume is still there.
@@ -72,17 +81,41 @@ impl<'a> Run<'a> {
         if !decision::is_still(&decided.disk, &decided.answers, &inventory) {
             return Err(Fault::DisksChanged.into());
         }
-        self.report.say("It begins. From now on the disk is written.");
-        let updates = job.updates().await?;
+        let updates = job.updates().await.map_err(untouched)?;
         let passphrase = decided.seal.passphrase().filter(|_| credentials.leave_on == Some(LeaveOn::Esp));
-        job.run_sealing(&digest, decided.password.as_ref(), passphrase).await.map_err(untouched)?;
+        job.run_sealing(&digest, decided.password.as_ref(), passphrase).await.map_err(not_begun)?;
+        self.report.say("It begins. From now on the disk is written.");
         let outcome = self.follow(updates).await?;
-        self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
-        job.close().await?;
-        self.report.event(json!({ "event": "exit", "exit": exit }));
-        self.report.say(format!("The unattended install is done. {}", exit::words(exit)));
-        self.report.finish();
-        Ok(exit::take(&bus, exit).await?)
+        let staged = self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
+        job.close().await.map_err(not_handed_over)?;
+        self.leave(&bus, exit, &staged).await
+    }
+
+    /// Lets the machine do what the answers say. That it is done is said when the machine does it.
+    async fn leave(&mut self, bus: &Connection, wanted: Exit, staged: &Staged) -> Result<(), Failure> {
+        let exit = exit::safe(wanted, staged);
+        if exit != wanted {
+            self.report.say(
+                "This machine does not restart by itself: its firmware has no boot entry for the new disk, so that the \
+                 medium could start again and erase it again. Take the medium out, then restart.",
+            );
+        }
+        let last = match exit {
+            Exit::Stay => format!("The unattended install is done. {}", exit::words(exit)),
+            Exit::Reboot | Exit::PowerOff => {
+                self.report.say(format!("Everything is left where it belongs. {}", exit::words(exit)));
+                "The unattended install is done.".into()
+            }
+        };
+        // The end of the machine ends this program, too: not before the last lines are out.
+        let asked = Arc::new(AtomicBool::new(false));
+        if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGTERM, asked) {
+            log::warn!("the last lines may be lost: {error}");
+        }
+        exit::take(bus, exit).await?;
+        self.report.event(json!({ "event": "exit", "exit": exit, "wanted": wanted }));
+        self.report.say(last);
+        Ok(())
     }
 
     /// Shows every source, and reads the first.
@@ -114,7 +147,7 @@ impl<'a> Run<'a> {
         let forge = Forge::on(bus).await.map_err(untouched)?;
         let facts = machine::facts(&forge).await?;
         let inventory = decision::settled(&forge, settle).await?;
-        let (disk, answers) = decision::made(trust, &answers, &facts, &inventory)?;
+        let (disk, answers) = decision::made(&found.source, trust, &answers, &facts, &inventory)?;
         let credentials = answers.unattended.clone().unwrap_or_default().credentials;
         if credentials.leave_on == Some(LeaveOn::AnswersVolume) && self.volume.is_none() {
             self.volume = wait_for_volume(bus, settle).await.map_err(Fault::Volume)?;
@@ -128,7 +161,8 @@ impl<'a> Run<'a> {
             (Some(LeaveOn::AnswersVolume), Some(volume)) if volume.read_only => {
                 return Err(Fault::NoVolume(Some(volume.device.clone())).into());
             }
-            (Some(LeaveOn::AnswersVolume), Some(_)) | (Some(LeaveOn::Esp) | None, _) => {}
+            (Some(LeaveOn::AnswersVolume), Some(volume)) => delivery::rehearse(volume).await?,
+            (Some(LeaveOn::Esp) | None, _) => {}
         }
         let password = sealing::password(self.place, found, &answers)?;
         let seal = Seal::new(self.place, &credentials)?;
@@ -145,15 +179,21 @@ impl<'a> Run<'a> {
         let (plan, digest) = (job.plan().await?, job.digest().await?);
         self.report.event(json!({ "event": "plan", "digest": digest, "target": plan.target }));
         words::disk(&decided.disk).iter().for_each(|line| self.report.say(line));
-        words::plan(&plan).iter().for_each(|line| self.report.say(line));
+        words::plan_with(&plan, made_password(&decided.answers)).iter().for_each(|line| self.report.say(line));
         self.report.say(format!("Plan digest: {digest}"));
         Ok((job, digest, plan))
     }
 
     /// Shows progress until the end. When this program ends, the install goes on.
     async fn follow(&mut self, mut updates: impl Stream<Item = Update> + Unpin) -> Result<Outcome, Failure> {
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // A look may take long, and the end is seen all the same: the stream goes on where it was left.
+        let looks = stream::unfold(self.volume.clone(), async |volume| {
+            let Some(volume) = volume else { return pending().await };
+            sleep(LOOK).await;
+            let there = volume.again().await.is_ok_and(|found| found.is_some());
+            Some((there, Some(volume)))
+        });
+        let mut looks = pin!(looks);
         let mut there = true;
         loop {
             tokio::select! {
@@ -162,19 +202,16 @@ impl<'a> Run<'a> {
                     Some(Update::Finished(outcome)) => return Ok(*outcome),
                     Some(Update::Lost) | None => return Err(Failure::HelperLost),
                 },
-                _ = look.tick() => {
-                    if let Some(volume) = &self.volume {
-                        let now = volume.again().await.is_ok_and(|found| found.is_some());
-                        match (there, now) {
-                            (true, false) => {
-                                self.report.say("The answers volume was pulled out. The install goes on.");
-                                self.report.event(json!({ "event": "volume", "there": false }));
-                            }
-                            (false, true) => self.report.say("The answers volume is back."),
-                            (true, true) | (false, false) => {}
+                Some(now) = looks.next() => {
+                    match (there, now) {
+                        (true, false) => {
+                            self.report.say("The answers volume was pulled out. The install goes on.");
+                            self.report.event(json!({ "event": "volume", "there": false }));
                         }
-                        there = now;
+                        (false, true) => self.report.say("The answers volume is back."),
+                        (true, true) | (false, false) => {}
                     }
+                    there = now;
                 }
             }
         }
@@ -188,7 +225,7 @@ impl<'a> Run<'a> {
         seal: &Seal,
         plan: &Plan,
         wanted: &CredentialsAnswers,
-    ) -> Result<(), Failure> {
+    ) -> Result<Staged, Failure> {
         let (receipt, staged) = match outcome {
             Outcome::Installed { receipt, staged, .. } => (receipt, staged),
             Outcome::Cancelled { stage, written } => {
@@ -200,7 +237,7 @@ impl<'a> Run<'a> {
                 return Err(Failure::Job(failure));
             }
         };
-        let handed = job.handover().await?;
+        let handed = job.handover().await.map_err(not_handed_over)?;
         self.report.event(json!({ "event": "installed", "receipt": receipt, "staged": staged }));
         self.report.say("The system is installed.");
         firmware_words::staged(&staged).iter().for_each(|line| self.report.say(line));
@@ -214,20 +251,24 @@ impl<'a> Run<'a> {
             && !volume.read_only
         {
             let must = wanted.leave_on == Some(LeaveOn::AnswersVolume);
-            let what = delivery::Handed {
-                receipt: &receipt,
-                handover: &handed,
-                user: &plan.user.name,
-                hostname: &plan.system.hostname,
+            let what = Arc::new(delivery::Handed {
+                receipt: *receipt,
+                handover: handed,
+                user: plan.user.name.clone(),
+                hostname: plan.system.hostname.clone(),
                 seal: seal.to().filter(|_| must),
-            };
-            let left = delivery::to_volume(self.report, volume, &what, self.log, must).await?;
-            self.report.event(json!({ "event": "delivered", "directory": left }));
-            if let Some(left) = left {
-                self.report.say(format!("Receipt and what else is left: {} on the answers volume.", left.display()));
+            });
+            match delivery::to_volume(self.report, volume, &what, self.log, must).await {
+                Left::Directory(left) => {
+                    self.report.event(json!({ "event": "delivered", "directory": left }));
+                    let left = left.display();
+                    self.report.say(format!("Receipt and what else is left: {left} on the answers volume."));
+                }
+                Left::Log => self.report.say(format!("The log is on the answers volume: {}.", delivery::LOG)),
+                Left::Nothing => {}
             }
         }
-        Ok(())
+        Ok(staged)
     }
 
     /// Says what went wrong, and keeps the log.
@@ -242,4 +283,43 @@ impl<'a> Run<'a> {
 /// A refusal that came before anything could be written.
 fn untouched(error: ClientError) -> Failure {
     Failure::Helper { error, untouched: true }
+}
+
+/// The helper did not begin, or nobody knows: its answer may be what was lost.
+fn not_begun(error: ClientError) -> Failure {
+    match error {
+        ClientError::NoHelper(_) | ClientError::Unreadable(_) => Failure::HelperLost,
+        refused => untouched(refused),
+    }
+}
+
+/// The install is done, and the helper is not to be reached.
+fn not_handed_over(error: ClientError) -> Failure {
+    Fault::NotHandedOver(words::refusal(&error)).into()
+}
+
+/// A password that is made, by what becomes of it.
+fn made_password(answers: &Answers) -> &'static str {
+    let wanted = answers.unattended.as_ref().map(|unattended| &unattended.credentials);
+    let printed = wanted.is_some_and(|wanted| wanted.print);
+    match (wanted.is_some_and(CredentialsAnswers::is_sealed_to_somebody), printed) {
+        (true, true) => "a password that is made, sealed, and shown once",
+        (true, false) => "a password that is made, and sealed",
+        (false, _) => words::MADE_AND_SHOWN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_dbus::Error;
+
+    #[test]
+    fn nobody_says_that_nothing_was_written_when_the_answer_to_the_start_was_lost() {
+        let lost = not_begun(ClientError::NoHelper(zbus::Error::InvalidReply));
+        assert!(!lost.to_string().contains("Nothing was written"), "{lost}");
+        assert_eq!(lost.code(), 6);
+        let refused = not_begun(ClientError::Refused(Error::OtherPlan("x".into())));
+        assert!(refused.to_string().contains("Nothing was written"), "{refused}");
+    }
 }

@@ -1,6 +1,7 @@
 //! To whom the credentials are sealed, and the passwords that come sealed.
 
 use super::{fault::Fault, place::Place, sources::Found};
+use crate::credentials;
 use forge_engine::{
     seal::{Kind, Recipient, SealTo, open_with_passphrase},
     tool::Tools,
@@ -9,14 +10,16 @@ use forge_model::{
     Answers, Secret,
     answers::{CredentialsAnswers, Password},
 };
-use std::{io, str::FromStr};
+use std::{io, str::FromStr, sync::Arc};
 use zeroize::Zeroizing;
 
 /// The credential that opens sealed files beside the answers.
 const UNSEAL: &str = "forge.unseal";
+/// The most bytes of a password or a passphrase.
+const LONGEST: usize = 4096;
 
 /// Seals credentials as the answers say.
-pub struct Seal(SealTo);
+pub struct Seal(Arc<SealTo>);
 
 impl Seal {
     /// Reads whom the answers name, and tries it once: nothing is erased for secrets that nobody could open.
@@ -30,7 +33,7 @@ impl Seal {
         if !seal.is_nobody() {
             seal.rehearse(&Tools::default()).map_err(not_sealed)?;
         }
-        Ok(Self(seal))
+        Ok(Self(Arc::new(seal)))
     }
 
     /// The passphrase, for the helper, which seals what it leaves on the new disk.
@@ -39,8 +42,8 @@ impl Seal {
     }
 
     /// Whom it is sealed to; nothing where it is sealed to nobody.
-    pub fn to(&self) -> Option<&SealTo> {
-        Some(&self.0).filter(|to| !to.is_nobody())
+    pub fn to(&self) -> Option<Arc<SealTo>> {
+        Some(Arc::clone(&self.0)).filter(|to| !to.is_nobody())
     }
 }
 
@@ -76,14 +79,17 @@ fn secret(place: &Place, name: &str) -> Result<Secret, Fault> {
     line(&bytes.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?).map_err(failed)
 }
 
-/// One line of text. The line feed that an editor leaves at the end is no part of a password.
+/// One line of text, as `forgectl credentials` takes it. What no keyboard can type is refused now, not after the install.
 fn line(bytes: &[u8]) -> io::Result<Secret> {
-    let text = str::from_utf8(bytes).map_err(|_| io::Error::other("it is not text"))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    match text.is_empty() || text.contains(['\n', '\0']) {
-        true => Err(io::Error::other("it is not one line of text")),
-        false => Ok(Secret::new(text.into())),
+    str::from_utf8(bytes).map_err(|_| io::Error::other("it is not text"))?;
+    let text = credentials::line(bytes).ok_or_else(|| io::Error::other("it is not one line of text"))?;
+    if text.len() > LONGEST {
+        return Err(io::Error::other(format!("it is longer than {LONGEST} bytes")));
     }
+    if text.contains(char::is_control) {
+        return Err(io::Error::other("it holds control characters"));
+    }
+    Ok(Secret::new(text.into()))
 }
 
 #[cfg(test)]
@@ -92,9 +98,13 @@ mod tests {
 
     #[test]
     fn a_password_is_one_line_and_its_line_feed_is_no_part_of_it() {
-        assert_eq!(line("correct horse\n".as_bytes()).unwrap().expose(), "correct horse");
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(line(format!("correct horse{end}").as_bytes()).unwrap().expose(), "correct horse");
+        }
+        assert!(line("x".repeat(LONGEST).as_bytes()).is_ok());
+        assert!(line("x".repeat(LONGEST + 1).as_bytes()).is_err());
         assert_eq!(line(" spaces stay ".as_bytes()).unwrap().expose(), " spaces stay ");
-        for bad in ["", "\n", "two\nlines", "a\0b"] {
+        for bad in ["", "\n", "\r\n", "two\nlines", "a\0b", "a\tb", "a\u{1b}[2J", "a\u{85}"] {
             assert!(line(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert!(line(&[0xff]).is_err());

@@ -16,8 +16,13 @@ use std::{collections::BTreeMap, fmt, io, path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 use zbus::Connection;
 
-/// The credential that holds answers.
+/// The credential that holds answers, whoever brought it.
 const CREDENTIAL: &str = "forge.answers";
+/// The same under the name that the unit gives to what the machine's firmware brought, and to nothing else. It holds
+/// [`NONE`] where the firmware brought none.
+const FROM_FIRMWARE: &str = "given-forge.answers";
+/// What the unit puts there then; systemd takes no empty text.
+const NONE: &[u8] = b"none";
 /// The answers on the volume, and their signature.
 const ON_VOLUME: [&str; 2] = ["answers.toml", "answers.toml.sig"];
 /// How often the volumes are looked at while one is waited for.
@@ -29,9 +34,18 @@ pub enum Source {
     /// A file of the medium, pinned by its hash on the kernel's command line.
     CommandLine(Pinned),
     /// The system credential.
-    Credential,
+    Credential(Bringer),
     /// The volume, by its device.
     Volume(String),
+}
+
+/// Who brought a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bringer {
+    /// The tables of the machine's firmware (SMBIOS, fw_cfg): whoever fills them has this machine anyway.
+    Firmware,
+    /// The EFI system partition, which nothing protects: systemd-stub takes what lies there.
+    Esp,
 }
 
 impl fmt::Display for Source {
@@ -40,7 +54,8 @@ impl fmt::Display for Source {
             Self::CommandLine(pinned) => {
                 write!(f, "/{} of the medium, which the kernel's command line names", pinned.path.display())
             }
-            Self::Credential => write!(f, "the credential {CREDENTIAL}"),
+            Self::Credential(Bringer::Firmware) => write!(f, "the credential {CREDENTIAL}"),
+            Self::Credential(Bringer::Esp) => write!(f, "the credential {CREDENTIAL}, which lay on the ESP"),
             Self::Volume(device) => write!(f, "answers.toml on the volume {device}"),
         }
     }
@@ -51,7 +66,7 @@ impl Source {
     pub fn id(&self) -> &'static str {
         match self {
             Self::CommandLine(_) => "command-line",
-            Self::Credential => "credential",
+            Self::Credential(_) => "credential",
             Self::Volume(_) => "volume",
         }
     }
@@ -63,7 +78,7 @@ pub struct Search {
     pub command_line: CommandLine,
     /// The volume with the label; answers may be on it, and files can be left on it.
     pub volume: Option<Volume>,
-    credential: Option<Vec<u8>>,
+    credential: Option<(Bringer, Vec<u8>)>,
 }
 
 /// Answers as they were read.
@@ -88,7 +103,11 @@ impl Search {
         };
         let text = place.text("/proc/cmdline").map_err(not_read("/proc/cmdline"))?.unwrap_or_default();
         let command_line = CommandLine::read(&text)?;
-        let credential = place.credential(CREDENTIAL).map_err(not_read(CREDENTIAL))?;
+        let given = place.credential(FROM_FIRMWARE).map_err(not_read(FROM_FIRMWARE))?.filter(|bytes| bytes != NONE);
+        let credential = match given {
+            Some(bytes) => Some((Bringer::Firmware, bytes)),
+            None => place.credential(CREDENTIAL).map_err(not_read(CREDENTIAL))?.map(|bytes| (Bringer::Esp, bytes)),
+        };
         let others = command_line.answers.is_some() || credential.is_some();
         let volume = wait_for_volume(bus, if others { Duration::ZERO } else { patience }).await?;
         Ok(Self { command_line, volume, credential })
@@ -97,7 +116,7 @@ impl Search {
     /// Every source that is there, in the order in which they count.
     pub fn sources(&self) -> Vec<Source> {
         let pinned = self.command_line.answers.clone().map(Source::CommandLine);
-        let credential = self.credential.is_some().then_some(Source::Credential);
+        let credential = self.credential.as_ref().map(|(bringer, _)| Source::Credential(*bringer));
         let volume = self.volume.as_ref().map(|volume| Source::Volume(volume.device.clone()));
         pinned.into_iter().chain(credential).chain(volume).collect()
     }
@@ -106,17 +125,18 @@ impl Search {
     pub async fn first(&self, place: &Place) -> Result<Found, Fault> {
         match self.sources().into_iter().next() {
             None => Err(Fault::NoAnswers),
-            Some(source @ Source::Credential) => {
-                let bytes = self.credential.clone().unwrap_or_default();
+            Some(source @ Source::Credential(_)) => {
+                let bytes = self.credential.as_ref().map(|(_, bytes)| bytes.clone()).unwrap_or_default();
                 Ok(Found { source, bytes, signature: None, sealed: BTreeMap::new() })
             }
             Some(Source::CommandLine(pinned)) => pinned_file(place, pinned),
             Some(source @ Source::Volume(_)) => {
                 let volume = self.volume.as_ref().ok_or(Fault::NoAnswers)?;
                 let mounted = volume.mount(false).await?;
-                let found = on_volume(source, &mounted.place);
+                let place = mounted.place.clone();
+                let found = volume.files(move || on_volume(source, &place)).await;
                 mounted.unmount().await?;
-                found
+                found?
             }
         }
     }

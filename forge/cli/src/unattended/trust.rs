@@ -4,7 +4,7 @@ use super::{
     command_line::CommandLine,
     fault::Fault,
     place::{MEDIUM, Place, if_there, read},
-    sources::{Found, Source},
+    sources::{Bringer, Found, Source},
 };
 use forge_engine::openpgp::{AnswersSignatureError, fingerprint as fingerprint_of, signed_by};
 use forge_model::unattended::{Distrust, Trust};
@@ -25,7 +25,8 @@ const ENDING: &str = "pgp";
 pub fn of(found: &Found, place: &Place, command_line: &CommandLine) -> Result<Trust, Fault> {
     match found.source {
         Source::CommandLine(_) => Ok(Trust::Pinned),
-        Source::Credential => Ok(Trust::Credential),
+        Source::Credential(Bringer::Firmware) => Ok(Trust::Credential),
+        Source::Credential(Bringer::Esp) => Ok(Trust::Untrusted { why: Distrust::FromEsp }),
         Source::Volume(_) => {
             let Some(signature) = &found.signature else { return Ok(Trust::Untrusted { why: Distrust::NotSigned }) };
             let certificates = certificates(place, command_line)?;

@@ -2,7 +2,8 @@
 //!
 //! It is read-only but for the moments in which something is left on it.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, thread, time::Duration};
+use tokio::{sync::oneshot, time::timeout};
 use zbus::{
     Connection, OwnedObjectPath, OwnedVariant, Variant,
     fdo::{ManagedObjects, ObjectManagerProxy},
@@ -12,6 +13,13 @@ use zbus::{
 pub const LABEL: &str = "FORGE-ANSWERS";
 /// What FAT, whose labels have eleven characters, keeps of it.
 const LABEL_ON_FAT: &str = "FORGE-ANSWE";
+
+/// How long UDisks2 may take to say what is there.
+const SEEING: Duration = Duration::from_secs(10);
+/// How long it may take to mount a volume, or to unmount one, which writes everything out.
+const MOUNTING: Duration = Duration::from_secs(60);
+/// How long files of a volume may take.
+const FILES: Duration = Duration::from_secs(120);
 
 const UDISKS: &str = "org.freedesktop.UDisks2";
 const UDISKS_PATH: &str = "/org/freedesktop/UDisks2";
@@ -66,6 +74,9 @@ pub enum VolumeFault {
         /// What UDisks2 says.
         error: zbus::Error,
     },
+    /// It, or UDisks2, takes too long.
+    #[error("{0} does not answer")]
+    Hangs(String),
     /// It is not there any more.
     #[error("{0} was pulled out")]
     Gone(String),
@@ -99,6 +110,34 @@ impl Volume {
         Ok(found.into_iter().find(|volume| volume.id == self.id))
     }
 
+    /// The same volume, or in its place the one volume that has the label.
+    pub async fn again_or_another(&self) -> Result<Option<Self>, VolumeFault> {
+        match self.again().await? {
+            Some(same) => Ok(Some(same)),
+            None => Self::find(&self.connection).await,
+        }
+    }
+
+    /// Whether this is another volume than that.
+    pub fn is_another(&self, than: &Self) -> bool {
+        self.id != than.id
+    }
+
+    /// Does something with its files on a thread of its own: a drive that hangs holds up that thread, and nobody else.
+    pub async fn files<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, VolumeFault> {
+        let (tell, told) = oneshot::channel();
+        let work = move || {
+            // Whoever asked may have given up.
+            let _ = tell.send(work());
+        };
+        // Where no thread can be made, nothing is told.
+        let _ = thread::Builder::new().name("volume".into()).spawn(work);
+        match timeout(FILES, told).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) | Err(_) => Err(VolumeFault::Hangs(self.device.clone())),
+        }
+    }
+
     /// Mounts it. What is mounted already is used as it is, unless it has to be written to.
     pub async fn mount(&self, writable: bool) -> Result<Mounted, VolumeFault> {
         if !FILE_SYSTEMS.contains(&self.file_system.as_str()) {
@@ -106,14 +145,18 @@ impl Volume {
             return Err(VolumeFault::FileSystem { device: self.device.clone(), found: found.into() });
         }
         let failed = |error| VolumeFault::NotMounted { device: self.device.clone(), error };
-        let proxy = self.proxy().await.map_err(failed)?;
-        match &self.mounted_at {
-            Some(place) if !writable => return Ok(Mounted { volume: self.clone(), place: place.clone(), ours: false }),
-            Some(_) => proxy.unmount(HashMap::new()).await.map_err(failed)?,
-            None => {}
+        if let Some(place) = self.mounted_at.as_ref().filter(|_| !writable) {
+            return Ok(Mounted { volume: self.clone(), place: place.clone(), ours: false });
         }
-        let options = if writable { "rw,nodev,nosuid,noexec" } else { "ro,nodev,nosuid,noexec" };
-        let place = proxy.mount(HashMap::from([("options", Variant::from(options))])).await.map_err(failed)?;
+        let mount = async {
+            let proxy = self.proxy().await?;
+            if self.mounted_at.is_some() {
+                proxy.unmount(HashMap::new()).await?;
+            }
+            let options = if writable { "rw,nodev,nosuid,noexec" } else { "ro,nodev,nosuid,noexec" };
+            proxy.mount(HashMap::from([("options", Variant::from(options))])).await
+        };
+        let place = in_time(&self.device, MOUNTING, mount).await?.map_err(failed)?;
         Ok(Mounted { volume: self.clone(), place: place.into(), ours: true })
     }
 
@@ -129,7 +172,8 @@ impl Mounted {
             return Ok(());
         }
         let failed = |error| VolumeFault::NotMounted { device: self.volume.device.clone(), error };
-        self.volume.proxy().await.map_err(failed)?.unmount(HashMap::new()).await.map_err(failed)
+        let unmount = async { self.volume.proxy().await?.unmount(HashMap::new()).await };
+        in_time(&self.volume.device, MOUNTING, unmount).await?.map_err(failed)
     }
 }
 
@@ -139,7 +183,11 @@ async fn objects(connection: &Connection) -> Result<ManagedObjects, VolumeFault>
         let manager = manager.cache_properties(zbus::proxy::CacheProperties::No).build().await?;
         Ok(manager.get_managed_objects().await?)
     };
-    get.await.map_err(VolumeFault::NotSeen)
+    in_time("UDisks2", SEEING, get).await?.map_err(VolumeFault::NotSeen)
+}
+
+async fn in_time<T>(who: &str, patience: Duration, call: impl Future<Output = T>) -> Result<T, VolumeFault> {
+    timeout(patience, call).await.map_err(|_| VolumeFault::Hangs(who.into()))
 }
 
 /// The properties of one interface of an object.

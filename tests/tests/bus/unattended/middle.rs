@@ -1,11 +1,12 @@
 //! What happens while it runs: a key in the countdown, a disk that comes, a volume that is pulled out, a console that is stuck.
 
 use super::scene::{DISK, Scene, Terminal, file, left_on};
-use crate::bench::{Slow, USUAL, said};
+use crate::bench::{Slow, Stopped, USUAL, said};
 use forge_tests::{
     disk::digest,
     private::{LoopDisk, system, until},
 };
+use rustix::process::Pid;
 use std::{fs, time::Duration};
 
 #[test]
@@ -120,5 +121,115 @@ fn the_machine_restarts_at_the_end_when_the_answers_say_so_and_never_after_a_fai
         assert!(output.status.success(), "{}", said(&output));
         scene.every_console_says(&["This machine turns off now."]);
         assert_eq!(login.asked(), ["PowerOff false"]);
+    });
+}
+
+#[test]
+fn an_end_that_the_machine_refuses_is_a_failure_that_everybody_is_told() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, _volume) = (scene.disk(), scene.volume("STICK", &[]));
+        // Nobody stands for logind.
+        scene.credential("forge.answers", &scene.answers().replace("\"stay\"", "\"power-off\""));
+        let output = scene.run();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        scene.every_console_says(&["can not restart or turn off by itself", "ended with exit code 1"]);
+        assert!(scene.events("exit").is_empty() && scene.events("failed").len() == 1);
+        assert!(!scene.consoles[0].since_start().contains("is done"));
+        drop(disk);
+    });
+}
+
+#[test]
+fn a_machine_restarts_only_when_its_firmware_starts_the_new_disk() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, _volume) = (scene.disk(), scene.volume("STICK", &[]));
+        let login = super::scene::Login::new(system);
+        scene.credential("forge.answers", &scene.answers().replace("\"stay\"", "\"reboot\""));
+        let output = scene.run();
+        assert!(output.status.success(), "{}", said(&output));
+        scene.every_console_says(&["Take the medium out, then restart.", "is done. This machine stays as it is."]);
+        assert_eq!(login.asked(), Vec::<String>::new());
+        assert_eq!(scene.events("exit")[0]["exit"], "stay");
+        drop(disk);
+    });
+}
+
+#[test]
+fn a_machine_whose_firmware_has_the_boot_entry_restarts() {
+    system(|system| {
+        let scene = Scene::with_firmware(system);
+        let (disk, _volume) = (scene.disk(), scene.volume("STICK", &[]));
+        let login = super::scene::Login::new(system);
+        scene.credential("forge.answers", &scene.answers().replace("\"stay\"", "\"reboot\""));
+        let output = scene.run();
+        assert!(output.status.success(), "{}", said(&output));
+        scene.every_console_says(&["This machine restarts now.", "The unattended install is done."]);
+        assert_eq!(login.asked(), ["Reboot false"]);
+        assert_eq!(scene.events("exit")[0]["exit"], "reboot");
+        drop(disk);
+    });
+}
+
+#[test]
+fn another_volume_takes_the_place_of_one_that_is_gone() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, volume) = (scene.disk(), scene.volume("STICK", &[]));
+        scene.credential("forge.answers", &scene.answers());
+        let child = scene.start(&["--countdown", "1"]);
+        scene.consoles[0].until("It begins.");
+        drop(volume);
+        scene.every_console_says(&["what has to be left can not be"]);
+        let other = scene.volume("OTHER", &[]);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        scene.every_console_says(&["is another answers volume", "The unattended install is done."]);
+        assert!(!file(&left_on(&other), "credentials.sealed").is_empty());
+        drop(disk);
+    });
+}
+
+#[test]
+fn a_helper_that_goes_away_after_the_install_is_told_with_the_code_for_that() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, volume) = (scene.disk(), scene.volume("STICK", &[]));
+        scene.credential("forge.answers", &scene.answers());
+        let child = scene.start(&["--countdown", "1"]);
+        scene.consoles[0].until("It begins.");
+        let image = volume.file().to_owned();
+        let again = scene.bench.path("again.img");
+        drop(volume);
+        fs::rename(&image, &again).unwrap();
+        scene.every_console_says(&["what has to be left can not be"]);
+        Stopped::now(scene.bench.helper()).kill();
+        let _volume = scene.plug("BACK", &again);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(9), "{}", said(&output));
+        scene.every_console_says(&["it is installed, but what it made could not be handed over", "exit code 9"]);
+        assert!(scene.events("exit").is_empty());
+        drop(disk);
+    });
+}
+
+#[test]
+fn volumes_that_do_not_answer_hold_no_install_up() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, volume) = (scene.disk(), scene.volume("STICK", &[]));
+        scene.credential("forge.answers", &scene.answers().replace("\"answers-volume\"", "\"esp\""));
+        let child = scene.start(&["--countdown", "1"]);
+        scene.consoles[0].until("Writing the system");
+        let id = system.block_on(async {
+            let name = "org.freedesktop.UDisks2".try_into().unwrap();
+            zbus::fdo::DBusProxy::new(system.bus()).await?.get_connection_unix_process_id(name).await
+        });
+        let stopped = Stopped::now(Pid::from_raw(id.unwrap().try_into().unwrap()).unwrap());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        scene.every_console_says(&["UDisks2 does not answer", "The unattended install is done."]);
+        drop((stopped, disk, volume));
     });
 }

@@ -30,6 +30,28 @@ fn answers_without_a_signature_are_a_proposal_and_nothing_more() {
 }
 
 #[test]
+fn answers_that_come_from_the_esp_are_a_proposal_and_win_over_signed_ones_all_the_same() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        scene.list_signer();
+        let answers = scene.answers();
+        let files: [(&str, &[u8]); 2] =
+            [("answers.toml", answers.as_bytes()), ("answers.toml.sig", &scene.sign(&answers))];
+        let _volume = scene.volume("STICK", &files);
+        scene.credential_of_esp("forge.answers", &answers.replace("quiet-otter", "loud-otter"));
+        // What the unit makes where the firmware brought none.
+        scene.credential_of_esp("given-forge.answers", "none");
+        scene.refused(&disk, 3, &["forge.answers, which lay on the ESP (used)", "the ESP, which anybody can write to"]);
+        let output = scene.start(&["--prefill"]).wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(fs::read_to_string(scene.path("run/forge/answers/answers.toml")).unwrap().contains("loud-otter"));
+        let why = fs::read_to_string(scene.path("run/forge/answers/why.json")).unwrap();
+        assert!(why.contains("from-esp"), "{why}");
+    });
+}
+
+#[test]
 fn answers_that_were_changed_are_not_even_a_proposal() {
     system(|system| {
         let scene = Scene::new(system);
@@ -183,6 +205,43 @@ fn what_has_to_be_left_needs_a_place_before_anything_is_erased() {
             &scene.answers().replace("credential = \"forge.seal\"", "credential = \"forge.other\""),
         );
         scene.refused(&disk, 3, &["the credential forge.other"]);
+    });
+}
+
+#[test]
+fn a_volume_on_which_nothing_can_be_written_is_refused_before_anything_is_erased() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        let volume = scene.volume_of(0, "STICK", &[]);
+        scene.credential("forge.answers", &scene.answers());
+        scene.refused(&disk, 3, &["can not be written to", "Nothing was erased."]);
+        assert!(left_on(&volume).iter().all(|(name, _)| !name.contains(".forge-")));
+    });
+}
+
+#[test]
+fn a_passphrase_that_no_keyboard_can_type_is_refused_before_anything_is_erased() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, _volume) = (scene.disk(), scene.volume("STICK", &[]));
+        scene.credential("forge.answers", &scene.answers());
+        for (text, words) in [("a\u{1b}[2J", "control characters"), ("\r\n", "one line of text")] {
+            scene.credential("forge.seal", text);
+            scene.refused(&disk, 3, &["the credential forge.seal", words]);
+        }
+    });
+}
+
+#[test]
+fn answers_that_the_medium_pins_are_not_said_to_be_a_proposal_elsewhere() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let disk = scene.disk();
+        let answers = scene.answers().replace("match = {", "# match = {");
+        scene.pin(&answers, &answers);
+        scene.refused(&disk, 3, &["may not run alone", "Correct them on the medium"]);
+        assert!(!scene.consoles[0].text().contains("proposal"));
     });
 }
 

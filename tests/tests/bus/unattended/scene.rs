@@ -1,7 +1,10 @@
 //! A machine that starts unattended: what its kernel, firmware and medium say, who brings what, and what its consoles show.
 
 use crate::bench::{Bench, USUAL, said};
-use forge_engine::openpgp::{Keys, fingerprint, sign_answers};
+use forge_engine::{
+    efivars::{GLOBAL, PERSISTENT, Variable, Variables},
+    openpgp::{Keys, fingerprint, sign_answers},
+};
 use forge_tests::{
     job::ANSWERS,
     look::run,
@@ -11,6 +14,7 @@ use forge_tests::{
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use sha2::{Digest, Sha256};
 use std::{
+    cell::Cell,
     fs::{self, File, Permissions},
     io::{Read, Write},
     os::unix::fs::{PermissionsExt, chown, symlink},
@@ -43,6 +47,8 @@ pub struct Scene<'a> {
 pub struct Terminal {
     master: File,
     shown: Arc<Mutex<Vec<u8>>>,
+    /// What was shown before the last start ends here.
+    start: Cell<usize>,
 }
 
 impl Terminal {
@@ -71,7 +77,23 @@ impl Terminal {
         symlink(slave, link).unwrap();
         // While one end is never open, the other one says that the line hangs.
         std::mem::forget(File::options().read(true).write(true).open(slave).unwrap());
-        Self { master: File::from(master), shown: Arc::default() }
+        Self { master: File::from(master), shown: Arc::default(), start: Cell::new(0) }
+    }
+
+    /// What is shown from now on is what a start shows. The reader of the last one may be a moment behind.
+    fn begin(&self) {
+        loop {
+            let before = self.shown.lock().unwrap().len();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            if self.shown.lock().unwrap().len() == before {
+                return self.start.set(before);
+            }
+        }
+    }
+
+    /// What it showed since the last start.
+    pub fn since_start(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()[self.start.get()..]).into_owned()
     }
 
     /// Everything that it showed.
@@ -84,9 +106,9 @@ impl Terminal {
         (&self.master).write_all(&[key]).unwrap();
     }
 
-    /// Waits until it shows something.
+    /// Waits until it shows something, since the last start.
     pub fn until(&self, words: &str) {
-        until(words, || self.text().contains(words).then_some(()));
+        until(words, || self.since_start().contains(words).then_some(()));
     }
 }
 
@@ -97,6 +119,22 @@ impl<'a> Scene<'a> {
 
     /// With a payload of its own.
     pub fn with(system: &'a System, payload: Arc<TestPayload>) -> Self {
+        Self::build(system, payload, &[])
+    }
+
+    /// With a firmware that takes a boot entry.
+    pub fn with_firmware(system: &'a System) -> Self {
+        let (efivars, keys) = (system.disks().with_file_name("efivars"), system.disks().with_file_name("keys"));
+        for directory in [&efivars, &keys] {
+            fs::create_dir(directory).unwrap();
+        }
+        let on = Variable { attributes: PERSISTENT, data: vec![1] };
+        Variables::at(efivars.clone()).write("SecureBoot", GLOBAL, &on).unwrap();
+        let options = ["--efivars", efivars.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
+        Self::build(system, shared(), &options)
+    }
+
+    fn build(system: &'a System, payload: Arc<TestPayload>, more: &[&str]) -> Self {
         let root = system.disks().parent().unwrap().join("machine");
         for directory in ["proc", "dev/virtio-ports", "sys/class/tty/console", "sys/class/dmi/id", "run/forge/medium"] {
             fs::create_dir_all(root.join(directory)).unwrap();
@@ -112,7 +150,7 @@ impl<'a> Scene<'a> {
         write(PORT, "");
         let dmi = root.join("sys/class/dmi/id");
         let options = ["--idle-ms", "20000", "--settle-ms", "0", "--dmi", dmi.to_str().unwrap()];
-        let bench = Bench::with(system, payload, &options);
+        let bench = Bench::with(system, payload, &[&options[..], more].concat());
         let consoles = ["tty1", "ttyS0"].map(|name| Terminal::new(&root.join("dev").join(name)));
         let scene = Self { system, bench, keys: keys(), root, credentials, consoles };
         scene.credential("forge.seal", PASSPHRASE);
@@ -139,8 +177,16 @@ impl<'a> Scene<'a> {
         LoopDisk::new(self.system, DISK, USUAL, 512)
     }
 
-    /// Somebody brings a credential.
+    /// The machine's firmware brings a credential. Its answers get a second name from the unit.
     pub fn credential(&self, name: &str, text: &str) {
+        if name == "forge.answers" {
+            self.credential_of_esp("given-forge.answers", text);
+        }
+        self.credential_of_esp(name, text);
+    }
+
+    /// The ESP brings a credential.
+    pub fn credential_of_esp(&self, name: &str, text: &str) {
         let path = self.credentials.join(name);
         fs::write(&path, text).unwrap();
         chown(&path, Some(Person::Allowed.uid()), None).unwrap();
@@ -175,12 +221,16 @@ impl<'a> Scene<'a> {
 
     /// A volume with the label, for the person who runs it; on a stick.
     pub fn volume(&self, serial: &str, files: &[(&str, &[u8])]) -> LoopDisk<'a> {
+        self.volume_of(Person::Allowed.uid(), serial, files)
+    }
+
+    /// The same, on which only this user can write.
+    pub fn volume_of(&self, id: u32, serial: &str, files: &[(&str, &[u8])]) -> LoopDisk<'a> {
         let content = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
             fs::write(content.path().join(name), bytes).unwrap();
         }
         let image = self.bench.path(&format!("{serial}.ext4"));
-        let id = Person::Allowed.uid();
         let said = run(
             "mke2fs",
             &[
@@ -209,6 +259,7 @@ impl<'a> Scene<'a> {
 
     /// `forgectl unattended`, as a person who may.
     pub fn start(&self, words: &[&str]) -> Child {
+        self.consoles.iter().for_each(Terminal::begin);
         let root = self.root.to_str().unwrap();
         let mut command = self.bench.forgectl(Person::Allowed, &["unattended", "--root", root, "--settle", "0"]);
         command.args(words).env("CREDENTIALS_DIRECTORY", &self.credentials);
@@ -228,18 +279,18 @@ impl<'a> Scene<'a> {
         self.every_console_says(words);
         let last = format!("exit code {code}. This machine stays as it is.");
         self.every_console_says(&[&last]);
-        assert!(!self.consoles[0].text().contains("It begins."), "{}", self.consoles[0].text());
+        assert!(!self.consoles[0].since_start().contains("It begins."), "{}", self.consoles[0].text());
         assert_eq!(forge_tests::disk::digest(disk.file()), before);
     }
 
-    /// Expects words on every console, and in the events.
+    /// Expects words on every console since the last start.
     pub fn every_console_says(&self, words: &[&str]) {
         for console in &self.consoles {
             for words in words {
                 let all = || format!("{words:?} is not in {}", console.text());
                 // The reader of the pseudo-terminal may be a moment behind.
                 let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
-                while !console.text().contains(words) {
+                while !console.since_start().contains(words) {
                     assert!(std::time::Instant::now() < end, "{}", all());
                     std::thread::sleep(std::time::Duration::from_millis(10));
                 }

@@ -122,6 +122,25 @@ fn the_credentials_can_be_left_sealed_on_the_new_disk_and_no_volume_is_needed() 
 }
 
 #[test]
+fn a_volume_that_gets_only_the_log_is_not_said_to_have_more() {
+    system(|system| {
+        let scene = Scene::new(system);
+        let (disk, volume) = (scene.disk(), scene.volume("STICK", &[]));
+        scene.credential("forge.answers", &scene.answers().replace("\"answers-volume\"", "\"esp\""));
+        let output = scene.run();
+        assert!(output.status.success(), "{}", said(&output));
+        scene.every_console_says(&[
+            "with a password that is made, and sealed.",
+            "The log is on the answers volume: forge-log.txt.",
+        ]);
+        assert!(!scene.consoles[0].text().contains("Receipt and what else"));
+        assert!(scene.events("delivered").is_empty());
+        assert!(left_on(&volume).iter().all(|(name, _)| !name.contains("receipt.json")));
+        drop(disk);
+    });
+}
+
+#[test]
 fn the_secrets_are_on_the_consoles_once_when_that_is_asked_for_and_in_no_log() {
     system(|system| {
         let scene = Scene::new(system);
