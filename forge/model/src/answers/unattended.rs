@@ -20,10 +20,10 @@ pub struct UnattendedAnswers {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
-    /// It starts again.
-    #[default]
+    /// It starts again: from the medium, if that is still there and the firmware prefers it. Then it would install once more.
     Reboot,
     /// It turns off.
+    #[default]
     PowerOff,
     /// It stays as it is.
     Stay,
@@ -160,7 +160,7 @@ password = { generate = "passphrase" }
     fn a_machine_starts_again_when_nothing_else_is_said() {
         assert_eq!(read(""), Ok(UnattendedAnswers::default()));
         assert_eq!(read("exit = \"power-off\"").unwrap().exit, Exit::PowerOff);
-        assert_eq!(UnattendedAnswers::default().exit, Exit::Reboot);
+        assert_eq!(UnattendedAnswers::default().exit, Exit::PowerOff);
     }
 
     #[test]
