@@ -33,7 +33,7 @@ name = "anna"
 password = { generate = "passphrase" }
 
 [unattended.credentials]
-age-recipients = ["age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"]
+age-recipients = ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]
 leave-on = "esp"
 
 [[override]]

@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
         let updates = job.updates().await.map_err(untouched)?;
         let passphrase = decided.seal.passphrase().filter(|_| credentials.leave_on == Some(LeaveOn::Esp));
         job.run_sealing(&digest, decided.password.as_ref(), passphrase).await.map_err(not_begun)?;
-        self.report.say("It begins. From now on the disk is written.");
+        self.report.say("It begins. Everything is checked once more, then the disk is written.");
         let outcome = self.follow(updates).await?;
         let staged = self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
         job.close().await.map_err(not_handed_over)?;

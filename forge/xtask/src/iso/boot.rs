@@ -152,7 +152,8 @@ impl Boot<'_> {
         }
         if mode == Mode::Unattended {
             words.extend(self.answers.words(work)?);
-            words.push("console=tty0 console=ttyS0".into());
+            // What the kernel says of every stick would push away what is said to the person who stands there.
+            words.push("console=tty0 console=ttyS0 loglevel=4".into());
         } else {
             // The last one is where the system speaks: the screen.
             words.push("console=ttyS0 console=tty0".into());
