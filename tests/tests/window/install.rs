@@ -114,9 +114,11 @@ pub fn code_of(window: &Window) -> String {
     })
 }
 
-/// The passphrase that is unfolded: six words.
+/// The passphrase that is unfolded: six words, of which a few (t-shirt, yo-yo) have a hyphen of their own.
 fn password_in(things: &[Thing]) -> Option<String> {
-    let is_it = |text: &&str| text.split(['-', ' ', '.']).count() == 6 && !text.contains(", ") && text.len() > 20;
+    let is_it = |text: &&str| {
+        (6..=12).contains(&text.split(['-', ' ', '.']).count()) && !text.contains(", ") && text.len() > 20
+    };
     let all = things.iter().filter(|thing| thing.role == "label");
     let lower = |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || "-. ".contains(c));
     all.map(|thing| thing.name.as_str()).filter(is_it).find(lower).map(str::to_owned)
