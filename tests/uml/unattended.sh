@@ -56,8 +56,18 @@ answers() {
 echo "canary-that-opens" >/run/credstore/forge.seal
 ended() { for _ in $(seq 900); do case $(service ActiveState) in failed|inactive) return 0 ;; esac; sleep 0.2; done; return 1; }
 
-# For another machine: it says so, and stops, and stays.
-answers MACHINE-18 >/run/credstore/forge.answers
+# What does not come from the machine's firmware is a proposal, be it for this machine.
+answers MACHINE-17 >/run/credstore/forge.answers
+systemctl start forge-unattended.service
+ended
+check "a credential that the firmware did not bring does not run alone" sh -c 'journalctl --no-pager -b -o cat -u forge-unattended | grep -q "came from the ESP"'
+check "and nothing is written" sh -c '! blkid -p "/dev/$1"' sh "$first"
+rm /run/credstore/forge.answers
+
+# For another machine: it says so, and stops, and stays. User-mode Linux has no firmware: this is where systemd puts what it brings.
+mkdir -p /run/credentials/@system
+answers MACHINE-18 >/run/credentials/@system/forge.answers
+systemctl reset-failed forge-unattended.service
 systemctl start forge-unattended.service
 check "a run for another machine ends" ended
 check "with the exit code of answers that can not be used" [ "$(service ExecMainStatus)" = 3 ]
@@ -66,7 +76,7 @@ check "the log is on the stick" sh -c 'mdir -b -i "/dev/$1" :: | grep -q forge-l
 check "the target is as it was" sh -c '! blkid -p "/dev/$1"' sh "$first"
 
 # For this one.
-answers MACHINE-17 >/run/credstore/forge.answers
+answers MACHINE-17 >/run/credentials/@system/forge.answers
 systemctl reset-failed forge-unattended.service
 systemctl start forge-unattended.service
 check "forgectl runs as its own user" [ "$(ps -o user:30= -p "$(service MainPID)" | tr -d ' ')" = forge-unattended ]
