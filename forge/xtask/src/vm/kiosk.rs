@@ -9,7 +9,7 @@ use super::machine::{Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
 use super::tamper::Disk;
-use super::{checks, unattended};
+use super::{checks, left};
 use crate::iso;
 use anyhow::{Result, ensure};
 use std::{fs, thread, time::Duration};
@@ -70,7 +70,7 @@ pub(super) fn install(stage: &Stage) -> Result<()> {
     guest.power_off()?;
     drop(machine);
     fs::remove_file(changed.path())?;
-    unattended::verify_by_itself(&disk)?;
+    left::verify_by_itself(&disk)?;
     live.clear(name)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
 //! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys, [`enrollment`] is what goes wrong
-//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, [`kiosk`] a person at its screen, [`unattended`] what it does alone, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
+//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, [`kiosk`] a person at its screen, [`unattended`] what it does alone, for an [`administrator`], and what is [`left`] then, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
 //! there, [`audit`] lets it look itself; [`demo`] says what it must find.
+mod administrator;
 mod alone;
 mod ansi;
 mod attached;
@@ -15,6 +16,7 @@ mod enrollment;
 mod firmware;
 mod guest;
 mod kiosk;
+mod left;
 mod live;
 mod machine;
 mod mokmanager;

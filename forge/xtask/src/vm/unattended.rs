@@ -1,9 +1,11 @@
 //! Installs at which nobody sits, from the ISO: where answers come from, what is refused, what comes out.
+use super::administrator::{Keys, Signed, USUAL, Wanted};
 use super::attached::{As, Attached, More, Names};
 use super::checks;
 use super::demo::Demo;
 use super::firmware::Store;
 use super::guest::Guest;
+use super::left::{from_esp, from_stick};
 use super::live::{Live, choose};
 use super::machine::{Machine, Parts};
 use super::mokmanager;
@@ -11,8 +13,7 @@ use super::scenarios::Stage;
 use super::tamper::Disk;
 use super::tool::run;
 use crate::iso;
-use anyhow::{Context, Result, ensure};
-use std::ffi::OsStr;
+use anyhow::{Result, ensure};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -24,59 +25,11 @@ const MACHINE: Names = Names {
     uuid: "6f1f7a3e-52a5-4e0c-9d46-0d6f6d0f4a11",
 };
 /// What seals the credentials, and opens them again.
-const PASSPHRASE: &str = "nobody guesses these words";
+pub(super) const PASSPHRASE: &str = "nobody guesses these words";
 /// The port that programs outside read.
 const PORT: &str = "org.intergenos.forge.progress";
-/// The disk that is meant.
-const TARGET: &str = "{ serial = \"target\" }";
 /// The last line of a run that stopped.
 const STOPPED: &str = r"ended with exit code (\d+)\. This machine stays as it is";
-
-/// An answer file for these machines.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    machine: &'a str,
-    disk: &'a str,
-    leave_on: &'a str,
-    exit: &'a str,
-}
-
-const USUAL: Wanted<'_> = Wanted { machine: "machine-1", disk: TARGET, leave_on: "esp", exit: "power-off" };
-
-impl Wanted<'_> {
-    fn text(&self) -> String {
-        let Self { machine, disk, leave_on, exit } = self;
-        format!(
-            r#"version = 1
-
-[machine]
-serial = "{machine}"
-
-[disk]
-erase = "all-data-on-this-disk"
-match = {disk}
-
-[system]
-hostname = "quiet-otter"
-locale = "de_DE.UTF-8"
-timezone = "Europe/Berlin"
-keyboard = {{ layout = "de", variant = "nodeadkeys" }}
-
-[user]
-name = "anna"
-full-name = "Anna Schmidt"
-password = {{ generate = "passphrase" }}
-
-[unattended]
-exit = "{exit}"
-
-[unattended.credentials]
-passphrase = {{ credential = "forge.seal" }}
-leave-on = "{leave_on}"
-"#
-        )
-    }
-}
 
 /// Pinned on the signed command line: nobody touches anything, from the medium to the login of the installed system.
 pub(super) fn pinned(stage: &Stage) -> Result<()> {
@@ -302,73 +255,6 @@ fn write(live: &Live, name: &str, answers: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Takes what was left on the installed disk's own ESP, opens it, and checks the disk against its receipt.
-fn from_esp(live: &Live, name: &str, disk: &Path, answers: &Path) -> Result<Demo> {
-    let folder = fresh(live, name)?;
-    let image = Disk::copy(disk, &folder.join("disk.img"))?;
-    fs::create_dir(folder.join("enrollment"))?;
-    image.take_certificate(&folder.join("enrollment/key.cer"))?;
-    for file in ["receipt.json", "receipt.json.sig", "credentials.sealed"] {
-        image.take_file(&format!("EFI/forge/{file}"), &folder.join(file))?;
-    }
-    open(&folder)?;
-    fs::copy(answers, folder.join("answers.toml"))?;
-    verify(&folder.join("disk.img"), &folder.join("receipt.json"))?;
-    Demo::read(&folder)
-}
-
-/// The same for what was left on the stick.
-fn from_stick(live: &Live, name: &str, disk: &Path, stick: &Path) -> Result<()> {
-    let folder = fresh(live, name)?;
-    let args: [&OsStr; 6] =
-        ["-s".as_ref(), "-n".as_ref(), "-i".as_ref(), stick.as_os_str(), "::/*".as_ref(), folder.as_os_str()];
-    run("/usr/bin/mcopy", &args)?;
-    let left = fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let left = left.filter(|path| path.is_dir()).find(|path| path.to_string_lossy().contains("forge-quiet-otter-"));
-    let left = left.context("nothing was left on the stick")?;
-    open(&left)?;
-    verify(disk, &left.join("receipt.json"))?;
-    ensure!(folder.join("forge-log.txt").exists(), "no log was left");
-    println!("    ok      the stick has receipt, log and sealed credentials; the disk is as the receipt says");
-    Ok(fs::remove_dir_all(folder)?)
-}
-
-fn fresh(live: &Live, name: &str) -> Result<PathBuf> {
-    let folder = live.out.join(format!("{name}.left"));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder)?;
-    Ok(folder)
-}
-
-/// Opens the sealed credentials with what sealed them.
-fn open(folder: &Path) -> Result<()> {
-    let (sealed, phrase) = (folder.join("credentials.sealed"), folder.join("passphrase"));
-    fs::write(&phrase, PASSPHRASE)?;
-    let words: [&OsStr; 5] =
-        ["credentials".as_ref(), "open".as_ref(), sealed.as_os_str(), "--passphrase-file".as_ref(), phrase.as_os_str()];
-    let text = run(&forgectl()?, &words)?;
-    fs::write(folder.join("credentials"), text)?;
-    println!("    ok      the passphrase opens the sealed credentials");
-    Ok(())
-}
-
-/// Checks a disk against the receipt that lies on it.
-pub(super) fn verify_by_itself(disk: &Path) -> Result<()> {
-    run(&forgectl()?, &["verify".as_ref(), disk.as_os_str()]).map(drop)
-}
-
-fn verify(disk: &Path, receipt: &Path) -> Result<()> {
-    let words: [&OsStr; 4] = ["verify".as_ref(), disk.as_os_str(), "--receipt".as_ref(), receipt.as_os_str()];
-    run(&forgectl()?, &words)?;
-    println!("    ok      the disk is as its receipt says");
-    Ok(())
-}
-
-fn forgectl() -> Result<String> {
-    let program = crate::paths::target()?.join("debug/forgectl");
-    program.to_str().map(str::to_owned).context("a path is not UTF-8")
-}
-
 /// Starts the installed disk without the medium, on the firmware in which the install left its request.
 fn boot(live: &Live, name: &str, demo: &Demo, store: &Store) -> Result<()> {
     let talking = Disk::copy(&demo.disk, &live.out.join(format!("{name}.talking.img")))?;
@@ -384,66 +270,4 @@ fn boot(live: &Live, name: &str, demo: &Demo, store: &Store) -> Result<()> {
     drop(machine);
     fs::remove_file(talking.path())?;
     checked
-}
-
-/// Whether answers are signed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signed {
-    No,
-    Yes,
-    /// And changed afterwards.
-    Before,
-}
-
-/// An administrator's keys.
-struct Keys(PathBuf);
-
-impl Keys {
-    fn made(stage: &Stage) -> Result<Self> {
-        let folder = stage.out().join("administrator");
-        if !folder.join("certificate.pgp").exists() {
-            let user = "Administrator of these tests <administrator@example.org>";
-            let words: [&OsStr; 6] = [
-                "payload".as_ref(),
-                "keys".as_ref(),
-                "--user-id".as_ref(),
-                user.as_ref(),
-                "--output".as_ref(),
-                folder.as_os_str(),
-            ];
-            run(&forgectl()?, &words)?;
-        }
-        Ok(Self(folder))
-    }
-
-    fn certificate(&self) -> PathBuf {
-        self.0.join("certificate.pgp")
-    }
-
-    /// A stick with answers on it.
-    fn stick(&self, live: &Live, case: &str, wanted: &Wanted, signed: Signed) -> Result<PathBuf> {
-        let folder = fresh(live, &format!("stick-{case}"))?;
-        let answers = folder.join("answers.toml");
-        fs::write(&answers, wanted.text())?;
-        let mut files = vec![answers.clone()];
-        if signed != Signed::No {
-            let key = self.0.join("release-secret.pgp");
-            let words: [&OsStr; 5] =
-                ["answers".as_ref(), "sign".as_ref(), answers.as_os_str(), "--key".as_ref(), key.as_os_str()];
-            run(&forgectl()?, &words)?;
-            files.push(folder.join("answers.toml.sig"));
-        }
-        if signed == Signed::Before {
-            fs::write(&answers, wanted.text().replace("anna", "mallory"))?;
-        }
-        let image = live.out.join(format!("stick-{case}.img"));
-        File::create(&image)?.set_len(16 << 20)?;
-        // FAT keeps eleven characters of FORGE-ANSWERS.
-        run("/usr/sbin/mkfs.fat", &["-n".as_ref(), "FORGE-ANSWE".as_ref(), image.as_os_str()])?;
-        for file in files {
-            run("/usr/bin/mcopy", &["-i".as_ref(), image.as_os_str(), file.as_os_str(), "::/".as_ref()])?;
-        }
-        fs::remove_dir_all(folder)?;
-        Ok(image)
-    }
 }
