@@ -1,9 +1,16 @@
-//! `cargo xtask vm`: boots the demo's disk under Secure Boot, in machines without KVM and without a network.
+//! `cargo xtask vm`: boots the demo's disk, and its live medium, under Secure Boot, in machines without KVM; no packet leaves.
 //!
-//! [`scenarios`] says what must happen; [`machine`] runs QEMU, [`console`] its serial line, [`qmp`] its keys and
-//! screen; [`firmware`] keeps the variable stores; [`mokmanager`] enrolls by keys, [`enrollment`] is what goes wrong
-//! there; [`two_keys`] is what each of the two keys is good for, [`revoked`] what a firmware does that knows better; [`tamper`] changes disks; [`alone`] starts any installed disk; [`live`] is what the ISO does, [`kiosk`] a person at its screen, [`unattended`] what it does alone, for an [`administrator`], and what is [`left`] then, with what is [`attached`]; [`guest`] logs in; [`checks`] looks around
-//! there, [`audit`] lets it look itself; [`demo`] says what it must find.
+//! | file | what it does |
+//! |---|---|
+//! | [`scenarios`] | what must happen, and the first of them |
+//! | [`enrollment`] | what goes wrong between a person and MokManager |
+//! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
+//! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
+//! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
+//! | [`machine`] | QEMU, with what is [`attached`]; [`console`] its lines, [`qmp`] its keys and screen, [`firmware`] its variables |
+//! | [`mokmanager`], [`guest`] | enrolls by keys; logs in |
+//! | [`checks`], [`audit`] | look around in the guest; let it look itself. [`demo`] says what they must find |
+//! | [`tamper`], [`alone`] | changes disks; starts any installed disk |
 mod administrator;
 mod alone;
 mod ansi;
