@@ -111,7 +111,7 @@ pub enum Fault {
     #[error("there is no console that could show the countdown.")]
     NoConsole,
     /// Somebody stopped it.
-    #[error("stopped by a key. Nothing was written.")]
+    #[error("a key was pressed. Nothing was written.")]
     Stopped,
     /// The disk that was chosen is another one after the countdown.
     #[error("the disks changed during the countdown; nothing was written. Start again when they stay as they are.")]

@@ -140,7 +140,7 @@ pub(super) fn volume(stage: &Stage) -> Result<()> {
     machine.expect("Press any key to stop it", 120)?;
     machine.screenshot("countdown")?;
     machine.press("spc")?;
-    machine.expect("stopped by a key", 60)?;
+    machine.expect("a key was pressed", 60)?;
     machine.expect("ended with exit code 7", 60)?;
     println!("    ok      a key stops the countdown");
     ensure!(is_empty(&disk)?, "something was written");

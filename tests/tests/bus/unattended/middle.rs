@@ -28,7 +28,7 @@ fn any_key_on_any_console_stops_the_countdown_and_nothing_is_written() {
             console.press(b' ');
             let output = child.wait_with_output().unwrap();
             assert_eq!(output.status.code(), Some(7), "{}", said(&output));
-            scene.every_console_says(&["stopped by a key. Nothing was written.", "exit code 7"]);
+            scene.every_console_says(&["a key was pressed. Nothing was written.", "exit code 7"]);
             // The terminal is as it was: what is typed shows again.
             let shown = console.text().len();
             console.press(b'q');
