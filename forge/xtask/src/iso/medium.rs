@@ -9,6 +9,7 @@ use std::{
     path::Path,
     process::Command,
 };
+use uuid::Uuid;
 
 const ESP: &str = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 /// Types of partitions, in the order of their bytes on the disk (UEFI, section 5.3): Linux data, root and root-verity for
@@ -19,9 +20,9 @@ const ROOT_VERITY: [u8; 16] = *b"\xed\x57\x73\x2c\xd2\xeb\xd9\x46\xae\xc1\x23\xd
 /// Numbers of the partitions that the live system is started from.
 pub const ROOT_PARTITION: u8 = 3;
 pub const VERITY_PARTITION: u8 = 4;
-/// ISO9660 counts in blocks of four sectors.
+/// The partition table counts in sectors, ISO9660 in blocks.
 const SECTOR: u64 = 512;
-const BLOCK_SECTORS: u64 = 4;
+const BLOCK: u64 = 2048;
 /// The attribute "read-only" of a partition (Discoverable Partitions).
 const READ_ONLY: u64 = 1 << 60;
 
@@ -58,8 +59,8 @@ pub fn write(
     name(manifest, output)
 }
 
-/// Where a file of the ISO lies: its first sector and how many it has.
-fn extent(iso: &Path, path: &str) -> Result<(u64, u64)> {
+/// Where a file of an ISO9660 lies: its first byte and how many it has.
+pub fn extent(iso: &Path, path: &str) -> Result<(u64, u64)> {
     let mut xorriso = Command::new("/usr/bin/xorriso");
     xorriso.args(["-no_rc", "-report_about", "SORRY", "-indev"]).arg(iso).args([
         "-find",
@@ -76,8 +77,7 @@ fn extent(iso: &Path, path: &str) -> Result<(u64, u64)> {
     let numbers = line.split(':').nth(1).context("no numbers")?;
     let numbers: Vec<u64> = numbers.split(',').filter_map(|word| word.trim().parse().ok()).collect();
     let &[_, first, _, bytes] = numbers.as_slice() else { anyhow::bail!("xorriso says {line:?}") };
-    ensure!(bytes % SECTOR == 0, "{path} ends within a sector");
-    Ok((first * BLOCK_SECTORS, bytes / SECTOR))
+    Ok((first * BLOCK, bytes))
 }
 
 /// Names the partitions and adds those that lie within the ISO's files.
@@ -93,11 +93,12 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
         (ROOT_PARTITION, "/payload/system.img", ROOT, "forge-live-root"),
         (VERITY_PARTITION, "/payload/system.verity", ROOT_VERITY, "forge-live-verity"),
     ] {
-        let (first, count) = extent(iso, path)?;
+        let (start, bytes) = extent(iso, path)?;
+        ensure!(bytes % SECTOR == 0, "{path} ends within a sector");
         table[u32::from(number)] = GPTPartitionEntry {
             partition_type_guid: kind,
-            starting_lba: first,
-            ending_lba: first + count - 1,
+            starting_lba: start / SECTOR,
+            ending_lba: (start + bytes) / SECTOR - 1,
             partition_name: label.into(),
             ..GPTPartitionEntry::empty()
         };
@@ -124,7 +125,7 @@ fn name(manifest: &Value, iso: &Path) -> Result<()> {
 /// The id of the medium (0) or of one of its partitions, as it lies in the table: of this image, but not what an installed
 /// system's partitions are called: those are the first and the last half of the root hash.
 fn id(manifest: &Value, number: u8) -> Result<[u8; 16]> {
-    let hash = hex(text(manifest, "/image/root_hash")?).context("the root hash has a wrong digit")?;
+    let hash = hex::decode(text(manifest, "/image/root_hash")?).context("the root hash is none")?;
     let mut id: [u8; 16] = hash.get(8..24).context("the root hash is short")?.try_into()?;
     id[15] ^= number;
     id[7] = id[7] & 0x0f | 0x80;
@@ -132,18 +133,9 @@ fn id(manifest: &Value, number: u8) -> Result<[u8; 16]> {
     Ok(id)
 }
 
-/// A partition's PARTUUID, as text: its first three fields lie in the table the other way round.
-pub fn partition(manifest: &Value, number: u8) -> Result<String> {
-    let id = id(manifest, number)?;
-    let text = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let turned = |bytes: &[u8]| text(&bytes.iter().rev().copied().collect::<Vec<_>>());
-    let fields = [turned(&id[0..4]), turned(&id[4..6]), turned(&id[6..8]), text(&id[8..10]), text(&id[10..16])];
-    Ok(fields.join("-"))
-}
-
-/// Bytes from hexadecimal digits.
-fn hex(digits: &str) -> Option<Vec<u8>> {
-    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
+/// A partition's PARTUUID, as text.
+pub fn partition(manifest: &Value, number: u8) -> Result<Uuid> {
+    Ok(Uuid::from_bytes_le(id(manifest, number)?))
 }
 
 #[cfg(test)]
@@ -151,12 +143,8 @@ mod tests {
     use super::*;
 
     /// A GUID as a disk has it: the first three groups the other way round.
-    fn on_disk(guid: &str) -> Vec<u8> {
-        let mut bytes = hex(&guid.replace('-', "")).unwrap();
-        bytes[..4].reverse();
-        bytes[4..6].reverse();
-        bytes[6..8].reverse();
-        bytes
+    fn on_disk(guid: &str) -> [u8; 16] {
+        Uuid::parse_str(guid).unwrap().to_bytes_le()
     }
 
     #[test]

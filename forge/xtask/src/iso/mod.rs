@@ -11,6 +11,8 @@
 mod boot;
 mod medium;
 
+pub use medium::extent;
+
 use crate::{command, demo, paths, workbench};
 use anyhow::{Context, Result};
 use serde_json::Value;

@@ -70,7 +70,7 @@ impl Store {
             let name = v["name"].as_str()?;
             let number = name.strip_prefix("Boot")?;
             let is_entry = number.len() == 4 && number.bytes().all(|b| b.is_ascii_hexdigit());
-            is_entry.then(|| Some((name.to_owned(), unhex(v["data"].as_str()?)?)))?
+            is_entry.then(|| Some((name.to_owned(), hex::decode(v["data"].as_str()?).ok()?)))?
         });
         Ok(entries.collect())
     }
@@ -107,9 +107,4 @@ impl Store {
 
 fn as_str(word: &str) -> &Path {
     Path::new(word)
-}
-
-/// Bytes from hexadecimal digits.
-fn unhex(digits: &str) -> Option<Vec<u8>> {
-    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok()).collect()
 }

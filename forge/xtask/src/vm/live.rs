@@ -74,9 +74,12 @@ impl Live {
         Machine::start(&Parts { name, disk, snapshot, store: &store, out: &self.out, attached })
     }
 
-    /// Not one packet left a machine.
+    /// The capture of the network card: not one packet, from the firmware to the end.
     pub(super) fn nothing_left(&self, name: &str) -> Result<()> {
-        nothing_left(&self.out, name)
+        let bytes = fs::metadata(capture(&self.out, name))?.len();
+        ensure!(bytes == EMPTY_CAPTURE, "packets left: the capture has {bytes} bytes");
+        println!("    ok      no packet left, from the firmware to the end");
+        Ok(())
     }
 
     /// Removes what is large.
@@ -145,7 +148,7 @@ pub(super) fn stick(stage: &Stage) -> Result<()> {
     println!("    ok      a stick that is pulled out is no disk any more");
     guest.power_off()?;
     drop(machine);
-    nothing_left(&live.out, name)?;
+    live.nothing_left(name)?;
     for image in ["stick", "copy"] {
         fs::remove_file(live.out.join(format!("live-disk.{image}.img")))?;
     }
@@ -164,7 +167,7 @@ pub(super) fn cd(stage: &Stage) -> Result<()> {
     guest.screenshot("kiosk")?;
     guest.power_off()?;
     drop(machine);
-    nothing_left(&live.out, name)?;
+    live.nothing_left(name)?;
     live.clear(name)
 }
 
@@ -181,7 +184,7 @@ pub(super) fn try_it(stage: &Stage) -> Result<()> {
     guest.screenshot("session")?;
     guest.power_off()?;
     drop(machine);
-    nothing_left(&live.out, name)?;
+    live.nothing_left(name)?;
     live.clear(name)
 }
 
@@ -333,13 +336,5 @@ fn crashes(guest: &mut Guest) -> Result<()> {
     guest.output("old=$(pgrep -x cage); kill -SEGV $old; i=0; \
                   until new=$(pgrep -x cage) && [ \"$new\" != \"$old\" ] && pgrep -x forge; do i=$((i+1)); [ $i -lt 60 ]; sleep 1; done")?;
     println!("    ok      a screen that broke is there again");
-    Ok(())
-}
-
-/// The capture of the network card: not one packet, from the firmware to the end.
-fn nothing_left(out: &Path, name: &str) -> Result<()> {
-    let bytes = fs::metadata(capture(out, name))?.len();
-    ensure!(bytes == EMPTY_CAPTURE, "packets left: the capture has {bytes} bytes");
-    println!("    ok      no packet left, from the firmware to the end");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Edits of a raw disk image without mounting anything: what an attacker, or bad luck, does to it.
 use super::scratch::Scratch;
 use super::tool::run;
+use crate::iso;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -115,26 +116,8 @@ impl Disk {
 
     /// Flips one bit in the middle of a file of an ISO9660.
     pub(super) fn flip_in_iso_file(&self, name: &str) -> Result<()> {
-        let said = run(
-            "/usr/bin/xorriso",
-            &[
-                "-indev".as_ref(),
-                self.path.as_os_str(),
-                "-find".as_ref(),
-                format!("/{name}").as_ref(),
-                "-exec".as_ref(),
-                "report_lba".as_ref(),
-            ],
-        )?;
-        let said = String::from_utf8_lossy(&said).into_owned();
-        // File data lba:  0 ,   start ,   blocks ,   bytes , 'name'
-        let line = said.lines().find(|line| line.starts_with("File data lba:")).context("xorriso tells no place")?;
-        let number = |at: usize| -> Result<u64> {
-            let field =
-                line.trim_start_matches("File data lba:").split(',').nth(at).context("xorriso tells no place")?;
-            Ok(field.trim().parse()?)
-        };
-        self.flip(number(1)? * 2048 + number(3)? / 2)
+        let (start, bytes) = iso::extent(&self.path, &format!("/{name}"))?;
+        self.flip(start + bytes / 2)
     }
 
     fn flip(&self, offset: u64) -> Result<()> {
