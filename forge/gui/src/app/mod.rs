@@ -67,8 +67,6 @@ impl Widgets {
 pub enum Input {
     /// The first frame is on the screen.
     Seen,
-    /// Nothing was found.
-    Nothing,
     /// Something happened.
     Change(Change),
     /// The names of keyboards are known.
@@ -144,13 +142,13 @@ impl Component for App {
             Input::Seen => {
                 sender.spawn_oneshot_command(|| Input::Names(KeyboardNames::read()));
                 sender.spawn_oneshot_command(|| Input::Change(Change::Zones(country_zones::read())));
-                sender.spawn_oneshot_command(|| match prefill::read() {
-                    Some(answers) => Input::Change(Change::FilledIn(answers)),
-                    None => Input::Nothing,
+                sender.spawn_command(|out| {
+                    if let Some(answers) = prefill::read() {
+                        let _ = out.send(Input::Change(Change::FilledIn(answers)));
+                    }
                 });
                 self.look(&sender);
             }
-            Input::Nothing => return,
             Input::Names(names) => self.names = names,
             // What is shown of a code waits until it was handed over.
             Input::Step if matches!(self.steps.first(), Some(Change::Card)) && self.session.credentials().is_none() => {
