@@ -221,12 +221,15 @@ fn volumes_that_do_not_answer_hold_no_install_up() {
         let (disk, volume) = (scene.disk(), scene.volume("STICK", &[]));
         scene.credential("forge.answers", &scene.answers().replace("\"answers-volume\"", "\"esp\""));
         let child = scene.start(&["--countdown", "1"]);
+        scene.consoles[0].until("It begins.");
+        let slow = Slow::by(scene.bench.helper(), 3, 27);
         scene.consoles[0].until("Writing the system");
         let id = system.block_on(async {
             let name = "org.freedesktop.UDisks2".try_into().unwrap();
             zbus::fdo::DBusProxy::new(system.bus()).await?.get_connection_unix_process_id(name).await
         });
         let stopped = Stopped::now(Pid::from_raw(id.unwrap().try_into().unwrap()).unwrap());
+        drop(slow);
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
         scene.every_console_says(&["UDisks2 does not answer", "The unattended install is done."]);
