@@ -129,7 +129,7 @@ fn target(path: &Path) -> Result<(Target, Inventory), TargetError> {
     if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_block_device()) {
         let found = disk::found(path);
         let target = Target::device(disk::open_exclusively(path).unwrap(), &found)?;
-        return Ok((target, Inventory { disks: vec![found], firmware: None }));
+        return Ok((target, Inventory { disks: vec![found], firmware: None, devices: Vec::new() }));
     }
     let target = open_target(path)?;
     let inventory = probe::file(&target)?;

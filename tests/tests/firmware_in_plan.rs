@@ -25,7 +25,13 @@ fn plan(payload: &TestPayload, kind: DiskKind, firmware: Option<Preflight>) -> R
     disks[0].identity = Identity { path: "/dev/sdz".into(), serial: None, wwn: None, sequence: Some(1) };
     disks[0].model = None;
     let answers = Answers::parse(ANSWERS).unwrap();
-    Plan::new(&Inventory { disks, firmware }, "/dev/sdz", &answers, &opened.manifest, &opened.manifest_sha256)
+    Plan::new(
+        &Inventory { disks, firmware, devices: Vec::new() },
+        "/dev/sdz",
+        &answers,
+        &opened.manifest,
+        &opened.manifest_sha256,
+    )
 }
 
 fn firmware(writable: bool, free: Option<u64>, faults: Vec<ChainFault>) -> Option<Preflight> {

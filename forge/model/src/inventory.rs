@@ -1,6 +1,6 @@
 //! What this machine has: disks with what is on them, and how its firmware is set.
 
-use crate::machine::Preflight;
+use crate::{firmware::Device, machine::Preflight};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,6 +13,9 @@ pub struct Inventory {
     /// where it does not matter, as for a plain file.
     #[serde(default)]
     pub firmware: Option<Preflight>,
+    /// Devices that a bundle of firmware could be for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
 }
 
 impl Inventory {

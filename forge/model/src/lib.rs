@@ -17,6 +17,7 @@
 //! | [`Manifest`]: what a payload carries, signed | [`payload`] |
 //! | [`Layout`]: where each partition lies | [`layout`] |
 //! | [`Plan`]: exactly what will be done, and its digest | [`plan`] |
+//! | [`Bundle`](firmware::Bundle): proprietary firmware that a person can choose | [`firmware`] |
 //! | [`Issue`]: why it can not be done, with the place and the numbers | [`issue`] |
 //! | [`Stage`], [`Progress`]: how far it is | [`progress`] |
 //! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
@@ -34,6 +35,7 @@ pub mod answers;
 pub mod audit;
 pub mod disk;
 pub mod dmi;
+pub mod firmware;
 pub mod handover;
 pub mod inventory;
 pub mod issue;

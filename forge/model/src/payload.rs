@@ -5,7 +5,7 @@
 
 mod check;
 
-use crate::verity::RootHash;
+use crate::{firmware::Bundle, verity::RootHash};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -33,6 +33,9 @@ pub struct Manifest {
     pub credentials: Vec<Credential>,
     /// The smallest state partition, in bytes.
     pub minimum_state_bytes: u64,
+    /// Proprietary firmware that a person can choose; none of it is installed otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firmware: Vec<Bundle>,
 }
 
 /// A file of the payload.

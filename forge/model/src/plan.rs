@@ -3,6 +3,7 @@
 use crate::{
     Answers, Inventory, Issue, Layout, Manifest, RootHash,
     answers::{Password, SystemAnswers},
+    firmware::Chosen,
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
     layout::Role,
@@ -33,6 +34,9 @@ pub struct Plan {
     pub user: User,
     /// Names of the service credentials that will be made.
     pub credentials: Vec<String>,
+    /// The proprietary firmware that was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firmware: Vec<Chosen>,
     /// Why the request to enroll the key can not be left in the firmware, if that is known. It is news for the person and
     /// no part of what is confirmed: the firmware's room changes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,6 +175,7 @@ impl Plan {
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
+            firmware: Vec::new(),
             by_hand: match (disk.kind, firmware) {
                 (DiskKind::File, _) => None,
                 (DiskKind::Disk, None) => Some(ByHand::NoFirmware),

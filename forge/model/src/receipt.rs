@@ -2,6 +2,7 @@
 
 use crate::{
     RootHash,
+    firmware::Consent,
     layout::Role,
     plan::{PayloadId, Target},
 };
@@ -43,6 +44,9 @@ pub struct Receipt {
     pub command_line: String,
     /// Names of the service credentials that were made.
     pub credentials: Vec<String>,
+    /// The proprietary firmware that was accepted, and by whom.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firmware: Vec<Consent>,
 }
 
 /// A partition as it was written.

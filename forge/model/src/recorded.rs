@@ -97,7 +97,7 @@ impl Recorded {
                 }
             }
         }
-        (facts, Inventory { disks, firmware: None })
+        (facts, Inventory { disks, firmware: None, devices: Vec::new() })
     }
 }
 

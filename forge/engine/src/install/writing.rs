@@ -129,6 +129,7 @@ impl Writing<'_> {
             disk_id,
             partitions,
             esp_files: esp.files.clone(),
+            firmware: Vec::new(),
             boot_key,
             module_key,
             command_line,

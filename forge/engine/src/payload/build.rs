@@ -182,6 +182,7 @@ pub fn build(
         offered: offered::read(tools, &root)?,
         credentials: wanted.credentials,
         minimum_state_bytes: wanted.minimum_state_bytes,
+        firmware: Vec::new(),
     };
     let mut index = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     index.push(b'\n');

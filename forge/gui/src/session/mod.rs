@@ -135,7 +135,7 @@ impl Session {
         Self {
             page: Page::Welcome,
             offer: None,
-            inventory: Inventory { disks: Vec::new(), firmware: None },
+            inventory: Inventory { disks: Vec::new(), firmware: None, devices: Vec::new() },
             begun: false,
             trouble: None,
             spoken: language.clone(),

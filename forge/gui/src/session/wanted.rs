@@ -44,6 +44,7 @@ impl Session {
                 password,
             },
             unattended: None,
+            firmware: Vec::new(),
             overrides: Vec::new(),
         })
     }

@@ -20,6 +20,7 @@ pub use dmi::{Differs, FoundValue, MachineAnswers, Mismatch, Override, UserOverr
 pub use parse::AnswersError;
 pub use unattended::{CredentialsAnswers, Exit, FromCredential, LeaveOn, Recipient, UnattendedAnswers};
 
+use crate::firmware::FirmwareAnswer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::RangeInclusive};
@@ -43,6 +44,9 @@ pub struct Answers {
     pub system: SystemAnswers,
     /// The first person.
     pub user: UserAnswers,
+    /// Proprietary firmware that is accepted, bundle by bundle; none when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firmware: Vec<FirmwareAnswer>,
     /// An install at which nobody sits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unattended: Option<UnattendedAnswers>,

@@ -137,6 +137,7 @@ pub fn inventory() -> Inventory {
         member.obstacles = vec![Obstacle::PartOf { holding }];
     }
     Inventory {
+        devices: Vec::new(),
         disks: vec![
             disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, table(windows)),
             used,
@@ -176,6 +177,7 @@ pub fn receipt(plan: &Plan) -> Receipt {
         disk_id: Uuid::from_u128(7),
         partitions: vec![],
         esp_files: vec![],
+        firmware: vec![],
         boot_key: key("boot key of quiet-otter"),
         module_key: key("module key of quiet-otter"),
         command_line: String::new(),
