@@ -130,6 +130,7 @@ impl Writing<'_> {
             partitions,
             esp_files: esp.files.clone(),
             firmware: Vec::new(),
+            encryption: None,
             boot_key,
             module_key,
             command_line,
