@@ -26,7 +26,7 @@ fn installed(disk: &Disk, seal: SealTo) -> Box<Installed> {
     let directory = payload.directory();
     let job = Job::new(&payload, &disk.path, &directory);
     let (opened, target, plan, _) = job.plan().unwrap();
-    let brought = Brought { password: UserPassword::Generate, seal: Some(seal) };
+    let brought = Brought { password: UserPassword::Generate, disk: None, seal: Some(seal) };
     match install::run(&job.tools, &plan, &opened, &target, brought, &Recorder::default()) {
         Ok(End::Installed(installed)) => installed,
         Ok(End::Cancelled { stage }) => panic!("cancelled in {stage:?}"),

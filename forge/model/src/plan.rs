@@ -34,6 +34,9 @@ pub struct Plan {
     pub user: User,
     /// Names of the service credentials that will be made.
     pub credentials: Vec<String>,
+    /// Where the passphrase comes from that opens the state; nothing when the state is not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<PasswordKind>,
     /// The proprietary firmware that was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub firmware: Vec<Chosen>,
@@ -163,18 +166,14 @@ impl Plan {
             user: User {
                 name: answers.user.name.clone(),
                 full_name: answers.user.full_name.clone(),
-                password: match answers.user.password {
-                    Password::Generate { .. } => PasswordKind::Generated,
-                    Password::Hash { .. } => PasswordKind::Hashed,
-                    Password::Ask { .. } => PasswordKind::Typed,
-                    Password::Credential { .. } | Password::Sealed { .. } => PasswordKind::Brought,
-                },
+                password: kind(&answers.user.password),
                 password_sha256: match &answers.user.password {
                     Password::Hash { hash } => Some(hex::encode(Sha256::digest(hash))),
                     _ => None,
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
+            encryption: answers.encryption.as_ref().map(|encryption| kind(&encryption.passphrase)),
             firmware: Vec::new(),
             by_hand: match (disk.kind, firmware) {
                 (DiskKind::File, _) => None,
@@ -197,6 +196,15 @@ impl Plan {
     /// Whether the layout has a second slot.
     pub fn has_second_slot(&self) -> bool {
         self.layout.find(Role::RootB).is_some()
+    }
+}
+
+fn kind(password: &Password) -> PasswordKind {
+    match password {
+        Password::Generate { .. } => PasswordKind::Generated,
+        Password::Hash { .. } => PasswordKind::Hashed,
+        Password::Ask { .. } => PasswordKind::Typed,
+        Password::Credential { .. } | Password::Sealed { .. } => PasswordKind::Brought,
     }
 }
 

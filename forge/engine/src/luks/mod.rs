@@ -19,7 +19,9 @@ mod sectors;
 #[cfg(test)]
 mod tests;
 
-pub use recovery::{RECOVERY_LENGTH, recovery_key};
+pub use recovery::{is_recovery_key, recovery_key};
+
+use recovery::LENGTH;
 
 use crate::{
     memory::{self, Hidden},
@@ -50,11 +52,11 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// What opens the state. Each opens all of it.
 #[derive(Debug)]
-pub struct DiskKeys {
+pub struct Keys<'a> {
     /// Asked for at each start.
-    pub passphrase: Secret,
+    pub passphrase: &'a Secret,
     /// For the day on which the passphrase is forgotten.
-    pub recovery: Secret,
+    pub recovery: &'a Secret,
 }
 
 /// Why the state could not be encrypted.
@@ -93,11 +95,10 @@ pub struct Encrypted {
 }
 
 /// Encrypts a file system that was made in memory, for a partition of `size` bytes.
-pub fn encrypt(tools: &Tools, plain: &File, size: u64, keys: &DiskKeys) -> Result<Encrypted, LuksError> {
+pub fn encrypt(tools: &Tools, plain: &File, size: u64, uuid: Uuid, keys: &Keys<'_>) -> Result<Encrypted, LuksError> {
     let mut key = Zeroizing::new([0; KEY]);
     SysRng.try_fill_bytes(&mut *key)?;
     let image = memory::sparse(c"forge-luks", size)?;
-    let uuid = Uuid::new_v4();
     format(tools, &image, uuid, &key, keys)?;
     let facts = facts(tools, &image, uuid)?;
     match sectors::encrypt(plain, &image, HEADER, &key, &tools.stop)? {
@@ -107,7 +108,7 @@ pub fn encrypt(tools: &Tools, plain: &File, size: u64, keys: &DiskKeys) -> Resul
 }
 
 /// The header, with a slot for each key.
-fn format(tools: &Tools, image: &File, uuid: Uuid, key: &[u8; KEY], keys: &DiskKeys) -> Result<(), LuksError> {
+fn format(tools: &Tools, image: &File, uuid: Uuid, key: &[u8; KEY], keys: &Keys<'_>) -> Result<(), LuksError> {
     let volume = Hidden::new(key)?;
     let passphrase = Hidden::new(keys.passphrase.expose().as_bytes())?;
     let recovery = Hidden::new(keys.recovery.expose().as_bytes())?;
@@ -126,7 +127,7 @@ fn format(tools: &Tools, image: &File, uuid: Uuid, key: &[u8; KEY], keys: &DiskK
     // Its 256 random bits need no slow derivation: systemd-cryptenroll uses the least, too.
     run()
         .args(["luksAddKey", "--key-slot", "1", "--pbkdf", "pbkdf2", "--hash", "sha512"])
-        .args(["--pbkdf-force-iterations", "1000", "--new-keyfile-size", &RECOVERY_LENGTH.to_string()])
+        .args(["--pbkdf-force-iterations", "1000", "--new-keyfile-size", &LENGTH.to_string()])
         .fd_arg("--volume-key-file=", &volume)?
         .fd_arg("--new-keyfile=", &recovery)?
         .fd_arg("", image)?

@@ -11,7 +11,7 @@ const BYTES: usize = 32;
 /// Bytes between two dashes.
 const GROUP: usize = 4;
 /// Its length: 64 letters in eight groups.
-pub const RECOVERY_LENGTH: usize = 2 * BYTES + BYTES / GROUP - 1;
+pub(super) const LENGTH: usize = 2 * BYTES + BYTES / GROUP - 1;
 /// The letters that stand for 0 to 15.
 const MODHEX: &[u8; 16] = b"cbdefghijklnrtuv";
 
@@ -22,8 +22,15 @@ pub fn recovery_key() -> Result<Secret, SysError> {
     Ok(words(&bytes))
 }
 
+/// Whether a text has the form of one.
+pub fn is_recovery_key(text: &Secret) -> bool {
+    let mut groups = text.expose().split('-');
+    let good = |group: &str| group.len() == 2 * GROUP && group.bytes().all(|letter| MODHEX.contains(&letter));
+    groups.by_ref().take(BYTES / GROUP).filter(|group| good(group)).count() == BYTES / GROUP && groups.next().is_none()
+}
+
 fn words(bytes: &[u8; BYTES]) -> Secret {
-    let mut text = String::with_capacity(RECOVERY_LENGTH);
+    let mut text = String::with_capacity(LENGTH);
     for (at, byte) in bytes.iter().enumerate() {
         if at > 0 && at % GROUP == 0 {
             text.push('-');
@@ -41,10 +48,12 @@ mod tests {
     fn it_is_sixty_four_letters_in_eight_groups_and_never_the_same() {
         let (one, other) = (recovery_key().unwrap(), recovery_key().unwrap());
         assert_ne!(one.expose(), other.expose());
-        assert_eq!(one.expose().len(), RECOVERY_LENGTH);
-        let groups: Vec<&str> = one.expose().split('-').collect();
-        assert_eq!(groups.len(), 8);
-        assert!(groups.iter().all(|group| group.len() == 8 && group.bytes().all(|b| MODHEX.contains(&b))));
+        assert_eq!(one.expose().len(), LENGTH);
+        assert!(is_recovery_key(&one));
+        let key = one.expose();
+        for wrong in [&key[1..], &format!("{key}-{}", &key[..8]), &key.to_uppercase(), &key.replacen('-', "", 1), ""] {
+            assert!(!is_recovery_key(&Secret::new(wrong.to_owned())), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,10 +1,6 @@
 use super::*;
 use std::{io::Read, os::unix::fs::FileExt, process::Command};
 
-fn keys() -> DiskKeys {
-    DiskKeys { passphrase: Secret::new("ein Otter im Fluß".into()), recovery: recovery_key().unwrap() }
-}
-
 /// cryptsetup on this file, with a key on its standard input.
 fn cryptsetup(words: &[&str], key: &str) -> bool {
     let mut command = Command::new("/usr/sbin/cryptsetup");
@@ -22,8 +18,9 @@ fn cryptsetup_opens_it_with_either_key_and_reads_what_was_encrypted() {
     let text: Vec<u8> = (0..3 * MIB as u32 / 4).flat_map(u32::to_le_bytes).collect();
     plain.write_all_at(&text, 0).unwrap();
     plain.write_all_at(&text[..8192], 12 * MIB).unwrap();
-    let keys = keys();
-    let made = encrypt(&Tools::default(), &plain, size, &keys).unwrap();
+    let (passphrase, recovery) = (Secret::new("ein Otter im Fluß".into()), recovery_key().unwrap());
+    let keys = Keys { passphrase: &passphrase, recovery: &recovery };
+    let made = encrypt(&Tools::default(), &plain, size, Uuid::new_v4(), &keys).unwrap();
     assert_eq!(made.facts.cipher, "aes-xts-plain64");
     assert!(made.facts.derivation.memory_kib >= 64 * 1024, "{:?}", made.facts);
 

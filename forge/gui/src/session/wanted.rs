@@ -44,6 +44,7 @@ impl Session {
                 password,
             },
             unattended: None,
+            encryption: None,
             firmware: Vec::new(),
             overrides: Vec::new(),
         })
