@@ -78,6 +78,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn inventory(&self, caller: Caller) -> Result<Inventory, Error>;
     /// The payload of this medium.
     async fn offer(&self, caller: Caller) -> Result<Offer, Error>;
+    /// The licence of a bundle of firmware of this medium's payload.
+    async fn licence(&self, caller: Caller, bundle: &str) -> Result<String, Error>;
     /// The posture of this machine.
     async fn audit(&self, caller: Caller) -> Result<Audit, Error>;
     /// What this machine's firmware says, and how far the enrollment of its key is.

@@ -122,6 +122,11 @@ impl Forge {
         read(&again(async || self.manager.offer().await).await?)
     }
 
+    /// The licence of a bundle of firmware of this medium's payload.
+    pub async fn licence(&self, bundle: &str) -> Result<String, ClientError> {
+        Ok(again(|| self.manager.licence(bundle)).await?)
+    }
+
     /// The posture of this machine, measured with all the rights that it takes.
     pub async fn audit(&self) -> Result<Audit, ClientError> {
         read(&again(async || self.manager.audit().await).await?)

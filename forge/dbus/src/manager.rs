@@ -46,6 +46,13 @@ impl Manager {
         Ok(json(&self.backend()?.offer(Caller::of(&header)?).await?))
     }
 
+    /// The licence of a bundle of firmware of this medium's payload, by the bundle's name.
+    #[zbus(out_args("text"), proxy(allow_interactive_auth))]
+    async fn licence(&self, #[zbus(header)] header: Header<'_>, bundle: &str) -> Result<String, Error> {
+        let caller = Caller::of(&header)?;
+        self.backend()?.licence(caller, bundle).await
+    }
+
     /// The posture of this machine, as JSON: a line for each promise, with its evidence. It takes some seconds.
     #[zbus(out_args("audit"), proxy(allow_interactive_auth))]
     async fn audit(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {

@@ -26,6 +26,9 @@ pub struct Arguments {
     /// The directory in which the kernel shows which machine this is
     #[arg(long, default_value = "/sys/class/dmi/id")]
     pub dmi: PathBuf,
+    /// The directory in which the kernel shows the devices of this machine
+    #[arg(long, default_value = "/sys")]
+    pub sysfs: PathBuf,
     /// Milliseconds to stay when nobody needs it
     #[arg(long, default_value_t = 30_000)]
     pub idle_ms: u64,

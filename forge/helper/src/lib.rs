@@ -11,6 +11,7 @@
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
 //! | `audit` | the posture of this machine, asked from a service of its own |
+//! | [`devices`] | the devices that firmware is a question for |
 //! | `dmi` | which machine this is |
 //! | `firmware` | what the firmware says, and a new request to enroll the key |
 //! | `authority`, `clients`, `inhibitor` | polkit; who is on the bus; no sleep while it works |
@@ -22,6 +23,7 @@ pub mod arguments;
 pub mod audit;
 pub mod authority;
 pub mod clients;
+pub mod devices;
 pub mod dmi;
 pub mod firmware;
 pub mod inhibitor;

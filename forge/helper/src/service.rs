@@ -5,6 +5,7 @@ use crate::{
     audit,
     authority::Authority,
     clients::Clients,
+    devices::Devices,
     firmware::Firmware,
     job::{Confirmed, Work},
     life::{Life, Task},
@@ -48,6 +49,9 @@ const LOOKS: usize = 8;
 /// How long the look for an install that did not end may take on one disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The most bytes of a licence that is shown.
+const LICENCE: u64 = 1 << 20;
+
 /// Everything that the helper is.
 pub struct Service {
     this: Weak<Self>,
@@ -61,6 +65,8 @@ pub struct Service {
     pub udisks: Udisks,
     /// The firmware's variables and this machine's keys.
     pub firmware: Firmware,
+    /// The devices that firmware is a question for.
+    pub devices: Devices,
     /// How long it stays.
     pub life: Arc<Life>,
     /// How long the new partitions may take to be seen.
@@ -112,6 +118,7 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         clients,
         udisks,
         firmware: Firmware::new(arguments),
+        devices: Devices::new(arguments),
         life: Life::new(),
         settle: arguments.settle(),
         payload: arguments.payload.clone(),
@@ -144,13 +151,18 @@ impl Service {
     /// The disks and the firmware, freshly looked at.
     pub async fn look(&self) -> Result<Inventory, Error> {
         // The payload is opened under a permit of its own.
-        let payload = match self.firmware.knows_chain() {
+        let payload = match self.firmware.knows_chain() && self.devices.knows_bundles() {
             true => None,
             false => self.open_payload().await.ok(),
         };
+        if let Some(payload) = &payload {
+            self.devices.know_bundles(&payload.manifest.firmware);
+        }
         let firmware = self.firmware.preflight(payload).await;
         let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
-        let mut inventory = self.udisks.inventory().await.map_err(no_disks)?;
+        let (inventory, devices) = tokio::join!(self.udisks.inventory(), self.devices.look());
+        let mut inventory = inventory.map_err(no_disks)?;
+        inventory.devices = devices;
         for disk in &mut inventory.disks {
             // An install that did not end leaves nothing that UDisks2 could name.
             if disk.obstacles.is_empty() && matches!(disk.content, Content::Empty | Content::Unknown) {
@@ -268,6 +280,21 @@ impl Backend for Service {
         self.authority.allow(&caller, INSPECT, &[]).await?;
         let payload = self.open_payload().await?;
         Ok(Offer { certificate: payload.signer.certificate.to_hex(), manifest: payload.manifest })
+    }
+
+    async fn licence(&self, caller: Caller, bundle: &str) -> Result<String, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let payload = self.open_payload().await?;
+        let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
+        let found = payload.manifest.firmware.iter().find(|known| known.name == bundle);
+        let found = found.ok_or_else(|| Error::BadArgument("bundle: this payload has none of that name".into()))?;
+        let text = found.licence.text.clone();
+        if text.size > LICENCE {
+            return Err(Error::NoPayload(format!("{}: no licence is as long as that", text.path)));
+        }
+        let read = tokio::task::spawn_blocking(move || payload.text(&text)).await;
+        read.map_err(|e| Error::Failed(e.to_string()))?.map_err(|e| Error::NoPayload(e.to_string()))
     }
 
     async fn audit(&self, caller: Caller) -> Result<Audit, Error> {

@@ -3,7 +3,7 @@
 use crate::{
     Answers, Inventory, Issue, Layout, Manifest, RootHash,
     answers::{Password, SystemAnswers},
-    firmware::Chosen,
+    firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
     layout::Role,
@@ -120,6 +120,10 @@ impl Plan {
             issues.push(issue);
             String::new()
         });
+        let accepted = firmware::chosen(&answers.firmware, &manifest.firmware).unwrap_or_else(|more| {
+            issues.extend(more);
+            Vec::new()
+        });
         if answers.disk.erase.is_none() {
             issues.push(Issue::EraseNotConfirmed);
         }
@@ -174,7 +178,7 @@ impl Plan {
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
             encryption: answers.encryption.as_ref().map(|encryption| kind(&encryption.passphrase)),
-            firmware: Vec::new(),
+            firmware: accepted,
             by_hand: match (disk.kind, firmware) {
                 (DiskKind::File, _) => None,
                 (DiskKind::Disk, None) => Some(ByHand::NoFirmware),
