@@ -45,7 +45,7 @@ impl Session {
             },
             unattended: None,
             encryption: None,
-            firmware: Vec::new(),
+            firmware: self.accepted.clone(),
             overrides: Vec::new(),
         })
     }
