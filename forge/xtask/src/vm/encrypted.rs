@@ -1,13 +1,14 @@
 //! An encrypted state: asked for before the system starts, on the keyboard that was chosen.
+use super::attached::Attached;
 use super::checks;
 use super::demo::Demo;
 use super::firmware::Store;
 use super::guest::Guest;
 use super::left::{forgectl, verify};
-use super::machine::{BOOT_FAILURES, Machine};
+use super::machine::{BOOT_FAILURES, Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
-use super::tamper::Disk;
+use super::tamper::ADDON_CMDLINE;
 use super::tool::run;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
@@ -27,12 +28,15 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
         let found = credentials.pointer(&format!("/disk/{key}")).and_then(|value| value.as_str());
         found.map(str::to_owned).with_context(|| format!("the credentials have no {key}"))
     };
-    let talking = Disk::copy(&demo.disk, &folder.join("talking.img"))?;
-    talking.add_console(&demo.certificate)?;
+    // The key that could sign an addon lies in the encrypted state.
+    let attached = Attached { more_words: Some(ADDON_CMDLINE), ..Attached::default() };
+    let start = |store: &Store| {
+        Machine::start(&Parts { name, disk: &demo.disk, snapshot: false, store, out: stage.out(), attached: &attached })
+    };
     let store = Store::microsoft(stage.store(name))?;
     store.set(&demo.variables)?;
 
-    let mut machine = stage.keeping_machine(name, talking.path(), &store)?;
+    let mut machine = start(&store)?;
     mokmanager::enroll(&mut machine, &demo.mok_code)?;
     answer(&mut machine, "prompt", "not this one")?;
     answer(&mut machine, "again", &secret("passphrase")?)?;
@@ -43,7 +47,7 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     guest.power_off()?;
     drop(machine);
 
-    let mut machine = stage.keeping_machine(name, talking.path(), &store)?;
+    let mut machine = start(&store)?;
     answer(&mut machine, "recovery", &secret("recovery-key")?)?;
     let guest = Guest::root(&mut machine, &demo)?;
     guest.power_off()?;
