@@ -14,7 +14,12 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
     let store = stage.enrolled_store("probe")?;
     let disk = Disk::copy(stage.talking(), &stage.scratch_disk("probe"))?;
     let attached = Attached {
-        more: vec![More { image: "/tmp/fwget/b.erofs".into(), serial: "bundles".into(), stick: false, read_only: true }],
+        more: vec![More {
+            image: "/tmp/fwget/b.erofs".into(),
+            serial: "bundles".into(),
+            stick: false,
+            read_only: true,
+        }],
         credentials: vec![
             ("systemd.extra-unit.forge-test-look.service".into(), LOOK.into()),
             ("systemd.unit-dropin.initrd.target".into(), WANTED.into()),
@@ -22,7 +27,14 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
         card: Some("i82551"),
         ..Attached::default()
     };
-    let parts = Parts { name: "probe", disk: disk.path(), snapshot: false, store: &store, out: stage.out(), attached: &attached };
+    let parts = Parts {
+        name: "probe",
+        disk: disk.path(),
+        snapshot: false,
+        store: &store,
+        out: stage.out(),
+        attached: &attached,
+    };
     let mut machine = Machine::start(&parts)?;
     let mut guest = Guest::root(&mut machine, stage.demo())?;
     let say = |guest: &mut Guest, what: &str| -> Result<()> {
@@ -31,9 +43,18 @@ pub(super) fn run(stage: &Stage) -> Result<()> {
         Ok(())
     };
     say(&mut guest, "cat /run/early.txt; ls /sys/class/net; lspci -n; dmesg | grep -i -E 'e100|firmware' | tail -20")?;
-    say(&mut guest, "systemctl stop NetworkManager; for n in /sys/class/net/e*; do ip link set ${n##*/} up; done; dmesg | grep -i -E 'e100|firmware' | tail -20")?;
-    say(&mut guest, "mkdir -p /run/b /var/lib/extensions /boot/loader/addons; mount -r /dev/disk/by-id/virtio-bundles /run/b && ls -la /run/b && cp /run/b/firmware-e100.raw /var/lib/extensions/ && cp /run/b/roothash /var/lib/extensions/firmware-e100.roothash")?;
-    say(&mut guest, "for a in e100 amd; do sbsign --key /var/lib/forge/mok/boot.key --cert /var/lib/forge/mok/boot.pem --output /boot/loader/addons/firmware-$a.addon.efi /run/b/firmware-$a.addon.efi; done; find /boot; sync")?;
+    say(
+        &mut guest,
+        "systemctl stop NetworkManager; for n in /sys/class/net/e*; do ip link set ${n##*/} up; done; dmesg | grep -i -E 'e100|firmware' | tail -20",
+    )?;
+    say(
+        &mut guest,
+        "mkdir -p /run/b /var/lib/extensions /boot/loader/addons; mount -r /dev/disk/by-id/virtio-bundles /run/b && ls -la /run/b && cp /run/b/firmware-e100.raw /var/lib/extensions/ && cp /run/b/roothash /var/lib/extensions/firmware-e100.roothash",
+    )?;
+    say(
+        &mut guest,
+        "for a in e100 amd; do sbsign --key /var/lib/forge/mok/boot.key --cert /var/lib/forge/mok/boot.pem --output /boot/loader/addons/firmware-$a.addon.efi /run/b/firmware-$a.addon.efi; done; find /boot; sync",
+    )?;
     let mut guest = guest.restart()?;
     guest.log_in(&stage.demo().user, &stage.demo().password)?;
     guest.become_root(&stage.demo().password)?;
