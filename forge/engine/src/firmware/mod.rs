@@ -2,6 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | [`whence`] | reads `WHENCE`, the list of files and licences of linux-firmware |
 //! | [`companion`] | the signed addon of the boot image |
 //! | [`installed`] | an installed machine: add, list, remove |
 //!
@@ -10,6 +11,7 @@
 
 pub mod companion;
 pub mod installed;
+pub mod whence;
 
 /// Where system extensions lie in the state file system (`/var` of the installed system).
 pub const EXTENSIONS: &str = "lib/extensions";
