@@ -147,14 +147,21 @@ impl Whence {
 
     /// The sections of a driver, by one of its names.
     pub fn of_driver<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
-        let is = move |driver: &Driver| driver.names.iter().any(|known| same_driver(known, name));
-        self.sections.iter().filter(move |section| section.drivers.iter().any(is))
+        self.sections.iter().filter(move |section| section.is_of_driver(name))
     }
 
     /// Every name of a driver.
     pub fn drivers(&self) -> impl Iterator<Item = &str> {
         let drivers = self.sections.iter().flat_map(|section| &section.drivers);
         drivers.flat_map(|driver| &driver.names).map(String::as_str)
+    }
+}
+
+impl Section {
+    /// Whether one of its drivers has this name.
+    pub fn is_of_driver(&self, name: &str) -> bool {
+        let mut names = self.drivers.iter().flat_map(|driver| &driver.names);
+        names.any(|known| same_driver(known, name))
     }
 }
 
@@ -220,8 +227,9 @@ impl Reader {
         if rest.is_empty() {
             return Err(WhenceError::Nothing { line, keyword: "Driver:" });
         }
-        // "name[ name…] - title", in old sections also "name: title", or a title alone.
-        let (names, title) = rest.split_once(" - ").or_else(|| rest.split_once(": ")).unwrap_or((rest, ""));
+        // "name[ name…] - title", in some sections "name -- title" or "name: title", or a title alone.
+        let parted = [" - ", " -- ", ": "].iter().filter_map(|mark| rest.split_once(mark));
+        let (names, title) = parted.min_by_key(|(names, _)| names.len()).unwrap_or((rest, ""));
         let plain = |name: &str| name.trim_end_matches([',', ':', '-']).to_owned();
         let names = names.split([' ', ',', '/', '\t']).map(plain).filter(|name| !name.is_empty()).collect();
         self.section(line).drivers.push(Driver { names, title: title.trim().to_owned() });

@@ -29,6 +29,7 @@ Licence: Redistributable. See LICENCE.rtlwifi_firmware.txt and
 
 --------------------------------------------------------------------------
 Driver: bnx2x: Broadcom Everest
+Driver: smctr -- SMC ISA/MCA - Token Ring
 File: bnx2x/a.fw
 
 License:
@@ -70,7 +71,7 @@ fn a_section_has_its_drivers_files_links_and_terms() {
     assert_eq!(licence.texts, ["LICENCE.rtlwifi_firmware.txt", "qca/NOTICE.txt"]);
     assert!(licence.words.starts_with("Redistributable.") && licence.words.ends_with("details."), "{licence:?}");
 
-    assert_eq!(second.drivers[0].names, ["bnx2x"]);
+    assert_eq!(second.drivers.iter().flat_map(|driver| &driver.names).collect::<Vec<_>>(), ["bnx2x", "smctr"]);
     let licence = second.licence.as_ref().unwrap();
     assert_eq!((licence.words.as_str(), licence.texts.len()), ("Allegedly GPLv2+: no source visible.", 0));
     assert_eq!(third.licence, None);
