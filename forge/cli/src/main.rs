@@ -22,6 +22,7 @@
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
 //! | `firmware_words` | the firmware in sentences |
+//! | `bundle_words` | optional proprietary firmware in sentences |
 //! | `answers_words` | which machine and which disk answers mean, in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
@@ -29,6 +30,7 @@ mod answers_sign;
 mod answers_words;
 mod arguments;
 mod audit;
+mod bundle_words;
 mod check;
 mod credentials;
 mod device;

@@ -2,14 +2,28 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | [`whence`] | reads `WHENCE`, the list of files and licences of linux-firmware |
+//! | [`source`] | what a packager asks for, as `firmware.toml` says it |
+//! | [`select`] | the files, links and terms of one bundle |
+//! | [`release`] | for which system a bundle is, and which devices its modules are for |
+//! | [`image`] | the sealed image, and the archive for before the root is there |
+//! | [`make`] | all of it: `forgectl payload firmware` |
+//! | [`chosen`] | what an install makes of the bundles of its plan |
 //! | [`companion`] | the signed addon of the boot image |
 //! | [`installed`] | an installed machine: add, list, remove |
 //!
 //! On a machine, a bundle is a system extension (systemd-sysext(8)) on the state partition: nothing of it is in the
 //! sealed root.
 
+pub mod chosen;
 pub mod companion;
+pub mod image;
 pub mod installed;
+pub mod make;
+pub mod release;
+pub mod select;
+pub mod source;
+pub mod whence;
 
 /// Where system extensions lie in the state file system (`/var` of the installed system).
 pub const EXTENSIONS: &str = "lib/extensions";
