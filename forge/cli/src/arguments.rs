@@ -278,6 +278,17 @@ pub enum PayloadCommand {
         #[arg(long)]
         output: PathBuf,
     },
+    /// Makes bundles of proprietary firmware that a payload can carry
+    Firmware {
+        /// The description of the bundles (firmware.toml)
+        source: PathBuf,
+        /// The tree of the system that they are for: its os-release and its kernels' lists of devices are read
+        #[arg(long, value_name = "ROOT")]
+        system: PathBuf,
+        /// The new directory that they go to; payload.toml names it in "firmware"
+        #[arg(long)]
+        output: PathBuf,
+    },
     /// Checks a payload's signature and every byte of its files
     Verify {
         /// The payload's directory

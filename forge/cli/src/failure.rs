@@ -8,6 +8,7 @@ use crate::{
 };
 use forge_dbus::{Error as RefusedBy, client::ClientError};
 use forge_engine::{
+    firmware::make::MakeError,
     install::{Failed, InstallError},
     openpgp::{AnswersSignatureError, SignError, SignatureError},
     payload::{PayloadError, build::BuildError},
@@ -41,6 +42,8 @@ pub enum Failure {
     Payload(PayloadError),
     /// No payload was made.
     Build(Box<BuildError>),
+    /// No firmware was made.
+    Firmware(Box<MakeError>),
     /// The target is not used.
     Target(TargetError),
     /// The install failed.
@@ -135,7 +138,12 @@ impl Failure {
         match self {
             Self::Unattended(fault) => fault.code(),
             Self::Alone(failure) => failure.code(),
-            Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) | Self::Terminal(_) => 1,
+            Self::File(..)
+            | Self::Build(_)
+            | Self::Firmware(_)
+            | Self::Keys(_)
+            | Self::MissingTools(_)
+            | Self::Terminal(_) => 1,
             Self::Seal(_)
             | Self::Open(..)
             | Self::OpenWith(..)
@@ -234,6 +242,7 @@ impl Failure {
                 }
             }
             Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
+            Self::Firmware(error) => write!(f, "no firmware was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
                 let state = if failed.written { &claimed } else { UNTOUCHED };

@@ -150,6 +150,14 @@ pub struct Consent {
     pub at: u64,
 }
 
+/// Whether this can be a bundle's name: 1 to 64 lower-case letters, digits and `-`, a letter first.
+///
+/// It is part of file names, of a name on FAT, and of the name of a system extension.
+pub fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
 impl Bundle {
     /// What a plan names of it.
     pub fn chosen(&self) -> Chosen {

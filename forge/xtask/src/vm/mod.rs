@@ -27,6 +27,7 @@ mod left;
 mod live;
 mod machine;
 mod mokmanager;
+mod probe;
 mod qmp;
 mod revoked;
 mod scenarios;
