@@ -10,7 +10,7 @@ mod accepted;
 mod wanted;
 
 pub(crate) use accepted::{answers, chosen};
-pub use wanted::{Wanted, is_pattern, missed, wanted, wants};
+pub use wanted::{Wanted, is_pattern, missed, wanted};
 
 use crate::{payload::Entry, verity::RootHash};
 use schemars::JsonSchema;

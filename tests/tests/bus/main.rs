@@ -8,6 +8,7 @@
 //! - [`refused`]: disks that are not taken, and disks that fail
 //! - [`caller`]: calls as one person or another, well-formed or not
 //! - [`verbs`]: who may do what, and how each refusal is told
+//! - [`devices`]: devices that want firmware, and the licence of a bundle
 //! - [`enroll`]: the firmware's variables: what an install leaves, and a key that is asked for once more
 //! - [`record`]: a machine as a file, without private data
 //! - [`hostile`]: callers who send what nobody should
@@ -22,6 +23,7 @@ mod bench;
 mod caller;
 mod cancel;
 mod death;
+mod devices;
 mod enroll;
 mod firm;
 mod harness;
