@@ -8,7 +8,7 @@ use super::{Look, Root, boot_partition::Mounted};
 use crate::firmware::{
     ADDONS, addon_file, image_file,
     installed::{self, Fault, Found, Places},
-    root_hash_file,
+    root_hash_file, when,
 };
 use forge_model::firmware::Consent;
 use std::{
@@ -110,7 +110,8 @@ fn bundle(look: &mut Look, found: &Found, esp_is_seen: bool) {
     if let (Some(Consent { bundle, by, at, .. }), []) = (&found.consent, &found.faults[..]) {
         let (title, vendor, licence, sha256) = (&bundle.title, &bundle.vendor, &bundle.licence, &bundle.sha256);
         look.fact(format_args!(
-            "{name}: {title} ({vendor}, {licence}), accepted by {by}, {at} seconds after 1970, SHA-256 {sha256}"
+            "{name}: {title} ({vendor}, {licence}), accepted by {by} on {}, SHA-256 {sha256}",
+            when(*at)
         ));
     }
 }
