@@ -84,12 +84,18 @@ impl TestPayload {
     }
 
     fn of_system(make_system: impl Fn(&Path)) -> Self {
+        Self::of_sources(make_system, |_| {})
+    }
+
+    /// One whose sources are changed before it is made: `root` and `payload.toml` lie in the directory.
+    pub(crate) fn of_sources(make_system: impl Fn(&Path), change: impl Fn(&Path)) -> Self {
         let (scratch, keys) = (tempfile::tempdir().unwrap(), keys());
         let sources = tempfile::tempdir().unwrap();
         make_system(&sources.path().join("root"));
         fs::write(sources.path().join("initrd"), b"stands for an initrd").unwrap();
         let source = sources.path().join("payload.toml");
         fs::write(&source, SOURCE).unwrap();
+        change(sources.path());
         let output = scratch.path().join("payload");
         let made = build::build(&Tools::default(), &source, &keys.release, &output, SystemTime::now(), &Unwatched);
         made.unwrap().done().unwrap();
