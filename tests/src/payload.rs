@@ -27,7 +27,8 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 /// The name of the one service credential.
 pub const CREDENTIAL: &str = "forgetest.token";
 
-const SOURCE: &str = r#"version = 1
+/// `payload.toml` of the test payload.
+pub const SOURCE: &str = r#"version = 1
 id = "forgetest"
 name = "Forge test system"
 release = "1"
