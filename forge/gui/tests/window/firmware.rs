@@ -19,7 +19,7 @@ fn firmware_is_off_until_a_person_turns_it_on_and_then_it_is_in_the_plan() {
     let window = Window::open(Play::Stands);
     window.walk(Page::Firmware);
     let switches = || -> Vec<adw::SwitchRow> {
-        let mut rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<adw::SwitchRow>().ok());
+        let rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<adw::SwitchRow>().ok());
         rows.filter(|row| row.is_mapped() && row.ancestor(adw::NavigationPage::static_type()).is_some()).collect()
     };
     until("a row for each bundle", || switches().len() == 3);
@@ -28,7 +28,7 @@ fn firmware_is_off_until_a_person_turns_it_on_and_then_it_is_in_the_plan() {
     assert_eq!(switches()[0].subtitle().as_deref(), Some("Without firmware, there is no wireless network."));
 
     // What there is to know is read before anything is turned on; each part of it has a name.
-    let rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<adw::ExpanderRow>().ok());
+    let mut rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<adw::ExpanderRow>().ok());
     let about = rows.find(|row| row.is_mapped()).expect("what there is to know");
     about.set_expanded(true);
     until("its files", || window.texts().contains("iwlwifi-cc-a0-77.ucode"));
