@@ -184,7 +184,7 @@ fn addons(look: &mut Look, esp: Result<&Mounted, &str>, consents: &[&Consent]) {
     for name in names {
         let fits =
             |consent: &&Consent| consent.bundle.early && addon_file(&consent.bundle.name).eq_ignore_ascii_case(&name);
-        match consents.iter().any(|consent| fits(consent)) {
+        match consents.iter().any(fits) {
             true => look.fact(format_args!("{ADDONS}/{name}: accepted")),
             false if look.unread.is_empty() => look.fault(format_args!("{ADDONS}/{name}: nobody accepted this")),
             false => {}
