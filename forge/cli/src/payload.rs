@@ -52,7 +52,7 @@ fn firmware(source: &Path, system: &Path, output: &Path) -> Result<(), Failure> 
         let (name, licence, image) = (&bundle.name, &bundle.licence.id, size::words(bundle.image.size));
         let (files, devices, sha256) = (bundle.files.len(), bundle.modaliases.len(), &bundle.image.sha256);
         print(format_args!(
-            "{name}: {files} files, {image}, {devices} patterns of devices, {licence}, SHA-256 {sha256}"
+            "{name}: {image}, {licence}, files: {files}, device patterns: {devices}, SHA-256 {sha256}"
         ))?;
     }
     Ok(())

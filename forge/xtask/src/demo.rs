@@ -84,7 +84,14 @@ pub fn prepare_with(packages: &[&str]) -> Result<(PathBuf, PathBuf)> {
 
 /// Installs the demo system and returns the folder that holds the result.
 pub fn install(answers: &Path) -> Result<PathBuf> {
-    let (place, forgectl) = prepare()?;
+    let place = place()?;
+    install_to(answers, &place)?;
+    Ok(place)
+}
+
+/// The same, with another folder for the result.
+pub fn install_to(answers: &Path, place: &Path) -> Result<()> {
+    let (made, forgectl) = prepare()?;
     let own_answers = place.join("answers.toml");
     fs::copy(answers, &own_answers).with_context(|| format!("{} can not be read", answers.display()))?;
     let disk = place.join("disk.img");
@@ -94,15 +101,15 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
     let mut run = Command::new(&forgectl);
     run.arg("install")
         .args(option("--answers", &own_answers))
-        .args(option("--payload", &place.join("payload")))
-        .args(option("--certificate", &place.join("keys/certificate.pgp")))
+        .args(option("--payload", &made.join("payload")))
+        .args(option("--certificate", &made.join("keys/certificate.pgp")))
         .args(option("--target", &disk))
-        .args(option("--output", &place));
+        .args(option("--output", place));
     command::run(&mut run)?;
     command::run(
         Command::new(&forgectl).arg("verify").arg(&disk).args(option("--receipt", &place.join("receipt.json"))),
     )?;
-    Ok(place)
+    Ok(())
 }
 
 /// Builds `forgectl` and the helper, and other packages with them, and returns the path of `forgectl`.
