@@ -80,7 +80,7 @@ pub fn ready(
         // Nobody accepts terms that are not there to be read.
         payload.copy(&bundle.licence.text, &tools.stop)?;
         let addon = archive.map(|archive| companion::addon(tools, pair, bundle.kind, &archive)).transpose()?;
-        let consent = Consent { bundle: chosen.clone(), by: plan.user.name.clone(), at };
+        let consent = Consent { bundle: chosen.clone(), by: plan.user.name.clone(), at, files: bundle.files.clone() };
         let signed = installed::signed(&consent, pair);
         let (json, signature) = signed.map_err(|source| ChosenError::Consent { name: name.clone(), source })?;
         Ok(Ready { consent, json, signature, image, addon })

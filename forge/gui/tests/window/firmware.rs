@@ -28,8 +28,8 @@ fn firmware_is_off_until_a_person_turns_it_on_and_then_it_is_in_the_plan() {
     assert_eq!(switches()[0].subtitle().as_deref(), Some("Without firmware, there is no wireless network."));
 
     // What there is to know is read before anything is turned on; each part of it has a name.
-    let rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<adw::ExpanderRow>().ok());
-    let about = rows.filter(|row| row.is_mapped()).next().expect("what there is to know");
+    let mut rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<adw::ExpanderRow>().ok());
+    let about = rows.find(|row| row.is_mapped()).expect("what there is to know");
     about.set_expanded(true);
     until("its files", || window.texts().contains("iwlwifi-cc-a0-77.ucode"));
     let stops = window.widgets().into_iter().filter(|widget| widget.is_mapped() && widget.is_focusable());
