@@ -5,12 +5,14 @@
 //! - [`job`]: one install into a file, from answers to its end
 //! - [`desk`]: a desk at which a person sits: compositor, keyboard, a screen reader's eyes, the real window
 //! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
+//! - [`firmware`]: a small linux-firmware, and a payload that carries bundles of it
 //! - [`installed`]: one finished install that many tests look at
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
 //! - [`private`]: a system of its own for a test: a real bus, polkit, udev and UDisks2 with loop devices as drives
 
 pub mod desk;
 pub mod disk;
+pub mod firmware;
 pub mod installed;
 pub mod job;
 pub mod look;

@@ -33,7 +33,12 @@ pub fn on_this_machine(plan: &Plan, devices: &[Device], bundles: &[Bundle]) -> V
         format!("{who} {ask} for proprietary firmware of {vendor} ({name}), which is not accepted: {without}")
     });
     let nobody = plan.firmware.iter().filter(|one| !wanted.iter().any(|row| row.bundle.name == one.name));
-    left_out.chain(nobody.map(|one| format!("No device of this machine asks for {}.", one.name))).collect()
+    let nobody = nobody.map(|one| format!("No device of this machine asks for {}.", one.name));
+    let elsewhere = firmware::missed(devices, bundles).into_iter().filter_map(|device| {
+        let (who, file) = (name(device), asked_for(device)?);
+        Some(format!("{who} asked for firmware that this medium does not have: {file}."))
+    });
+    left_out.chain(nobody).chain(elsewhere).collect()
 }
 
 /// What a recorded machine says without a payload: files that were asked for in vain, and bundles that answers accept.
@@ -42,16 +47,19 @@ pub fn on_recorded_machine(accepted: &[FirmwareAnswer], devices: &[Device]) -> V
         .iter()
         .map(|one| format!("The answers accept proprietary firmware: {}, SHA-256 {}.", one.bundle, one.sha256))
         .collect();
-    for device in devices {
-        // A driver asks for one version after the other; the first name says which family it is.
-        let Some(file) = device.missed.last() else { continue };
-        let more = match device.missed.len() {
-            1 => String::new(),
-            count => format!(" and {} more", count - 1),
-        };
-        lines.push(format!("{} asked for firmware that was not there: {file}{more}.", name(device)));
-    }
+    lines.extend(devices.iter().filter_map(|device| {
+        Some(format!("{} asked for firmware that was not there: {}.", name(device), asked_for(device)?))
+    }));
     lines
+}
+
+/// What a device asked for in vain. A driver asks for one version after the other: the last name says which family it is.
+fn asked_for(device: &Device) -> Option<String> {
+    let file = device.missed.last()?;
+    Some(match device.missed.len() {
+        1 => file.clone(),
+        count => format!("{file} and {} more", count - 1),
+    })
 }
 
 /// A device by its name, or by what the kernel calls it.

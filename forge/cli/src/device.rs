@@ -13,7 +13,7 @@ use crate::{
 };
 use forge_dbus::{
     backend::Verdict,
-    client::{Brought, ClientError, Forge, Job, Update},
+    client::{ClientError, Forge, Job, RunSecrets, Update},
     status::{Outcome, Progress, State},
 };
 use forge_model::{Plan, pace::Measured};
@@ -99,7 +99,7 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
         let updates = job.updates().await?;
         let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
         let brought =
-            Brought { user_password: typed.as_ref(), disk_passphrase: opening.as_ref(), ..Brought::default() };
+            RunSecrets { user_password: typed.as_ref(), disk_passphrase: opening.as_ref(), ..RunSecrets::default() };
         job.run(&digest, brought).await.map_err(untouched)?;
         let outcome = follow(&job, updates, &show).await?;
         finish(&job, outcome, &wanted.output, json).await

@@ -12,6 +12,7 @@
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
 //! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
 //! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
+//! | `firmware` | `firmware list`, `add`, `remove`: proprietary firmware on an installed machine |
 //! | `credentials` | `credentials open`, `credentials seal`: sealed files |
 //! | `answers_sign` | `answers sign`, `answers verify` |
 //! | `password` | asks for a password or a passphrase |
@@ -35,6 +36,7 @@ mod check;
 mod credentials;
 mod device;
 mod failure;
+mod firmware;
 mod firmware_words;
 mod handover;
 mod install;
@@ -88,6 +90,7 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Machine { issue: Some(file), .. } => machine::issue(&file),
         Command::Machine { json, .. } => machine::show(json),
         Command::Enroll { output } => machine::enroll(output.as_deref()),
+        Command::Firmware { command } => firmware::run(command),
         Command::Payload { command } => payload::run(command),
         Command::Credentials { command } => credentials::run(command),
         Command::Answers { command } => answers_sign::run(command),

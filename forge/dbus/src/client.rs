@@ -2,14 +2,19 @@
 
 use crate::{
     Error, NAME,
-    backend::{Offer, Verdict},
+    backend::{Brought, FirmwareState, Offer, Verdict},
     error::AnswersFault,
     job::{DISK_PASSPHRASE, JobProxy, RECOVERY_KEY, SEAL_PASSPHRASE, USER_PASSWORD},
     manager::ManagerProxy,
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_model::{Handover, Inventory, Issue, Machine, Plan, Secret, audit::Audit, handover::Asked};
+use forge_model::{
+    Handover, Inventory, Issue, Machine, Plan, Secret,
+    audit::Audit,
+    firmware::{Consent, FirmwareAnswer},
+    handover::Asked,
+};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
@@ -17,7 +22,7 @@ use zbus::{Connection, OwnedObjectPath, fdo::PropertiesProxy};
 
 /// The secrets that Run takes.
 #[derive(Debug, Default)]
-pub struct Brought<'a> {
+pub struct RunSecrets<'a> {
     /// The password of the first person.
     pub user_password: Option<&'a Secret>,
     /// What opens the credentials which the answers leave on the ESP.
@@ -28,7 +33,7 @@ pub struct Brought<'a> {
     pub recovery_key: Option<&'a Secret>,
 }
 
-impl<'a> From<Option<&'a Secret>> for Brought<'a> {
+impl<'a> From<Option<&'a Secret>> for RunSecrets<'a> {
     fn from(user_password: Option<&'a Secret>) -> Self {
         Self { user_password, ..Self::default() }
     }
@@ -149,6 +154,30 @@ impl Forge {
         let fd = again(|| self.manager.recovery_key()).await?;
         let text = sealed::text(&fd, KEY).map_err(ClientError::Handover)?;
         Ok(Secret::new(text.to_string()))
+    }
+
+    /// The proprietary firmware of this machine.
+    pub async fn firmware(&self) -> Result<FirmwareState, ClientError> {
+        read(&again(async || self.manager.firmware().await).await?)
+    }
+
+    /// Adds a bundle from the files of a payload.
+    pub async fn add_firmware(&self, accepted: &FirmwareAnswer, brought: &Brought) -> Result<Consent, ClientError> {
+        let consent = again(async || {
+            let copy = |fd: &std::os::fd::OwnedFd| -> Result<zbus::OwnedFd, Error> {
+                Ok(fd.try_clone().map_err(|e| Error::Failed(e.to_string()))?.into())
+            };
+            let companion = brought.companion.iter().map(copy).collect::<Result<_, _>>()?;
+            let (manifest, signature, image) = (&brought.manifest, &brought.signature, &brought.image);
+            let (name, sha256) = (&accepted.bundle, &accepted.sha256);
+            self.manager.add_firmware(name, sha256, copy(manifest)?, copy(signature)?, copy(image)?, companion).await
+        });
+        read(&consent.await?)
+    }
+
+    /// Takes a bundle away.
+    pub async fn remove_firmware(&self, name: &str) -> Result<(), ClientError> {
+        Ok(again(|| self.manager.remove_firmware(name)).await?)
     }
 
     /// What these answers would do.
@@ -285,8 +314,8 @@ impl Job {
     }
 
     /// Begins, with what the answers say is brought along; a password alone, where that is all.
-    pub async fn run<'a>(&self, digest: &str, brought: impl Into<Brought<'a>>) -> Result<(), ClientError> {
-        let Brought { user_password, seal_passphrase, disk_passphrase, recovery_key } = brought.into();
+    pub async fn run<'a>(&self, digest: &str, secrets: impl Into<RunSecrets<'a>>) -> Result<(), ClientError> {
+        let RunSecrets { user_password, seal_passphrase, disk_passphrase, recovery_key } = secrets.into();
         let mut secrets = HashMap::new();
         for (name, secret) in [
             (USER_PASSWORD, user_password),

@@ -5,6 +5,7 @@
 use crate::{
     credentials::{self, Brought, CredentialError, Credentials, DiskBrought, UserPassword},
     esp::{Esp, EspError},
+    firmware::chosen::{self, ChosenError, Ready},
     gpt,
     luks::{self, Keys, LuksError},
     memory,
@@ -19,6 +20,7 @@ use crate::{
 };
 use forge_model::{
     Plan, Secret,
+    firmware::Consent,
     handover::DiskKeys,
     layout::Role,
     receipt::{Encryption, Key, WrittenPartition},
@@ -65,6 +67,9 @@ pub enum PrepareError {
     /// The enrollment request can not be made.
     #[error("the enrollment request can not be made: {0}")]
     Request(#[from] VariableError),
+    /// Firmware that was chosen can not be used.
+    #[error(transparent)]
+    Firmware(#[from] ChosenError),
     /// The boot image can not be built.
     #[error(transparent)]
     Uki(#[from] UkiError),
@@ -109,6 +114,8 @@ pub struct Prepared<'a> {
     pub keys: [Key; 2],
     /// The command line in the UKI.
     pub command_line: String,
+    /// The firmware that was accepted.
+    pub firmware: Vec<Consent>,
     /// What is handed over once.
     pub credentials: Credentials,
     /// What asks shim to enroll the boot key.
@@ -128,6 +135,10 @@ pub fn prepare<'a>(
     let mut missing = tools.missing();
     if brought.disk.is_some() && !tools.cryptsetup.is_file() {
         missing.push(tools.cryptsetup.clone());
+    }
+    let early = plan.firmware.iter().any(|chosen| chosen.early);
+    if early && !tools.addon_stub.is_file() {
+        missing.push(tools.addon_stub.clone());
     }
     if brought.seal.as_ref().is_some_and(|to| !to.age.is_empty()) && !tools.age.is_file() {
         missing.push(tools.age.clone());
@@ -169,6 +180,10 @@ pub fn prepare<'a>(
     };
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
+    let mut chosen = chosen::ready(tools, plan, payload, &boot_pair, now)?;
+    let firmware = chosen.iter().map(|ready| ready.consent.clone()).collect();
+    let addons: Vec<_> = chosen.iter_mut().filter_map(Ready::take_addon).collect();
+
     let volume = disk.as_ref().map(|_| Uuid::new_v4());
     let command_line =
         uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions, volume);
@@ -184,11 +199,15 @@ pub fn prepare<'a>(
         boot_der: &certificate,
         module_der: &module_pair.certificate_der()?,
     };
-    let tree = system::tree(plan, payload, &command_line, &secrets, &certificates)?;
+    let tree = system::tree(plan, payload, &command_line, &secrets, &certificates, chosen)?;
     let (state, encryption) = state_image(tools, plan.layout.must(Role::State).size, &tree, volume.zip(disk.as_ref()))?;
     drop(tree);
 
     let mut esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
+    // The receipt does not name them: they go when the firmware does.
+    for (path, addon) in &addons {
+        esp.add_unlisted(path, addon)?;
+    }
     for Sealed { kind, bytes } in &sealed {
         esp.add_unlisted(credentials_file(*kind), &memory::file(c"forge-sealed", bytes)?)?;
     }
@@ -202,6 +221,7 @@ pub fn prepare<'a>(
         keys: [key("boot", host, &boot_pair)?, key("module", host, &module_pair)?],
         boot_pair,
         command_line,
+        firmware,
         credentials,
         request,
         certificate,

@@ -11,6 +11,7 @@
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
 //! | `audit` | the posture of this machine, asked from a service of its own |
+//! | `accepted` | the proprietary firmware of this machine: listed, added, taken away |
 //! | [`devices`] | the devices that firmware is a question for |
 //! | `dmi` | which machine this is |
 //! | `firmware` | what the firmware says, and a new request to enroll the key |
@@ -19,6 +20,7 @@
 //! | `life` | stays while it is needed, and leaves without losing a call |
 //! | `log_lines` | the journal |
 
+pub mod accepted;
 pub mod arguments;
 pub mod audit;
 pub mod authority;

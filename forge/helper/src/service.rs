@@ -1,6 +1,7 @@
 //! The manager: inventory, plans, jobs.
 
 use crate::{
+    accepted::Accepted,
     arguments::Arguments,
     audit,
     authority::Authority,
@@ -15,8 +16,8 @@ use crate::{
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
-    action::{AUDIT, ENROLL, INSPECT},
-    backend::{Backend, Caller, JobBackend, Offer, Sealed, Verdict},
+    action::{AUDIT, ENROLL, FIRMWARE, INSPECT},
+    backend::{Backend, Brought, Caller, FirmwareState, JobBackend, Offer, Sealed, Verdict},
     error::AnswersFault,
     job::Job,
     manager::Manager,
@@ -24,7 +25,12 @@ use forge_dbus::{
     status::State,
 };
 use forge_engine::{journal::Journal, luks, payload::Payload};
-use forge_model::{Answers, Inventory, Machine, Plan, audit::Audit, inventory::Content};
+use forge_model::{
+    Answers, Inventory, Machine, Plan,
+    audit::Audit,
+    firmware::{Consent, FirmwareAnswer},
+    inventory::Content,
+};
 use futures_util::StreamExt;
 use std::{
     io,
@@ -67,6 +73,8 @@ pub struct Service {
     pub firmware: Firmware,
     /// The devices that firmware is a question for.
     pub devices: Devices,
+    /// The proprietary firmware of this machine.
+    accepted: Accepted,
     /// How long it stays.
     pub life: Arc<Life>,
     /// How long the new partitions may take to be seen.
@@ -119,6 +127,7 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         udisks,
         firmware: Firmware::new(arguments),
         devices: Devices::new(arguments),
+        accepted: Accepted::new(arguments),
         life: Life::new(),
         settle: arguments.settle(),
         payload: arguments.payload.clone(),
@@ -325,6 +334,27 @@ impl Backend for Service {
         self.authority.allow(&caller, INSPECT, &[]).await?;
         let key = luks::recovery_key().map_err(|e| Error::Failed(format!("the system's random source: {e}")))?;
         sealed::seal(key.expose().as_bytes()).map_err(|e| Error::Failed(format!("the recovery key: {e}")))
+    }
+
+    async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
+        let (installed, devices) = tokio::join!(self.accepted.list(), self.devices.look());
+        Ok(FirmwareState { installed: installed?, devices })
+    }
+
+    async fn add_firmware(&self, caller: Caller, accepted: FirmwareAnswer, brought: Brought) -> Result<Consent, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, FIRMWARE, &[("bundle", &accepted.bundle)]).await?;
+        let uid = self.clients.uid(&caller).await?;
+        self.accepted.add(accepted, brought, uid).await
+    }
+
+    async fn remove_firmware(&self, caller: Caller, name: &str) -> Result<(), Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, FIRMWARE, &[("bundle", name)]).await?;
+        self.accepted.remove(name).await
     }
 
     async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error> {

@@ -10,7 +10,7 @@ mod accepted;
 mod wanted;
 
 pub(crate) use accepted::{answers, chosen};
-pub use wanted::{Wanted, is_pattern, missed, wanted, wants};
+pub use wanted::{Wanted, is_pattern, missed, wanted};
 
 use crate::{payload::Entry, verity::RootHash};
 use schemars::JsonSchema;
@@ -148,6 +148,8 @@ pub struct Consent {
     pub by: String,
     /// When, in seconds since 1970 (UTC).
     pub at: u64,
+    /// The files of it, below `/usr/lib/firmware`: what else lies there was not accepted.
+    pub files: Vec<BundledFile>,
 }
 
 /// Whether this can be a bundle's name: 1 to 64 lower-case letters, digits and `-`, a letter first.

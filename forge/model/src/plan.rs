@@ -137,7 +137,8 @@ impl Plan {
         let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
         let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
         issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
-        let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, manifest);
+        let layout =
+            Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, &manifest.with_firmware(&accepted));
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),

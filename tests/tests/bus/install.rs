@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, Slow, USUAL, Watched, said};
 use forge_dbus::{
-    client::Brought,
+    client::RunSecrets,
     status::{Outcome, Progress, State},
 };
 use forge_engine::{
@@ -374,7 +374,7 @@ fn credentials_are_left_on_the_esp_when_the_answers_say_so_and_the_passphrase_co
         let passphrase = Secret::new("a passphrase to seal with".into());
         let begun = system.block_on(async {
             let digest = job.job.digest().await?;
-            job.job.run(&digest, Brought { seal_passphrase: Some(&passphrase), ..Brought::default() }).await
+            job.job.run(&digest, RunSecrets { seal_passphrase: Some(&passphrase), ..RunSecrets::default() }).await
         });
         begun.unwrap_or_else(|e| panic!("{e:?}\n{}", system.log("helper")));
         let Outcome::Installed { receipt, .. } = job.finished() else { panic!("{}", system.log("helper")) };

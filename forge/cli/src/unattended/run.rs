@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{answers_words, failure::Failure, firmware_words, handover, words};
 use forge_dbus::{
-    client::{Brought, ClientError, Forge, Job, Update},
+    client::{ClientError, Forge, Job, RunSecrets, Update},
     status::Outcome,
 };
 use forge_model::{
@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
         }
         let updates = job.updates().await.map_err(untouched)?;
         let passphrase = decided.seal.passphrase().filter(|_| credentials.leave_on == Some(LeaveOn::Esp));
-        let brought = Brought {
+        let brought = RunSecrets {
             user_password: decided.password.as_ref(),
             seal_passphrase: passphrase,
             disk_passphrase: decided.disk_passphrase.as_ref(),

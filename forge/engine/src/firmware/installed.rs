@@ -169,7 +169,7 @@ pub fn add(
         }
     };
     let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let consent = Consent { bundle: bundle.chosen(), by: by.into(), at };
+    let consent = Consent { bundle: bundle.chosen(), by: by.into(), at, files: bundle.files.clone() };
     let (json, signature) = signed(&consent, &pair)?;
 
     // From here on it is written. What was there under this name goes first: it would not fit the new root hash.

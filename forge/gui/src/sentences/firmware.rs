@@ -46,8 +46,14 @@ pub fn facts(bundle: &Bundle) -> Vec<Fact> {
         (gettext("Made By"), bundle.vendor.clone()),
         (gettext("Licence"), bundle.licence.id.clone()),
         (gettext("Files"), files.join("\n")),
-        (gettext("SHA-256"), bundle.image.sha256.clone()),
+        (gettext("SHA-256"), in_groups(&bundle.image.sha256)),
     ]
+}
+
+/// A hash that can be compared by eye, and that a line can be broken in without a hyphen that is none of it.
+fn in_groups(hash: &str) -> String {
+    let digits: Vec<char> = hash.chars().collect();
+    digits.chunks(8).map(String::from_iter).collect::<Vec<_>>().join(" ")
 }
 
 /// A bundle in short: who makes it, and how large it is.

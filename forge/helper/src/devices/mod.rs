@@ -13,7 +13,7 @@ pub mod sysfs;
 
 use crate::arguments::Arguments;
 use forge_engine::tool::Tools;
-use forge_model::firmware::{Bundle, Device, wants};
+use forge_model::firmware::{Bundle, Device, wanted};
 use kernel_log::Request;
 use names::Names;
 use std::{
@@ -86,8 +86,11 @@ fn that_matter(
             device.missed.push(request.file.clone());
         }
     }
-    let mut devices: Vec<Device> = devices.into_iter().map(|(_, device)| device).collect();
-    devices.retain(|device| !device.missed.is_empty() || bundles.iter().any(|bundle| wants(device, bundle)));
+    let all: Vec<Device> = devices.into_iter().map(|(_, device)| device).collect();
+    // All at once: a bundle may name thousands of devices.
+    let wanting = wanted(&all, bundles).into_iter().flat_map(|row| row.devices);
+    let mut devices: Vec<Device> =
+        all.iter().filter(|device| !device.missed.is_empty()).chain(wanting).cloned().collect();
     devices.iter_mut().for_each(|device| device.missed.sort());
     devices.sort_by(|a, b| (&a.modalias, &a.missed).cmp(&(&b.modalias, &b.missed)));
     // Two of the same make are one question.

@@ -49,8 +49,8 @@ fn device(modalias: &str, driver: Option<String>) -> Device {
 
 /// The device of a bus that a request was made for: itself, or what is behind a device of a class, such as `hci0`.
 pub fn device_of(sys: &Path, request: &Request) -> Option<String> {
-    let on_bus = |bus: &&str| sys.join("bus").join(bus).join("devices").join(&request.device).exists();
-    if BUSES.iter().any(|bus| on_bus(bus)) {
+    let on_bus = |bus: &str| sys.join("bus").join(bus).join("devices").join(&request.device).exists();
+    if BUSES.into_iter().any(on_bus) {
         return Some(request.device.clone());
     }
     // The kernel names the class where a driver's name would be.

@@ -6,6 +6,7 @@
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
 //! | [`encrypted`] | what opens an encrypted state |
+//! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
 //! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
 //! | [`machine`] | QEMU, with what is [`attached`]; [`console`] its lines, [`qmp`] its keys and screen, [`firmware`] its variables |
@@ -29,7 +30,7 @@ mod left;
 mod live;
 mod machine;
 mod mokmanager;
-mod probe;
+mod optional;
 mod qmp;
 mod revoked;
 mod scenarios;
