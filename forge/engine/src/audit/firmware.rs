@@ -162,10 +162,15 @@ fn walk(top: &Path, below: &mut Vec<String>, each: &mut dyn FnMut(&str) -> io::R
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         below.push(entry.file_name().to_string_lossy().into_owned());
-        // A link to a directory would be walked twice; its files are seen where they are, or the link leads out.
-        match entry.file_type()?.is_dir() {
-            true => walk(top, below, each)?,
-            false => each(&below.join("/"))?,
+        // A link to a directory below the top is not walked again: its files are seen where they are.
+        let leads_inside = || {
+            let (end, top) = (fs::canonicalize(entry.path()).ok(), fs::canonicalize(top).ok());
+            end.zip(top).is_some_and(|(end, top)| end.is_dir() && end.starts_with(top))
+        };
+        match entry.file_type()? {
+            kind if kind.is_dir() => walk(top, below, each)?,
+            kind if kind.is_symlink() && leads_inside() => {}
+            _ => each(&below.join("/"))?,
         }
         below.pop();
     }

@@ -88,7 +88,7 @@ pub(super) fn accepted(stage: &Stage) -> Result<()> {
     guest.output(&format!("! test -e {FILE} && ! test -e /boot/loader/addons/firmware-{MICROCODE}.addon.efi"))?;
     guest.output("! ls /var/lib/extensions/* /var/lib/forge/firmware/* 2>/dev/null")?;
     guest.says("cat /run/microcode.txt", &["No such file"])?;
-    let (code, said) = guest.run(&up())?;
+    let (code, said) = guest.run(START_CARD)?;
     ensure!(code != 0, "the card starts without its firmware: {said}");
     guest.output("forgectl audit")?;
     println!("    ok      taken away, it is gone at the next start, and the card does not start");
@@ -165,17 +165,14 @@ fn pack(payload: &Path, to: &Path) -> Result<()> {
 }
 
 /// Starts the card anew: its driver asks for the file each time.
-fn up() -> String {
-    "systemctl stop NetworkManager; for card in /sys/class/net/e*; do \
-     ip link set ${card##*/} down; ip link set ${card##*/} up; done"
-        .into()
-}
+const START_CARD: &str = "systemctl stop NetworkManager; card=$(ls /sys/class/net | grep '^e'); \
+    ip link set $card down; ip link set $card up; code=$?; systemctl start NetworkManager; test $code = 0";
 
 fn in_use(guest: &mut Guest) -> Result<()> {
     guest.output(&format!("test -s {FILE}"))?;
     guest.says("findmnt -no SOURCE,OPTIONS /usr", &["sysext", "extensions/firmware-intel-e100/usr"])?;
     guest.says("dmsetup table --target verity", &["loop", "root:"])?;
-    guest.output(&up())?;
+    guest.output(START_CARD)?;
     // The kernel's own test module asks for another one.
     guest.output(
         "modprobe test_firmware && echo -n e100/d101s_ucode.bin > /sys/devices/virtual/misc/test_firmware/trigger_request && \
@@ -211,6 +208,7 @@ impl Finder {
     /// Where the first one is. Files begin at multiples of 512 bytes, or in the middle of a block of erofs: every place counts.
     fn search(&self, file: &Path) -> Result<Option<u64>> {
         let mut file = File::open(file)?;
+        let zeros = vec![0; (4 << 20) + BLOCK];
         let (mut buffer, mut kept, mut at) = (vec![0; (4 << 20) + BLOCK], 0, 0u64);
         loop {
             let read = file.read(&mut buffer[kept..])?;
@@ -218,7 +216,7 @@ impl Finder {
                 return Ok(None);
             }
             let data = &buffer[..kept + read];
-            if data.iter().any(|byte| *byte != 0) {
+            if *data != zeros[..data.len()] {
                 for (offset, window) in data.windows(BLOCK).enumerate() {
                     let Some(head) = window.first_chunk::<8>() else { continue };
                     if self.blocks.get(head).is_some_and(|blocks| blocks.iter().any(|block| block == window)) {
