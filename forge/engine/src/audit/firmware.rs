@@ -6,8 +6,10 @@
 
 use super::{Look, Root, boot_partition::Mounted};
 use crate::firmware::{
-    ADDONS, addon_file, image_file,
-    installed::{self, Fault, Found, Places},
+    ADDONS, addon_file,
+    found::{self, Fault, Found},
+    image_file,
+    installed::Places,
     root_hash_file, when,
 };
 use forge_model::firmware::Consent;
@@ -45,7 +47,7 @@ pub fn found(root: &Root, certificate: Result<&[u8], &str>, esp: Option<&Mounted
     if is_empty(&places.extensions) && is_empty(&places.addons) {
         return Ok(Vec::new());
     }
-    installed::list(&places, certificate?).map_err(|e| format!("{}: {e}", places.consents.display()))
+    found::list(&places, certificate?).map_err(|e| format!("{}: {e}", places.consents.display()))
 }
 
 /// Looks for files where firmware and extensions lie.
