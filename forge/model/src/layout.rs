@@ -9,6 +9,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
+/// Bytes before an encrypted state's data: two copies of LUKS2's metadata, and its key slots.
+pub const LUKS_HEADER: u64 = 16 * MIB;
 /// Every partition starts and ends on a multiple of this.
 pub const ALIGNMENT: u64 = MIB;
 
@@ -106,7 +108,9 @@ impl Layout {
         let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
         let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
         let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
-        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB);
+        // Room for the header of an encrypted state, too: whether it is encrypted changes nothing about which disks are large enough.
+        let state = manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware).saturating_add(LUKS_HEADER);
+        let state = round_up(state, MIB);
         let sizes = Sizes { esp, root, verity, state };
 
         let (one, two) = (sizes.needed(1), sizes.needed(2));
