@@ -108,9 +108,7 @@ impl Layout {
         let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
         let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
         let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
-        // Room for the header of an encrypted state, too: whether it is encrypted changes nothing about which disks are large enough.
-        let state = manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware).saturating_add(LUKS_HEADER);
-        let state = round_up(state, MIB);
+        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB);
         let sizes = Sizes { esp, root, verity, state };
 
         let (one, two) = (sizes.needed(1), sizes.needed(2));
