@@ -5,6 +5,7 @@ use crate::{
     keyboard_names::KeyboardNames,
     parts::{
         frame::Frame,
+        switch::Switch,
         typed_twice::{self, Said, TypedTwice, Words, line, show_line},
     },
     sentences::{fill, issues},
@@ -60,7 +61,7 @@ impl View {
 /// Its widgets.
 pub struct Widgets {
     frame: Frame,
-    switch: adw::SwitchRow,
+    switch: Switch,
     passphrase: TypedTwice,
     caution: gtk::Label,
 }
@@ -77,20 +78,18 @@ impl SimpleComponent for Encryption {
     }
 
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
-        let switch = adw::SwitchRow::builder()
-            .title(gettext("Encrypt This System"))
-            .subtitle(gettext(
-                "Files and settings can be read only with the passphrase. It is asked for at each start.",
-            ))
-            .build();
         let tell = sender.clone();
-        switch.connect_active_notify(move |row| {
-            let _ = tell.output(Change::Encrypt(row.is_active()));
-        });
+        let switch = Switch::new(
+            &gettext("Encrypt This System"),
+            &gettext("Files and settings can be read only with the passphrase. It is asked for at each start."),
+            move |wanted| {
+                let _ = tell.output(Change::Encrypt(wanted));
+            },
+        );
         let group = adw::PreferencesGroup::builder()
             .description(gettext("Recommended for a computer that can be lost or stolen."))
             .build();
-        group.add(&switch);
+        group.add(&switch.row);
         frame.body.append(&group);
         let words = Words {
             title: gettext("Passphrase"),
@@ -127,7 +126,7 @@ impl SimpleComponent for Encryption {
 
     fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
         let view = &self.view;
-        widgets.switch.set_active(view.wanted);
+        widgets.switch.show(view.wanted);
         widgets.passphrase.root.set_visible(view.wanted);
         widgets.passphrase.show(&view.passphrase);
         show_line(&widgets.caution, view.caution.as_deref(), true);

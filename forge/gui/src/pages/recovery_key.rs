@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::{
-    parts::{files, frame::Frame, print, qr, recovery_key, trouble::Trouble},
+    parts::{files, frame::Frame, print, qr, recovery_key, switch::Switch, trouble::Trouble},
     sentences::{errors, recovery},
     session::{Change, Page, Session},
 };
@@ -59,7 +59,7 @@ pub struct Widgets {
     below: gtk::Box,
     spinner: adw::Spinner,
     trouble: Trouble,
-    kept: adw::SwitchRow,
+    kept: Switch,
     drawn: bool,
     sheet: Rc<RefCell<Option<print::Sheet>>>,
 }
@@ -115,13 +115,15 @@ impl SimpleComponent for RecoveryKey {
         ways.add(&save);
         ways.add(&paper);
         let keep = adw::PreferencesGroup::new();
-        let kept = adw::SwitchRow::builder().title(gettext("I Have Kept the Recovery Key")).build();
-        kept.set_subtitle(&gettext("On paper, a photo or a stick, and not on this computer"));
         let tell = sender.clone();
-        kept.connect_active_notify(move |row| {
-            let _ = tell.output(Change::RecoveryKept(row.is_active()));
-        });
-        keep.add(&kept);
+        let kept = Switch::new(
+            &gettext("I Have Kept the Recovery Key"),
+            &gettext("On paper, a photo or a stick, and not on this computer"),
+            move |kept| {
+                let _ = tell.output(Change::RecoveryKept(kept));
+            },
+        );
+        keep.add(&kept.row);
         below.append(&ways);
         below.append(&keep);
         below.set_visible(false);
@@ -157,7 +159,7 @@ impl SimpleComponent for RecoveryKey {
                 widgets.key.append(&picture);
             }
         }
-        widgets.kept.set_active(view.kept);
+        widgets.kept.show(view.kept);
         widgets.frame.button.set_sensitive(view.may_go_on);
     }
 }

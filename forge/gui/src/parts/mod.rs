@@ -18,6 +18,7 @@
 //! | [`print`] | printing what is shown |
 //! | [`seal`] | saving what is shown so that only a passphrase opens it |
 //! | [`typed_twice`] | a password that is made, or typed twice |
+//! | [`switch`] | a switch that tells only what a person did |
 //! | [`trouble`] | what did not work, and a way to try again |
 
 pub mod card;
@@ -35,5 +36,6 @@ pub mod qr;
 pub mod recovery_key;
 pub mod rehearsal;
 pub mod seal;
+pub mod switch;
 pub mod trouble;
 pub mod typed_twice;

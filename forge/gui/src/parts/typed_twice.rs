@@ -1,6 +1,6 @@
 //! Something secret that is made, or typed twice: a switch, two fields, and a line that says what is wrong or how good it is.
 
-use super::frame::announce;
+use super::{frame::announce, switch::Switch};
 use crate::{sentences::issues, session::typed_twice::Strength};
 use forge_model::Secret;
 use relm4::{adw, adw::prelude::*, gtk};
@@ -45,7 +45,7 @@ pub struct View {
 pub struct TypedTwice {
     /// What goes onto the page.
     pub root: gtk::Box,
-    make: adw::SwitchRow,
+    make: Switch,
     first: adw::PasswordEntryRow,
     again: adw::PasswordEntryRow,
     line: gtk::Label,
@@ -55,19 +55,18 @@ pub struct TypedTwice {
 impl TypedTwice {
     /// Builds them. `tell` is told what a person does; `subtitle` says what is made.
     pub fn new(words: &Words, subtitle: &str, tell: impl Fn(Said) + Clone + 'static) -> Self {
-        let make = adw::SwitchRow::builder().title(&words.make).subtitle(subtitle).build();
         let told = tell.clone();
-        make.connect_active_notify(move |row| told(Said::Make(row.is_active())));
+        let make = Switch::new(&words.make, subtitle, move |made| told(Said::Make(made)));
         let first = field(&words.first, tell.clone(), Said::First);
         let again = field(&words.again, tell, Said::Again);
         let line = line();
-        let root = group(&words.title, &[make.upcast_ref(), first.upcast_ref(), again.upcast_ref()], &line);
+        let root = group(&words.title, &[make.row.upcast_ref(), first.upcast_ref(), again.upcast_ref()], &line);
         Self { root, make, first, again, line, forgotten: Cell::new(0) }
     }
 
     /// Shows what the session knows.
     pub fn show(&self, view: &View) {
-        self.make.set_active(view.made);
+        self.make.show(view.made);
         // A field is ahead of the session while somebody types: it is emptied only when the session has forgotten it.
         let is_forgotten = self.forgotten.replace(view.forgotten) != view.forgotten;
         for row in [&self.first, &self.again] {

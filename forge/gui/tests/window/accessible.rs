@@ -85,7 +85,7 @@ fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text
                 }
                 until("the recovery key", || window.texts().contains(RECOVERY_KEY_GROUP));
                 look(Page::RecoveryKey);
-                window.controller.widget().activate_action("navigation.pop", None).expect("there is a way back");
+                window.back();
                 until("the page about encryption", || window.page() == Some(Page::Encryption));
                 look(page);
                 window.controller.emit(Input::Change(Change::Encrypt(false)));
