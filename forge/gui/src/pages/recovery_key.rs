@@ -13,7 +13,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use zeroize::Zeroizing;
 
 /// How large the picture is.
-const PICTURE: i32 = 180;
+const PICTURE: i32 = 164;
 
 /// The page.
 pub struct RecoveryKey {
@@ -78,9 +78,11 @@ impl SimpleComponent for RecoveryKey {
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let vertical = |spacing| gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(spacing).build();
         let (key, below) = (vertical(18), vertical(24));
+        let purpose = vertical(12);
         for text in recovery::purpose() {
-            frame.say(&text);
+            purpose.append(&gtk::Label::builder().label(text).wrap(true).xalign(0.0).build());
         }
+        frame.body.append(&purpose);
         let spinner = adw::Spinner::builder().height_request(32).margin_top(24).build();
         spinner
             .upcast_ref::<gtk::Widget>()

@@ -18,7 +18,8 @@ pub fn groups(key: &str, name: &str) -> gtk::Widget {
     let spelled = format!("{name}: {}", spelled(key));
     all.upcast_ref::<gtk::Widget>().update_property(&[gtk::accessible::Property::Label(&spelled)]);
     for group in key.split_inclusive('-') {
-        let label = gtk::Label::builder().label(group).xalign(0.0).width_chars(9).build();
+        // The last one has no hyphen, and is as wide as the others: the lines stand under each other.
+        let label = gtk::Label::builder().label(format!("{group:<9}")).build();
         label.set_direction(gtk::TextDirection::Ltr);
         label.add_css_class("recovery-key");
         all.append(&label);
