@@ -1,7 +1,7 @@
 //! A switch that tells what a person did with it, and nothing of what the program shows in it: else an older view that comes
 //! in between would turn back what was chosen.
 
-use relm4::{adw, adw::prelude::*};
+use relm4::adw;
 use std::{cell::Cell, rc::Rc};
 
 /// The row.

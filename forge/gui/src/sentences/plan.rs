@@ -48,7 +48,7 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
     };
     let encryption = match plan.encryption {
         Some(kind) => line(
-            "system-lock-screen-symbolic",
+            "security-high-symbolic",
             gettext("Everything that may change is encrypted"),
             [
                 match kind {
@@ -63,7 +63,7 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
             .join(" "),
         ),
         None => line(
-            "system-lock-screen-symbolic",
+            "changes-allow-symbolic",
             gettext("Nothing is encrypted"),
             gettext("Whoever has the disk can read the files on it."),
         ),
