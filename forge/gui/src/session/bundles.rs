@@ -28,8 +28,12 @@ impl Session {
 
     /// The pages that a person walks through on this machine, in order.
     pub fn way(&self) -> Vec<Page> {
-        let asks = self.wants_firmware();
-        Page::ORDER.into_iter().filter(|page| *page != Page::Firmware || asks).collect()
+        let is_on_it = |page: &Page| match page {
+            Page::Firmware => self.wants_firmware(),
+            Page::RecoveryKey => self.encryption.is_wanted(),
+            _ => true,
+        };
+        Page::ORDER.into_iter().filter(is_on_it).collect()
     }
 
     /// The page after this one on this machine.

@@ -3,8 +3,10 @@
 use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
     firmware::Device,
+    handover::DiskKeys,
     inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
     machine::{Firmware, Preflight, SecureBoot, Staged, Staging, StagingFault},
+    plan::PasswordKind,
     receipt::Key,
 };
 use serde_json::{Value, json};
@@ -246,6 +248,17 @@ pub fn receipt(plan: &Plan) -> Receipt {
         command_line: String::new(),
         credentials: vec!["mesh.token".into()],
     }
+}
+
+/// The recovery key that is played. It opens nothing.
+pub fn recovery_key() -> Secret {
+    Secret::new("cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-ccbbddee-ffgghhii-jjkkllnn-rrttuuvv".into())
+}
+
+/// What opens the disk that is played.
+pub fn disk_keys(kind: PasswordKind) -> DiskKeys {
+    let made = || Secret::new("marble sparrow hums under winter bridge".into());
+    DiskKeys { passphrase: (kind == PasswordKind::Generated).then(made), recovery: recovery_key() }
 }
 
 /// What was left in a firmware that has no room.
