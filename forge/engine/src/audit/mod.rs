@@ -97,14 +97,15 @@ impl<'a> Machine<'a> {
         Self { root, tools, certificate, partition, receipt, firmware }
     }
 
-    /// The system extensions that may be merged: of firmware that was accepted, and is as it was.
-    fn extensions(&self) -> Result<Vec<String>, String> {
-        let good = |found: &&Found| {
+    /// The system extensions that may be merged, and the root hash of each: of firmware that was accepted, and is as it was.
+    fn extensions(&self) -> Result<Vec<(String, String)>, String> {
+        let good = |found: &Found| {
             let stands = |fault: &Fault| matches!(fault, Fault::NoAddon | Fault::Addon);
-            found.consent.is_some() && found.faults.iter().all(stands)
+            let consent = found.consent.as_ref().filter(|_| found.faults.iter().all(stands))?;
+            Some((extension(&found.name), consent.bundle.root_hash.to_string()))
         };
         let found = self.firmware.as_ref().map_err(Clone::clone)?;
-        Ok(found.iter().filter(good).map(|found| extension(&found.name)).collect())
+        Ok(found.iter().filter_map(good).collect())
     }
 
     fn look(&self, check: Check) -> Look {

@@ -82,6 +82,29 @@ fn an_extension_that_is_merged_and_not_accepted_breaks_the_seal() {
 }
 
 #[test]
+fn an_overlay_that_is_hidden_below_the_one_of_systemd_sysext_breaks_the_seal() {
+    let below = |machine: &TestMachine| {
+        let mounts = machine.root().text("/proc/self/mountinfo").unwrap();
+        let (front, last) = mounts.rsplit_once('\n').unwrap();
+        let other = "90 29 0:37 / /usr rw shared:3 - overlay overlay rw,lowerdir=/usr,upperdir=/var/x";
+        machine.put("/proc/self/mountinfo", format!("{front}\n{other}\n{last}\n").as_bytes());
+    };
+    only_fails(Check::SealedRoot, accepted(below));
+    // Not even the same extensions twice.
+    only_fails(Check::SealedRoot, accepted(|m| m.merged(&["firmware-card"])));
+}
+
+#[test]
+fn an_extension_that_is_merged_from_another_image_than_lies_there_now_breaks_the_seal() {
+    let other = "ef".repeat(32);
+    only_fails(Check::SealedRoot, accepted(|m| m.replace("/tools/tables", &"cd".repeat(32), &other)));
+    // Or from one that no dm-verity proves.
+    only_fails(Check::SealedRoot, accepted(|m| m.put("/tools/tables", b"")));
+    let refused = "test $# = 4 || { echo 'Permission denied' >&2; exit 1; }; cat";
+    hides(&[Check::SealedRoot], accepted(|m| m.replace("/tools/dmsetup", "else cat", &format!("else {refused}"))));
+}
+
+#[test]
 fn a_part_that_is_missing_breaks_no_promise() {
     let machine = TestMachine::installed();
     machine.accept("card", true);
