@@ -30,8 +30,6 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 
 /// The boot certificate in the directory of this machine's keys, DER.
 const CERTIFICATE: &str = "boot.cer";
-/// Where systemd mounts the EFI system partition, when there is nothing else to go by.
-const ESP: &str = "/boot";
 const PEOPLE: &str = "/etc/passwd";
 
 /// The firmware of this machine.
@@ -43,6 +41,8 @@ pub struct Accepted {
     certificate: PathBuf,
     /// One change at a time.
     changes: Mutex<()>,
+    /// One look at a time.
+    lists: Mutex<()>,
 }
 
 impl Accepted {
@@ -55,21 +55,30 @@ impl Accepted {
             esp: arguments.esp.clone(),
             certificate: arguments.certificate.clone(),
             changes: Mutex::default(),
+            lists: Mutex::default(),
         }
     }
 
-    /// systemd mounts the EFI system partition when somebody looks at it.
-    fn places(&self) -> Places {
-        let mounted = || Mounted::find(&Root::default()).map_or(ESP.into(), |esp| esp.directory().to_owned());
-        let esp = self.esp.clone().unwrap_or_else(mounted);
+    /// Where the parts are. systemd mounts the EFI system partition when somebody looks at it, which takes its time: this is
+    /// called where that holds nobody up.
+    fn places(&self) -> impl FnOnce() -> Places + Send + 'static {
         let (extensions, consents, keys) = (self.extensions.clone(), self.consents.clone(), self.keys.clone());
-        Places { extensions, consents, keys, addons: esp.join(ADDONS) }
+        let esp = self.esp.clone();
+        move || {
+            let mounted = || Mounted::find(&Root::default()).map(|esp| esp.directory().to_owned());
+            let addons = esp.map_or_else(mounted, Ok).map(|esp| esp.join(ADDONS));
+            Places { extensions, consents, keys, addons }
+        }
     }
 
     /// Everything that is on this machine; nothing where that was not installed by Forge.
     pub async fn list(&self) -> Result<Vec<InstalledFirmware>, Error> {
+        // One at a time, because each image is read to its end, and so that a change waits for one of them at most.
+        let _one = self.lists.lock().await;
+        let _unchanged = self.changes.lock().await;
         let places = self.places();
         let listed = spawn_blocking(move || {
+            let places = places();
             let Some(certificate) = own_certificate(&places.keys)? else { return Ok(Vec::new()) };
             let found = found::list(&places, &certificate).map_err(|e| failed(&e))?;
             let words = |found: Found| InstalledFirmware {
@@ -87,6 +96,7 @@ impl Accepted {
         let _one = self.changes.lock().await;
         let (places, certificate) = (self.places(), self.certificate.clone());
         let added = spawn_blocking(move || {
+            let places = places();
             if own_certificate(&places.keys)?.is_none() {
                 return Err(not_installed());
             }
@@ -111,6 +121,7 @@ impl Accepted {
         let _one = self.changes.lock().await;
         let (places, name) = (self.places(), name.to_owned());
         let removed = spawn_blocking(move || {
+            let places = places();
             if own_certificate(&places.keys)?.is_none() {
                 return Err(not_installed());
             }
@@ -154,7 +165,7 @@ fn refused(error: FirmwareError) -> Error {
         | FirmwareError::Another { .. }
         | FirmwareError::NoCompanion { .. }
         | FirmwareError::Name { .. } => Error::BadArgument(text),
-        FirmwareError::NotInstalled { .. } => Error::WrongState(text),
+        FirmwareError::NotInstalled { .. } | FirmwareError::NoEsp { .. } => Error::WrongState(text),
         FirmwareError::Pair(_) | FirmwareError::Companion(_) | FirmwareError::File { .. } => Error::Failed(text),
     }
 }

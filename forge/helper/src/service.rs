@@ -332,9 +332,10 @@ impl Backend for Service {
     async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error> {
         let _reason = self.life.answer();
         self.authority.allow(&caller, INSPECT, &[]).await?;
+        // It may wait for a change, and nobody else waits with it.
+        let installed = self.accepted.list().await?;
         let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
-        let (installed, devices) = tokio::join!(self.accepted.list(), self.devices.look());
-        Ok(FirmwareState { installed: installed?, devices })
+        Ok(FirmwareState { installed, devices: self.devices.look().await })
     }
 
     async fn add_firmware(&self, caller: Caller, accepted: FirmwareAnswer, brought: Brought) -> Result<Consent, Error> {

@@ -36,15 +36,15 @@ const FREE: [&str; 2] = ["regulatory.db", "regulatory.db.p7s"];
 const DEEPEST: usize = 16;
 
 /// Every bundle of which a part is there, or why that can not be told.
-pub fn found(root: &Root, certificate: Result<&[u8], &str>, esp: Option<&Mounted>) -> Result<Vec<Found>, String> {
+pub fn found(root: &Root, certificate: Result<&[u8], &str>, esp: Result<&Mounted, &str>) -> Result<Vec<Found>, String> {
     // The rest is told apart from what lies on the EFI system partition.
-    let nowhere = root.path("/nonexistent");
-    let places = Places::new(&root.path("/"), esp.map_or(&nowhere, Mounted::directory));
+    let mut places = Places::new(&root.path("/"), Path::new(""));
+    places.addons = esp.map(|esp| esp.directory().join(ADDONS)).map_err(str::to_owned);
     let is_empty = |directory: &Path| {
         fs::read_dir(directory).map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |mut all| all.next().is_none())
     };
     // Most machines have none, and then anybody can tell.
-    if is_empty(&places.extensions) && is_empty(&places.addons) {
+    if is_empty(&places.extensions) && places.addons.as_deref().map_or(true, is_empty) {
         return Ok(Vec::new());
     }
     found::list(&places, certificate?).map_err(|e| format!("{}: {e}", places.consents.display()))
@@ -60,7 +60,7 @@ pub fn look(root: &Root, found: &Result<Vec<Found>, String>, esp: Result<&Mounte
     });
     let consents: Vec<&Consent> = found.iter().filter_map(|found| found.consent.as_ref()).collect();
     for found in found {
-        bundle(&mut look, found, esp.is_ok());
+        bundle(&mut look, found);
     }
     let whole = |name: &str| {
         let is = |consent: &&Consent| {
@@ -97,15 +97,13 @@ pub fn look(root: &Root, found: &Result<Vec<Found>, String>, esp: Result<&Mounte
 }
 
 /// What is said of one bundle.
-fn bundle(look: &mut Look, found: &Found, esp_is_seen: bool) {
+fn bundle(look: &mut Look, found: &Found) {
     let name = &found.name;
     for fault in &found.faults {
         match fault {
             // A part that is missing breaks no promise: it was accepted, and is not there.
-            Fault::NoImage => look.fact(format_args!("firmware {name}: {fault}")),
-            Fault::NoAddon if esp_is_seen => look.fact(format_args!("firmware {name}: {fault}")),
-            Fault::NoAddon => {}
-            Fault::Unread { .. } => look.blind(format_args!("firmware {name}: {fault}")),
+            Fault::NoImage | Fault::NoAddon => look.fact(format_args!("firmware {name}: {fault}")),
+            Fault::EspUnseen { .. } | Fault::Unread { .. } => look.blind(format_args!("firmware {name}: {fault}")),
             fault => look.fault(format_args!("firmware {name}: {fault}")),
         }
     }

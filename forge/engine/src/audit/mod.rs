@@ -93,14 +93,16 @@ impl<'a> Machine<'a> {
         let receipt = partition.as_ref().map_err(Clone::clone).and_then(receipt::read);
         let certificate = root.bytes(CERTIFICATE).map_err(|e| e.to_string());
         let known = certificate.as_deref().map_err(String::as_str);
-        let firmware = firmware::found(root, known, partition.as_ref().ok());
+        let firmware = firmware::found(root, known, partition.as_ref().map_err(String::as_str));
         Self { root, tools, certificate, partition, receipt, firmware }
     }
 
     /// The system extensions that may be merged, and the root hash of each: of firmware that was accepted, and is as it was.
     fn extensions(&self) -> Result<Vec<(String, String)>, String> {
         let good = |found: &Found| {
-            let stands = |fault: &Fault| matches!(fault, Fault::NoAddon | Fault::Addon);
+            let stands = |fault: &Fault| {
+                matches!(fault, Fault::NoAddon | Fault::Addon | Fault::EspUnseen { .. } | Fault::Unfinished { .. })
+            };
             let consent = found.consent.as_ref().filter(|_| found.faults.iter().all(stands))?;
             Some((extension(&found.name), consent.bundle.root_hash.to_string()))
         };
