@@ -76,6 +76,36 @@ fn an_addon_for_every_boot_image_that_nobody_accepted_fails() {
 }
 
 #[test]
+fn what_else_is_handed_to_a_boot_image_fails_and_a_signed_addon_of_it_does_not() {
+    let folder = "/boot/EFI/Linux/intergenos-7.2.12.efi.extra.d";
+    for path in [
+        format!("{folder}/x.raw"),
+        format!("{folder}/x.sysext.raw"),
+        format!("{folder}/X.CRED"),
+        "/boot/loader/credentials/systemd.extra-unit.x.cred".into(),
+        "/boot/loader/extensions/x.confext.raw".into(),
+    ] {
+        only_fails(Check::Firmware, |m| m.put(&path, b"x"));
+    }
+    let machine = TestMachine::installed();
+    machine.signed(&format!("{folder}/console.addon.efi"));
+    assert_eq!(with(&machine, Finding::Fail), []);
+}
+
+#[test]
+fn what_could_be_laid_over_the_system_from_other_places_fails() {
+    for place in ["/run/confexts", "/var/lib/confexts", "/var/lib/extensions.mutable/usr/lib"] {
+        only_fails(Check::Firmware, |m| m.put(&format!("{place}/x"), b"x"));
+    }
+    let settings = "/etc/systemd/sysext.conf.d/x.conf";
+    only_fails(Check::Firmware, |m| m.put(settings, b"[SysExt]\n Mutable = yes\n"));
+    only_fails(Check::Firmware, |m| m.put("/run/systemd/sysext.conf", b"[SysExt]\nMutable=ephemeral\n"));
+    let machine = TestMachine::installed();
+    machine.put(settings, b"[SysExt]\nMutable=no\n# Mutable=yes\n");
+    assert_eq!(with(&machine, Finding::Fail), []);
+}
+
+#[test]
 fn an_extension_that_is_merged_and_not_accepted_breaks_the_seal() {
     only_fails(Check::SealedRoot, |m| m.merged(&["other"]));
     only_fails(Check::SealedRoot, accepted(|m| m.merged(&["firmware-card", "other"])));
