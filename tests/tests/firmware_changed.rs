@@ -11,7 +11,7 @@ use forge_engine::{
     tool::Tools,
     watch::Unwatched,
 };
-use forge_model::firmware::{Consent, FirmwareAnswer};
+use forge_model::firmware::{Consent, FirmwareAnswer, How};
 use forge_tests::{
     firmware::{self, MICROCODE, WIFI},
     payload::{self, TestPayload, flip},
@@ -36,8 +36,11 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let places = Places::new(root.path(), &root.path().join("efi"));
+        let mut places = Places::new(root.path(), &root.path().join("efi"));
         fs::create_dir_all(&places.keys).unwrap();
+        places.os_release = places.keys.join("os-release");
+        let system = firmware::shared().manifest().firmware[0].system.clone().unwrap();
+        fs::write(&places.os_release, format!("NAME=Tests\n{system}")).unwrap();
         let pair = Pair::generate(Kind::Boot, "boot key of a test", SystemTime::now()).unwrap();
         fs::write(places.keys.join("boot.key"), pair.private_key_pem().unwrap()).unwrap();
         fs::write(places.keys.join("boot.pem"), pair.certificate_pem().unwrap()).unwrap();
@@ -280,4 +283,39 @@ fn what_a_power_cut_left_unfinished_is_listed_and_taken_away() {
     machine.add(WIFI).unwrap();
     assert!(!left.exists());
     assert_eq!(machine.faults(), []);
+}
+
+#[test]
+fn what_systemd_would_leave_out_is_refused_and_named_after_an_update_of_the_system() {
+    let machine = Machine::new();
+    machine.add(MICROCODE).unwrap();
+    let before = machine.files();
+    fs::write(&machine.places.os_release, "ID=another\nVERSION_ID=1\n").unwrap();
+    for name in [WIFI, MICROCODE] {
+        let said = machine.add(name).unwrap_err();
+        assert!(matches!(said, FirmwareError::OtherRelease { .. }), "{said}");
+    }
+    assert!(machine.files() == before);
+    assert_eq!(machine.faults(), [Fault::OtherRelease]);
+}
+
+#[test]
+fn an_older_payload_does_not_take_the_place_of_a_newer_one() {
+    let machine = Machine::new();
+    let (older, newer) = (machine.payload.copy(), machine.payload.copy());
+    older.sign(&machine.payload.keys.release, SystemTime::now());
+    // A signature says its time to the second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    newer.sign(&machine.payload.keys.release, SystemTime::now());
+    let consent = machine.add_from(&newer, WIFI).unwrap();
+    assert_eq!(consent.release, Some(newer.manifest().release));
+    assert_eq!(consent.how, Some(How::Later));
+    let before = machine.files();
+    let said = machine.add_from(&older, WIFI).unwrap_err();
+    assert!(matches!(said, FirmwareError::Older { .. }), "{said}");
+    assert!(machine.files() == before);
+    // Whoever takes the newer one away may have the older one, and then the newer one again.
+    installed::remove(&machine.places, WIFI).unwrap();
+    machine.add_from(&older, WIFI).unwrap();
+    machine.add_from(&newer, WIFI).unwrap();
 }

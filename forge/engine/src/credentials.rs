@@ -1,6 +1,7 @@
 //! Random initial credentials: made here, handed over once, kept nowhere.
 
 use crate::seal::SealTo;
+use forge_model::firmware::How;
 use forge_model::{
     Secret, handover,
     payload::{Credential, CredentialKind},
@@ -31,11 +32,13 @@ pub struct Brought {
     pub password: UserPassword,
     /// To whom the credentials are sealed that lie on the new EFI system partition; none lie there without it.
     pub seal: Option<SealTo>,
+    /// What the consents to proprietary firmware came by.
+    pub consent: How,
 }
 
 impl From<UserPassword> for Brought {
     fn from(password: UserPassword) -> Self {
-        Self { password, seal: None }
+        Self { password, seal: None, consent: How::AtInstall }
     }
 }
 

@@ -18,7 +18,7 @@ use forge_engine::{
     tool::Tools,
     watch::Unwatched,
 };
-use forge_model::firmware::{Consent, FirmwareAnswer};
+use forge_model::firmware::{self, Consent, FirmwareAnswer};
 use std::{
     fmt::Display,
     fs::File,
@@ -38,6 +38,7 @@ pub struct Accepted {
     consents: PathBuf,
     keys: PathBuf,
     esp: Option<PathBuf>,
+    os_release: PathBuf,
     certificate: PathBuf,
     /// One change at a time.
     changes: Mutex<()>,
@@ -53,6 +54,7 @@ impl Accepted {
             consents: arguments.consents.clone(),
             keys: arguments.keys.clone(),
             esp: arguments.esp.clone(),
+            os_release: arguments.os_release.clone(),
             certificate: arguments.certificate.clone(),
             changes: Mutex::default(),
             lists: Mutex::default(),
@@ -63,11 +65,11 @@ impl Accepted {
     /// called where that holds nobody up.
     fn places(&self) -> impl FnOnce() -> Places + Send + 'static {
         let (extensions, consents, keys) = (self.extensions.clone(), self.consents.clone(), self.keys.clone());
-        let esp = self.esp.clone();
+        let (esp, os_release) = (self.esp.clone(), self.os_release.clone());
         move || {
             let mounted = || Mounted::find(&Root::default()).map(|esp| esp.directory().to_owned());
             let addons = esp.map_or_else(mounted, Ok).map(|esp| esp.join(ADDONS));
-            Places { extensions, consents, keys, addons }
+            Places { extensions, consents, keys, addons, os_release }
         }
     }
 
@@ -133,6 +135,21 @@ impl Accepted {
     }
 }
 
+/// Whether this can be a bundle's name: nothing else is shown to whoever is asked for a password.
+pub fn is_name(name: &str) -> Result<(), Error> {
+    let error = || refused(FirmwareError::Name { name: name.into() });
+    firmware::is_name(name).then_some(()).ok_or_else(error)
+}
+
+/// What the one who is asked for a password sees of a hash: `(SHA-256 0123456789abcdef…)`.
+pub fn begin_of_hash(sha256: &str) -> Result<String, Error> {
+    let plain = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let begin = sha256.get(..16).filter(|_| plain);
+    begin
+        .map(|begin| format!("(SHA-256 {begin}…)"))
+        .ok_or_else(|| Error::BadArgument("sha256: it is not 64 hexadecimal digits, in lower case".into()))
+}
+
 fn own_certificate(keys: &Path) -> Result<Option<Vec<u8>>, Error> {
     let path = keys.join(CERTIFICATE);
     match std::fs::read(&path) {
@@ -163,6 +180,8 @@ fn refused(error: FirmwareError) -> Error {
         FirmwareError::Signature(_) | FirmwareError::Manifest(_) | FirmwareError::Payload(_) => Error::NoPayload(text),
         FirmwareError::NoSuchBundle { .. }
         | FirmwareError::Another { .. }
+        | FirmwareError::OtherRelease { .. }
+        | FirmwareError::Older { .. }
         | FirmwareError::NoCompanion { .. }
         | FirmwareError::Name { .. } => Error::BadArgument(text),
         FirmwareError::NotInstalled { .. } | FirmwareError::NoEsp { .. } => Error::WrongState(text),
@@ -172,4 +191,21 @@ fn refused(error: FirmwareError) -> Error {
 
 fn failed(error: &dyn Display) -> Error {
     Error::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_asked_for_a_password_reads_only_names_and_hashes() {
+        assert!(is_name("intel-wifi").is_ok());
+        for name in ["", "intel-wifi. All is well", "a\nb", "<b>x</b>", "../x"] {
+            assert!(is_name(name).is_err(), "{name:?}");
+        }
+        assert_eq!(begin_of_hash(&"0123456789abcdef".repeat(4)).unwrap(), "(SHA-256 0123456789abcdef…)");
+        for hash in ["", "abc", &"g".repeat(64), &"ä".repeat(32), &"A".repeat(64)] {
+            assert!(begin_of_hash(hash).is_err(), "{hash:?}");
+        }
+    }
 }

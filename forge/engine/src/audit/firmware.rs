@@ -118,15 +118,18 @@ fn bundle(look: &mut Look, found: &Found) {
     for fault in &found.faults {
         match fault {
             // A part that is missing breaks no promise: it was accepted, and is not there.
-            Fault::NoImage | Fault::NoAddon => look.fact(format_args!("firmware {name}: {fault}")),
+            Fault::NoImage | Fault::NoAddon | Fault::OtherRelease => {
+                look.fact(format_args!("firmware {name}: {fault}"))
+            }
             Fault::EspUnseen { .. } | Fault::Unread { .. } => look.blind(format_args!("firmware {name}: {fault}")),
             fault => look.fault(format_args!("firmware {name}: {fault}")),
         }
     }
-    if let (Some(Consent { bundle, by, at, .. }), []) = (&found.consent, &found.faults[..]) {
+    if let (Some(Consent { bundle, by, how, at, .. }), []) = (&found.consent, &found.faults[..]) {
         let (title, vendor, licence, sha256) = (&bundle.title, &bundle.vendor, &bundle.licence, &bundle.sha256);
+        let how = how.map_or_else(String::new, |how| format!(" ({})", how.words()));
         look.fact(format_args!(
-            "{name}: {title} ({vendor}, {licence}), accepted by {by} on {}, SHA-256 {sha256}",
+            "{name}: {title} ({vendor}, {licence}), accepted by {by}{how} on {}, SHA-256 {sha256}",
             when(*at)
         ));
     }

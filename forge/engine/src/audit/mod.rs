@@ -101,7 +101,14 @@ impl<'a> Machine<'a> {
     fn extensions(&self) -> Result<Vec<(String, String)>, String> {
         let good = |found: &Found| {
             let stands = |fault: &Fault| {
-                matches!(fault, Fault::NoAddon | Fault::Addon | Fault::EspUnseen { .. } | Fault::Unfinished { .. })
+                matches!(
+                    fault,
+                    Fault::NoAddon
+                        | Fault::Addon
+                        | Fault::EspUnseen { .. }
+                        | Fault::Unfinished { .. }
+                        | Fault::OtherRelease
+                )
             };
             let consent = found.consent.as_ref().filter(|_| found.faults.iter().all(stands))?;
             Some((extension(&found.name), consent.bundle.root_hash.to_string()))

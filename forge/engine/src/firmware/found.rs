@@ -1,7 +1,7 @@
 //! The firmware that is found on an installed machine, held against the consents that its key signed.
 
 use super::{
-    addon_file, consent_file, consent_signature_file, image_file, installed::Places, new_file, root_hash_file,
+    addon_file, consent_file, consent_signature_file, image_file, installed::Places, new_file, release, root_hash_file,
 };
 use crate::{payload::sha256_of, verify};
 use forge_model::firmware::{Consent, is_name};
@@ -46,6 +46,9 @@ pub enum Fault {
         /// Why.
         why: String,
     },
+    /// systemd does not merge it into this system.
+    #[error("it is for another release of the system, and not in use; add it again from the payload of this release")]
+    OtherRelease,
     /// It was being added or replaced when the machine stopped.
     #[error("{file} was never finished; to add or to remove the firmware once more takes it away")]
     Unfinished {
@@ -141,6 +144,13 @@ fn look(places: &Places, certificate: &[u8], name: String) -> Found {
         if !beside.is_ok_and(|text| text.trim() == consent.bundle.root_hash.to_string()) {
             faults.push(Fault::RootHash);
         }
+    }
+    // Where the system does not say what it is, nothing is held against it.
+    let system = consent.as_ref().and_then(|consent| consent.system.as_deref());
+    if let (Some(system), Ok(is)) = (system, fs::read_to_string(&places.os_release))
+        && !release::fits(system, &is)
+    {
+        faults.push(Fault::OtherRelease);
     }
     Found { name, consent, faults }
 }

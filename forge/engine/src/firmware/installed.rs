@@ -7,7 +7,7 @@
 use super::{
     ADDONS, CONSENTS, EXTENSIONS, addon_file,
     companion::{self, CompanionError},
-    consent_file, consent_signature_file, image_file, new_file, root_hash_file,
+    consent_file, consent_signature_file, image_file, new_file, release, root_hash_file,
 };
 use crate::{
     mok::{Kind, Pair, PairError},
@@ -19,7 +19,7 @@ use crate::{
 };
 use forge_model::{
     Manifest,
-    firmware::{Consent, FirmwareAnswer, is_name},
+    firmware::{Bundle, Consent, FirmwareAnswer, How, is_name},
     payload::ManifestFault,
 };
 use std::{
@@ -41,6 +41,8 @@ pub struct Places {
     pub keys: PathBuf,
     /// `loader/addons` of the mounted EFI system partition, or why that can not be seen.
     pub addons: Result<PathBuf, String>,
+    /// `/usr/lib/os-release`, which says what fits.
+    pub os_release: PathBuf,
 }
 
 impl Places {
@@ -52,6 +54,7 @@ impl Places {
             consents: var.join(CONSENTS),
             keys: var.join(MOK_DIRECTORY),
             addons: Ok(esp.join(ADDONS)),
+            os_release: root.join("usr/lib/os-release"),
         }
     }
 }
@@ -95,6 +98,26 @@ pub enum FirmwareError {
         found: String,
         /// SHA-256 that was accepted.
         accepted: String,
+    },
+    /// systemd would not merge it.
+    #[error(
+        "the firmware {name:?} is for another system or release than this one, and would never be in use; take it from \
+             the payload of the release that is installed"
+    )]
+    OtherRelease {
+        /// Its name.
+        name: String,
+    },
+    /// A payload that was signed later brought what is there.
+    #[error(
+        "the payload with the firmware {name:?} is older than the one that the installed one came from{release}; who \
+             wants the older one takes the newer one away first"
+    )]
+    Older {
+        /// Its name.
+        name: String,
+        /// The release of the newer one, in words.
+        release: String,
     },
     /// The archive for before the root is mounted was not brought.
     #[error("the firmware {name:?} is needed before the root is mounted, but its archive was not brought")]
@@ -157,7 +180,7 @@ pub fn add(
 ) -> Result<Consent, FirmwareError> {
     let index = read_index(MANIFEST, plain(MANIFEST, offer.manifest)?)?;
     let signature = read_index(SIGNATURE, plain(SIGNATURE, offer.signature)?)?;
-    openpgp::verify(&index, &signature, certificate, now)?;
+    let signer = openpgp::verify(&index, &signature, certificate, now)?;
     let manifest = Manifest::parse(&index)?;
     let name = &wanted.bundle;
     let bundle = manifest.firmware.iter().find(|bundle| bundle.name == *name);
@@ -165,6 +188,14 @@ pub fn add(
     if bundle.image.sha256 != wanted.sha256 {
         let (found, accepted) = (bundle.image.sha256.clone(), wanted.sha256.clone());
         return Err(FirmwareError::Another { name: name.clone(), found, accepted });
+    }
+    fits(places, bundle)?;
+    let signed_at = seconds(signer.made);
+    if let Some(there) = there(places, name)
+        && there.signed.is_some_and(|there| there > signed_at)
+    {
+        let release = there.release.map_or_else(String::new, |release| format!(", release {release}"));
+        return Err(FirmwareError::Older { name: name.clone(), release });
     }
     let mut image = copy_checked(plain(&bundle.image.path, offer.image)?, &bundle.image, watch)?;
     let pair = pair(places)?;
@@ -176,8 +207,16 @@ pub fn add(
             Some(companion::addon(tools, &pair, bundle.kind, &archive)?)
         }
     };
-    let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let consent = Consent { bundle: bundle.chosen(), by: by.into(), at, files: bundle.files.clone() };
+    let consent = Consent {
+        bundle: bundle.chosen(),
+        by: by.into(),
+        how: Some(How::Later),
+        release: Some(manifest.release.clone()),
+        signed: Some(signed_at),
+        system: bundle.system.clone(),
+        at: seconds(now),
+        files: bundle.files.clone(),
+    };
     let (json, signature) = signed(&consent, &pair)?;
     let (mut json, mut signature) = (json.as_slice(), signature.as_slice());
 
@@ -219,6 +258,28 @@ pub fn add(
         delete(addons, &addon_file(name))?;
     }
     Ok(consent)
+}
+
+/// Refuses what systemd would leave out without a word.
+fn fits(places: &Places, bundle: &Bundle) -> Result<(), FirmwareError> {
+    let Some(system) = &bundle.system else { return Ok(()) };
+    let path = &places.os_release;
+    let text = fs::read_to_string(path).map_err(|source| FirmwareError::File { path: path.clone(), source })?;
+    match release::fits(system, &text) {
+        true => Ok(()),
+        false => Err(FirmwareError::OtherRelease { name: bundle.name.clone() }),
+    }
+}
+
+/// The consent that is there under this name, if it can be read. Its signature is of no matter here: who could change it
+/// could as well remove it.
+fn there(places: &Places, name: &str) -> Option<Consent> {
+    serde_json::from_slice(&fs::read(places.consents.join(consent_file(name))).ok()?).ok()
+}
+
+/// As a consent says a time.
+pub(super) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A caller can bring any descriptor; only a plain file has an end. It is read from its start.
