@@ -11,7 +11,7 @@ use forge_engine::{
     tool::Tools,
     watch::Unwatched,
 };
-use forge_model::firmware::{Consent, FirmwareAnswer};
+use forge_model::firmware::{Consent, FirmwareAnswer, How};
 use forge_tests::{
     firmware::{self, MICROCODE, WIFI},
     payload::{self, TestPayload, flip},
@@ -36,8 +36,11 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let places = Places::new(root.path(), &root.path().join("efi"));
+        let mut places = Places::new(root.path(), &root.path().join("efi"));
         fs::create_dir_all(&places.keys).unwrap();
+        places.os_release = places.keys.join("os-release");
+        let system = firmware::shared().manifest().firmware[0].system.clone().unwrap();
+        fs::write(&places.os_release, format!("NAME=Tests\n{system}")).unwrap();
         let pair = Pair::generate(Kind::Boot, "boot key of a test", SystemTime::now()).unwrap();
         fs::write(places.keys.join("boot.key"), pair.private_key_pem().unwrap()).unwrap();
         fs::write(places.keys.join("boot.pem"), pair.certificate_pem().unwrap()).unwrap();
@@ -89,6 +92,10 @@ impl Machine {
     }
 }
 
+fn addons(places: &Places) -> &std::path::Path {
+    places.addons.as_deref().unwrap()
+}
+
 fn wanted(name: &str) -> FirmwareAnswer {
     let bundles = firmware::shared().manifest().firmware;
     let bundle = bundles.into_iter().find(|bundle| bundle.name == name).unwrap();
@@ -105,7 +112,7 @@ fn what_is_added_is_listed_with_who_accepted_it_and_is_gone_after_it_is_removed(
     let names: Vec<_> = machine.list().into_iter().map(|found| (found.name, found.consent.is_some())).collect();
     assert_eq!(names, [(MICROCODE.into(), true), (WIFI.into(), true)]);
     assert_eq!(machine.faults(), []);
-    assert!(machine.places.addons.join(addon_file(MICROCODE)).exists());
+    assert!(addons(&machine.places).join(addon_file(MICROCODE)).exists());
     for (path, bytes) in machine.files() {
         assert!(memchr::memmem::find(&bytes, b"PRIVATE KEY").is_none(), "{}", path.display());
     }
@@ -201,12 +208,12 @@ fn each_thing_that_is_not_as_it_was_accepted_is_named() {
             },
             |f| matches!(f, Fault::Consent { why } if why.contains("test-wifi")),
         ),
-        (MICROCODE, |p| fs::remove_file(p.addons.join(addon_file(MICROCODE))).unwrap(), |f| *f == Fault::NoAddon),
+        (MICROCODE, |p| fs::remove_file(addons(p).join(addon_file(MICROCODE))).unwrap(), |f| *f == Fault::NoAddon),
         (
             WIFI,
             |p| {
-                fs::create_dir_all(&p.addons).unwrap();
-                fs::write(p.addons.join(addon_file(WIFI)), "MZ").unwrap();
+                fs::create_dir_all(addons(p)).unwrap();
+                fs::write(addons(p).join(addon_file(WIFI)), "MZ").unwrap();
             },
             |f| *f == Fault::Addon,
         ),
@@ -218,4 +225,97 @@ fn each_thing_that_is_not_as_it_was_accepted_is_named() {
         let faults = machine.faults();
         assert!(faults.iter().any(is_wanted), "{number}: {faults:?}");
     }
+}
+
+#[test]
+fn while_the_boot_partition_is_not_seen_nothing_changes_that_may_have_a_part_there() {
+    let mut machine = Machine::new();
+    machine.add(MICROCODE).unwrap();
+    machine.add(WIFI).unwrap();
+    let before = machine.files();
+    let seen = std::mem::replace(&mut machine.places.addons, Err("it is not mounted".into()));
+    let refused = |result: Result<(), FirmwareError>| {
+        let said = result.unwrap_err();
+        assert!(matches!(said, FirmwareError::NoEsp { .. }) && said.to_string().contains("not mounted"), "{said}");
+        assert!(machine.files() == before);
+    };
+    refused(installed::remove(&machine.places, MICROCODE));
+    refused(machine.add(MICROCODE).map(drop));
+    assert_eq!(machine.faults(), [Fault::EspUnseen { why: "it is not mounted".into() }]);
+    // What has no part there goes on; but a consent that can not be read does not say so.
+    let consent = machine.places.consents.join("test-wifi.json");
+    let text = fs::read(&consent).unwrap();
+    fs::write(&consent, "{").unwrap();
+    assert!(matches!(installed::remove(&machine.places, WIFI), Err(FirmwareError::NoEsp { .. })));
+    assert!(matches!(machine.add(WIFI), Err(FirmwareError::NoEsp { .. })));
+    fs::write(&consent, text).unwrap();
+    machine.add(WIFI).unwrap();
+    installed::remove(&machine.places, WIFI).unwrap();
+    machine.places.addons = seen;
+    installed::remove(&machine.places, MICROCODE).unwrap();
+    assert_eq!(machine.files(), BTreeMap::new());
+}
+
+#[test]
+fn what_was_there_stays_as_it_was_until_all_of_the_new_is_written() {
+    let machine = Machine::new();
+    machine.add(MICROCODE).unwrap();
+    let before = machine.files();
+    // The last file can not be written: as on a disk that is full.
+    let blocked = machine.places.extensions.join(".firmware-test-ucode.raw.new");
+    fs::create_dir(&blocked).unwrap();
+    assert!(matches!(machine.add(MICROCODE), Err(FirmwareError::File { .. })));
+    fs::remove_dir(&blocked).unwrap();
+    assert!(machine.files() == before);
+}
+
+#[test]
+fn what_a_power_cut_left_unfinished_is_listed_and_taken_away() {
+    let machine = Machine::new();
+    fs::create_dir_all(&machine.places.extensions).unwrap();
+    let left = machine.places.extensions.join(".firmware-test-wifi.raw.new");
+    fs::write(&left, "half").unwrap();
+    let unfinished = Fault::Unfinished { file: ".firmware-test-wifi.raw.new".into() };
+    assert!(machine.faults().contains(&unfinished));
+    installed::remove(&machine.places, WIFI).unwrap();
+    assert_eq!(machine.files(), BTreeMap::new());
+    fs::write(&left, "half").unwrap();
+    machine.add(WIFI).unwrap();
+    assert!(!left.exists());
+    assert_eq!(machine.faults(), []);
+}
+
+#[test]
+fn what_systemd_would_leave_out_is_refused_and_named_after_an_update_of_the_system() {
+    let machine = Machine::new();
+    machine.add(MICROCODE).unwrap();
+    let before = machine.files();
+    fs::write(&machine.places.os_release, "ID=another\nVERSION_ID=1\n").unwrap();
+    for name in [WIFI, MICROCODE] {
+        let said = machine.add(name).unwrap_err();
+        assert!(matches!(said, FirmwareError::OtherRelease { .. }), "{said}");
+    }
+    assert!(machine.files() == before);
+    assert_eq!(machine.faults(), [Fault::OtherRelease]);
+}
+
+#[test]
+fn an_older_payload_does_not_take_the_place_of_a_newer_one() {
+    let machine = Machine::new();
+    let (older, newer) = (machine.payload.copy(), machine.payload.copy());
+    older.sign(&machine.payload.keys.release, SystemTime::now());
+    // A signature says its time to the second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    newer.sign(&machine.payload.keys.release, SystemTime::now());
+    let consent = machine.add_from(&newer, WIFI).unwrap();
+    assert_eq!(consent.release, Some(newer.manifest().release));
+    assert_eq!(consent.how, Some(How::Later));
+    let before = machine.files();
+    let said = machine.add_from(&older, WIFI).unwrap_err();
+    assert!(matches!(said, FirmwareError::Older { .. }), "{said}");
+    assert!(machine.files() == before);
+    // Whoever takes the newer one away may have the older one, and then the newer one again.
+    installed::remove(&machine.places, WIFI).unwrap();
+    machine.add_from(&older, WIFI).unwrap();
+    machine.add_from(&newer, WIFI).unwrap();
 }

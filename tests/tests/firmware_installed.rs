@@ -8,7 +8,11 @@ use forge_engine::{
     verify::{self, Check},
     watch::Unwatched,
 };
-use forge_model::{Issue, firmware::Consent, layout::Role};
+use forge_model::{
+    Issue,
+    firmware::{Consent, How},
+    layout::Role,
+};
 use forge_tests::{
     disk::{Disk, USUAL, assert_starts_nothing},
     firmware::{self, MICROCODE, WIFI},
@@ -54,6 +58,7 @@ fn what_was_accepted_lies_sealed_on_the_state_partition_with_a_signed_consent() 
     for (bundle, consent) in manifest.firmware.iter().zip(&receipt.firmware) {
         let name = &bundle.name;
         assert_eq!((&consent.bundle, consent.by.as_str()), (&bundle.chosen(), "anna"));
+        assert_eq!((consent.how, consent.release.as_ref()), (Some(How::AtInstall), Some(&manifest.release)));
         assert!(consent.at.abs_diff(receipt.finished) < 3600);
 
         let copy = scratch.path().join("image");

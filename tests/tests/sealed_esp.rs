@@ -6,6 +6,7 @@ use forge_engine::{
     prepare::{PrepareError, credentials_file},
     seal::{Kind, SealTo, open_with_age, open_with_passphrase},
 };
+use forge_model::firmware::How;
 use forge_model::{Secret, layout::Role};
 use forge_tests::{
     disk::{Disk, USUAL},
@@ -26,7 +27,7 @@ fn installed(disk: &Disk, seal: SealTo) -> Box<Installed> {
     let directory = payload.directory();
     let job = Job::new(&payload, &disk.path, &directory);
     let (opened, target, plan, _) = job.plan().unwrap();
-    let brought = Brought { password: UserPassword::Generate, disk: None, seal: Some(seal) };
+    let brought = Brought { password: UserPassword::Generate, disk: None, seal: Some(seal), consent: How::AtInstall };
     match install::run(&job.tools, &plan, &opened, &target, brought, &Recorder::default()) {
         Ok(End::Installed(installed)) => installed,
         Ok(End::Cancelled { stage }) => panic!("cancelled in {stage:?}"),

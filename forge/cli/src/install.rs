@@ -9,7 +9,7 @@ use forge_engine::{
     install::{self, End},
     tool::Tools,
 };
-use forge_model::{Secret, Stage, answers::Password};
+use forge_model::{Secret, Stage, answers::Password, firmware::How};
 use std::io::IsTerminal;
 
 /// Installs.
@@ -27,6 +27,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
         password: user_password(answers.user.password)?,
         disk: answers.encryption.map(|wanted| disk(&wanted.passphrase)).transpose()?,
         seal: None,
+        consent: How::AtInstall,
     };
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;

@@ -1,6 +1,7 @@
 //! Random initial credentials: made here, handed over once, kept nowhere.
 
 use crate::seal::SealTo;
+use forge_model::firmware::How;
 use forge_model::{
     Secret,
     handover::{self, DiskKeys},
@@ -43,11 +44,13 @@ pub struct Brought {
     pub disk: Option<DiskBrought>,
     /// To whom the credentials are sealed that lie on the new EFI system partition; none lie there without it.
     pub seal: Option<SealTo>,
+    /// What the consents to proprietary firmware came by.
+    pub consent: How,
 }
 
 impl From<UserPassword> for Brought {
     fn from(password: UserPassword) -> Self {
-        Self { password, disk: None, seal: None }
+        Self { password, disk: None, seal: None, consent: How::AtInstall }
     }
 }
 

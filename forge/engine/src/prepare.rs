@@ -180,7 +180,7 @@ pub fn prepare<'a>(
     };
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
-    let mut chosen = chosen::ready(tools, plan, payload, &boot_pair, now)?;
+    let mut chosen = chosen::ready(tools, plan, payload, &boot_pair, brought.consent, now)?;
     let firmware = chosen.iter().map(|ready| ready.consent.clone()).collect();
     let addons: Vec<_> = chosen.iter_mut().filter_map(Ready::take_addon).collect();
 

@@ -18,7 +18,7 @@ use forge_engine::{
     tool::Tools,
     watch::Unwatched,
 };
-use forge_model::firmware::{Consent, FirmwareAnswer};
+use forge_model::firmware::{self, Consent, FirmwareAnswer};
 use std::{
     fmt::Display,
     fs::File,
@@ -30,8 +30,6 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 
 /// The boot certificate in the directory of this machine's keys, DER.
 const CERTIFICATE: &str = "boot.cer";
-/// Where systemd mounts the EFI system partition, when there is nothing else to go by.
-const ESP: &str = "/boot";
 const PEOPLE: &str = "/etc/passwd";
 
 /// The firmware of this machine.
@@ -40,9 +38,12 @@ pub struct Accepted {
     consents: PathBuf,
     keys: PathBuf,
     esp: Option<PathBuf>,
+    os_release: PathBuf,
     certificate: PathBuf,
     /// One change at a time.
     changes: Mutex<()>,
+    /// One look at a time.
+    lists: Mutex<()>,
 }
 
 impl Accepted {
@@ -53,23 +54,33 @@ impl Accepted {
             consents: arguments.consents.clone(),
             keys: arguments.keys.clone(),
             esp: arguments.esp.clone(),
+            os_release: arguments.os_release.clone(),
             certificate: arguments.certificate.clone(),
             changes: Mutex::default(),
+            lists: Mutex::default(),
         }
     }
 
-    /// systemd mounts the EFI system partition when somebody looks at it.
-    fn places(&self) -> Places {
-        let mounted = || Mounted::find(&Root::default()).map_or(ESP.into(), |esp| esp.directory().to_owned());
-        let esp = self.esp.clone().unwrap_or_else(mounted);
+    /// Where the parts are. systemd mounts the EFI system partition when somebody looks at it, which takes its time: this is
+    /// called where that holds nobody up.
+    fn places(&self) -> impl FnOnce() -> Places + Send + 'static {
         let (extensions, consents, keys) = (self.extensions.clone(), self.consents.clone(), self.keys.clone());
-        Places { extensions, consents, keys, addons: esp.join(ADDONS) }
+        let (esp, os_release) = (self.esp.clone(), self.os_release.clone());
+        move || {
+            let mounted = || Mounted::find(&Root::default()).map(|esp| esp.directory().to_owned());
+            let addons = esp.map_or_else(mounted, Ok).map(|esp| esp.join(ADDONS));
+            Places { extensions, consents, keys, addons, os_release }
+        }
     }
 
     /// Everything that is on this machine; nothing where that was not installed by Forge.
     pub async fn list(&self) -> Result<Vec<InstalledFirmware>, Error> {
+        // One at a time, because each image is read to its end, and so that a change waits for one of them at most.
+        let _one = self.lists.lock().await;
+        let _unchanged = self.changes.lock().await;
         let places = self.places();
         let listed = spawn_blocking(move || {
+            let places = places();
             let Some(certificate) = own_certificate(&places.keys)? else { return Ok(Vec::new()) };
             let found = found::list(&places, &certificate).map_err(|e| failed(&e))?;
             let words = |found: Found| InstalledFirmware {
@@ -87,6 +98,7 @@ impl Accepted {
         let _one = self.changes.lock().await;
         let (places, certificate) = (self.places(), self.certificate.clone());
         let added = spawn_blocking(move || {
+            let places = places();
             if own_certificate(&places.keys)?.is_none() {
                 return Err(not_installed());
             }
@@ -111,6 +123,7 @@ impl Accepted {
         let _one = self.changes.lock().await;
         let (places, name) = (self.places(), name.to_owned());
         let removed = spawn_blocking(move || {
+            let places = places();
             if own_certificate(&places.keys)?.is_none() {
                 return Err(not_installed());
             }
@@ -120,6 +133,21 @@ impl Accepted {
         });
         removed.await.map_err(|e| failed(&e))?
     }
+}
+
+/// Whether this can be a bundle's name: nothing else is shown to whoever is asked for a password.
+pub fn is_name(name: &str) -> Result<(), Error> {
+    let error = || refused(FirmwareError::Name { name: name.into() });
+    firmware::is_name(name).then_some(()).ok_or_else(error)
+}
+
+/// What the one who is asked for a password sees of a hash: `(SHA-256 0123456789abcdef…)`.
+pub fn begin_of_hash(sha256: &str) -> Result<String, Error> {
+    let plain = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let begin = sha256.get(..16).filter(|_| plain);
+    begin
+        .map(|begin| format!("(SHA-256 {begin}…)"))
+        .ok_or_else(|| Error::BadArgument("sha256: it is not 64 hexadecimal digits, in lower case".into()))
 }
 
 fn own_certificate(keys: &Path) -> Result<Option<Vec<u8>>, Error> {
@@ -152,13 +180,32 @@ fn refused(error: FirmwareError) -> Error {
         FirmwareError::Signature(_) | FirmwareError::Manifest(_) | FirmwareError::Payload(_) => Error::NoPayload(text),
         FirmwareError::NoSuchBundle { .. }
         | FirmwareError::Another { .. }
+        | FirmwareError::OtherRelease { .. }
+        | FirmwareError::Older { .. }
         | FirmwareError::NoCompanion { .. }
         | FirmwareError::Name { .. } => Error::BadArgument(text),
-        FirmwareError::NotInstalled { .. } => Error::WrongState(text),
+        FirmwareError::NotInstalled { .. } | FirmwareError::NoEsp { .. } => Error::WrongState(text),
         FirmwareError::Pair(_) | FirmwareError::Companion(_) | FirmwareError::File { .. } => Error::Failed(text),
     }
 }
 
 fn failed(error: &dyn Display) -> Error {
     Error::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_asked_for_a_password_reads_only_names_and_hashes() {
+        assert!(is_name("intel-wifi").is_ok());
+        for name in ["", "intel-wifi. All is well", "a\nb", "<b>x</b>", "../x"] {
+            assert!(is_name(name).is_err(), "{name:?}");
+        }
+        assert_eq!(begin_of_hash(&"0123456789abcdef".repeat(4)).unwrap(), "(SHA-256 0123456789abcdef…)");
+        for hash in ["", "abc", &"g".repeat(64), &"ä".repeat(32), &"A".repeat(64)] {
+            assert!(begin_of_hash(hash).is_err(), "{hash:?}");
+        }
+    }
 }

@@ -35,6 +35,9 @@ pub struct Arguments {
     /// The directory of what was accepted of it, and by whom
     #[arg(long, default_value = "/var/lib/forge/firmware")]
     pub consents: PathBuf,
+    /// What says which release this system is
+    #[arg(long, default_value = "/usr/lib/os-release")]
+    pub os_release: PathBuf,
     /// The mounted EFI system partition; where systemd mounts it, if this is left out
     #[arg(long)]
     pub esp: Option<PathBuf>,

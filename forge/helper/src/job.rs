@@ -31,6 +31,7 @@ use forge_engine::{
 use forge_model::{
     Answers, Handover, Pace, Plan, Secret,
     answers::{LeaveOn, Password},
+    firmware::How,
     size,
 };
 use std::{
@@ -307,7 +308,7 @@ impl JobBackend for Work {
         if digest != self.confirmed.digest {
             return Err(Error::OtherPlan(self.confirmed.digest.clone()));
         }
-        let brought = brought(&self.confirmed.answers, secrets)?;
+        let brought = brought(&self.confirmed.answers, self.unattended, secrets)?;
         let (target, disk) = (&self.confirmed.plan.target, self.disk_name());
         let system = format!("{} {}", self.confirmed.plan.payload.name, self.confirmed.plan.payload.release);
         self.service.authority.allow(&caller, INSTALL, &[("disk", &disk), ("system", &system)]).await?;
@@ -400,7 +401,7 @@ impl JobBackend for Work {
 }
 
 /// Holds what came against what the answers say.
-fn brought(answers: &Answers, secrets: Secrets) -> Result<Brought, Error> {
+fn brought(answers: &Answers, unattended: bool, secrets: Secrets) -> Result<Brought, Error> {
     let password = user_password(answers, secrets.user_password)?;
     let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
     let wanted = answers.unattended.as_ref().map(|unattended| &unattended.credentials);
@@ -418,7 +419,8 @@ fn brought(answers: &Answers, secrets: Secrets) -> Result<Brought, Error> {
         (None, Some(_)) => return bad("a passphrase to seal with is there, and the answers leave nothing on the ESP"),
     };
     let disk = disk_brought(answers, secrets.disk_passphrase, secrets.recovery_key)?;
-    Ok(Brought { password, disk, seal })
+    let consent = if unattended { How::Answers } else { How::AtInstall };
+    Ok(Brought { password, disk, seal, consent })
 }
 
 fn disk_brought(

@@ -1,7 +1,7 @@
 //! The manager: inventory, plans, jobs.
 
 use crate::{
-    accepted::Accepted,
+    accepted::{self, Accepted},
     arguments::Arguments,
     audit,
     authority::Authority,
@@ -339,21 +339,26 @@ impl Backend for Service {
     async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error> {
         let _reason = self.life.answer();
         self.authority.allow(&caller, INSPECT, &[]).await?;
+        // It may wait for a change, and nobody else waits with it.
+        let installed = self.accepted.list().await?;
         let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
-        let (installed, devices) = tokio::join!(self.accepted.list(), self.devices.look());
-        Ok(FirmwareState { installed: installed?, devices })
+        Ok(FirmwareState { installed, devices: self.devices.look().await })
     }
 
     async fn add_firmware(&self, caller: Caller, accepted: FirmwareAnswer, brought: Brought) -> Result<Consent, Error> {
         let _reason = self.life.answer();
-        self.authority.allow(&caller, FIRMWARE, &[("bundle", &accepted.bundle)]).await?;
+        accepted::is_name(&accepted.bundle)?;
+        let hash = accepted::begin_of_hash(&accepted.sha256)?;
+        let details = [("verb", "add"), ("bundle", accepted.bundle.as_str()), ("hash", hash.as_str())];
+        self.authority.allow(&caller, FIRMWARE, &details).await?;
         let uid = self.clients.uid(&caller).await?;
         self.accepted.add(accepted, brought, uid).await
     }
 
     async fn remove_firmware(&self, caller: Caller, name: &str) -> Result<(), Error> {
         let _reason = self.life.answer();
-        self.authority.allow(&caller, FIRMWARE, &[("bundle", name)]).await?;
+        accepted::is_name(name)?;
+        self.authority.allow(&caller, FIRMWARE, &[("verb", "remove"), ("bundle", name), ("hash", "")]).await?;
         self.accepted.remove(name).await
     }
 

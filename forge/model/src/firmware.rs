@@ -43,6 +43,9 @@ pub struct Bundle {
     /// What has to be there before the root is mounted: a cpio archive, for an addon of the boot image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early: Option<Entry>,
+    /// For which system it is, as its `extension-release` says it: systemd merges it into no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
 }
 
 /// What a bundle is for.
@@ -144,12 +147,47 @@ pub struct Consent {
     /// What was accepted.
     #[serde(flatten)]
     pub bundle: Chosen,
-    /// The user name of the person who accepted it.
+    /// The user name of the person who accepted it; of the first person, where answers did that for an unattended install.
     pub by: String,
+    /// What it came by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<How>,
+    /// The release of the payload that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// When that payload was signed, in seconds since 1970 (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<u64>,
+    /// For which system it is, as its `extension-release` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// When, in seconds since 1970 (UTC).
     pub at: u64,
     /// The files of it, below `/usr/lib/firmware`: what else lies there was not accepted.
     pub files: Vec<BundledFile>,
+}
+
+/// What a consent came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// At the install, by whoever confirmed its plan.
+    AtInstall,
+    /// By the answers of an install at which nobody sat: the person it names was not asked.
+    Answers,
+    /// On the installed machine, by the person it names; an administrator allowed it.
+    Later,
+}
+
+impl How {
+    /// For people, after "accepted by NAME".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::AtInstall => "at the install",
+            Self::Answers => "through the answers of an unattended install",
+            Self::Later => "later, as an administrator allowed",
+        }
+    }
 }
 
 /// Whether this can be a bundle's name: 1 to 64 lower-case letters, digits and `-`, a letter first.
@@ -194,6 +232,7 @@ mod tests {
             modaliases: vec![],
             without: "Nothing works.".into(),
             early: None,
+            system: None,
         }
     }
 }

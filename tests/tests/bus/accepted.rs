@@ -31,7 +31,9 @@ impl<'a> Installed<'a> {
         let of = |name: &str| place.join(name).to_str().unwrap().to_owned();
         let (keys, extensions, consents, esp) = (of("keys"), of("extensions"), of("consents"), of("esp"));
         let options = ["--idle-ms", "20000", "--settle-ms", "0", "--keys", &keys, "--extensions", &extensions];
-        let more = ["--consents", &consents, "--esp", &esp];
+        let (os_release, system) = (of("os-release"), payload.manifest().firmware[0].system.clone().unwrap());
+        fs::write(&os_release, system).unwrap();
+        let more = ["--consents", &consents, "--esp", &esp, "--os-release", &os_release];
         Self { bench: Bench::with(system, payload, &[&options[..], &more].concat()), place }
     }
 

@@ -4,7 +4,10 @@
 //! system extension with a consent beside it, signed by this machine's boot key: the consent names the image, and every file
 //! that may lie where the kernel looks. What is there beyond that came some other way.
 
-use super::{Look, Root, boot_partition::Mounted};
+use super::{
+    Look, Root,
+    boot_partition::{Files, Mounted},
+};
 use crate::firmware::{
     ADDONS, addon_file,
     found::{self, Fault, Found},
@@ -27,7 +30,18 @@ const OTHERS: [&str; 2] = ["/etc/firmware", "/usr/local/lib/firmware"];
 /// Where systemd-sysext looks for images that are laid over the system; accepted bundles lie here.
 const EXTENSIONS: &str = "/var/lib/extensions";
 /// Where it and systemd-confext look, too.
-const OTHER_EXTENSIONS: [&str; 3] = ["/etc/extensions", "/run/extensions", "/var/lib/confexts"];
+const OTHER_EXTENSIONS: [&str; 7] = [
+    "/etc/extensions",
+    "/run/extensions",
+    "/run/confexts",
+    "/var/lib/confexts",
+    // What is written into a merged hierarchy that is not read-only lands here, and is laid over it again.
+    "/var/lib/extensions.mutable",
+    "/run/extensions.mutable",
+    "/usr/local/lib/confexts",
+];
+/// Where systemd-sysext and systemd-confext are told to let a merged hierarchy be written to.
+const SETTINGS: [&str; 4] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"];
 /// Where a person or a driver can send the kernel instead.
 const ANOTHER_PLACE: &str = "/sys/module/firmware_class/parameters/path";
 /// Free data: the radio rules of countries and their signature (ISC licence).
@@ -36,15 +50,15 @@ const FREE: [&str; 2] = ["regulatory.db", "regulatory.db.p7s"];
 const DEEPEST: usize = 16;
 
 /// Every bundle of which a part is there, or why that can not be told.
-pub fn found(root: &Root, certificate: Result<&[u8], &str>, esp: Option<&Mounted>) -> Result<Vec<Found>, String> {
+pub fn found(root: &Root, certificate: Result<&[u8], &str>, esp: Result<&Mounted, &str>) -> Result<Vec<Found>, String> {
     // The rest is told apart from what lies on the EFI system partition.
-    let nowhere = root.path("/nonexistent");
-    let places = Places::new(&root.path("/"), esp.map_or(&nowhere, Mounted::directory));
+    let mut places = Places::new(&root.path("/"), Path::new(""));
+    places.addons = esp.map(|esp| esp.directory().join(ADDONS)).map_err(str::to_owned);
     let is_empty = |directory: &Path| {
         fs::read_dir(directory).map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |mut all| all.next().is_none())
     };
     // Most machines have none, and then anybody can tell.
-    if is_empty(&places.extensions) && is_empty(&places.addons) {
+    if is_empty(&places.extensions) && places.addons.as_deref().map_or(true, is_empty) {
         return Ok(Vec::new());
     }
     found::list(&places, certificate?).map_err(|e| format!("{}: {e}", places.consents.display()))
@@ -60,7 +74,7 @@ pub fn look(root: &Root, found: &Result<Vec<Found>, String>, esp: Result<&Mounte
     });
     let consents: Vec<&Consent> = found.iter().filter_map(|found| found.consent.as_ref()).collect();
     for found in found {
-        bundle(&mut look, found, esp.is_ok());
+        bundle(&mut look, found);
     }
     let whole = |name: &str| {
         let is = |consent: &&Consent| {
@@ -88,6 +102,8 @@ pub fn look(root: &Root, found: &Result<Vec<Found>, String>, esp: Result<&Mounte
         }
     }
     files(&mut look, root, &consents);
+    mutable(&mut look, root);
+    handed_over(&mut look, esp);
     addons(&mut look, esp, &consents);
     match root.text(ANOTHER_PLACE) {
         Ok(path) if !path.is_empty() => look.fault(format_args!("{ANOTHER_PLACE}: {path}")),
@@ -97,22 +113,23 @@ pub fn look(root: &Root, found: &Result<Vec<Found>, String>, esp: Result<&Mounte
 }
 
 /// What is said of one bundle.
-fn bundle(look: &mut Look, found: &Found, esp_is_seen: bool) {
+fn bundle(look: &mut Look, found: &Found) {
     let name = &found.name;
     for fault in &found.faults {
         match fault {
             // A part that is missing breaks no promise: it was accepted, and is not there.
-            Fault::NoImage => look.fact(format_args!("firmware {name}: {fault}")),
-            Fault::NoAddon if esp_is_seen => look.fact(format_args!("firmware {name}: {fault}")),
-            Fault::NoAddon => {}
-            Fault::Unread { .. } => look.blind(format_args!("firmware {name}: {fault}")),
+            Fault::NoImage | Fault::NoAddon | Fault::OtherRelease => {
+                look.fact(format_args!("firmware {name}: {fault}"))
+            }
+            Fault::EspUnseen { .. } | Fault::Unread { .. } => look.blind(format_args!("firmware {name}: {fault}")),
             fault => look.fault(format_args!("firmware {name}: {fault}")),
         }
     }
-    if let (Some(Consent { bundle, by, at, .. }), []) = (&found.consent, &found.faults[..]) {
+    if let (Some(Consent { bundle, by, how, at, .. }), []) = (&found.consent, &found.faults[..]) {
         let (title, vendor, licence, sha256) = (&bundle.title, &bundle.vendor, &bundle.licence, &bundle.sha256);
+        let how = how.map_or_else(String::new, |how| format!(" ({})", how.words()));
         look.fact(format_args!(
-            "{name}: {title} ({vendor}, {licence}), accepted by {by} on {}, SHA-256 {sha256}",
+            "{name}: {title} ({vendor}, {licence}), accepted by {by}{how} on {}, SHA-256 {sha256}",
             when(*at)
         ));
     }
@@ -175,6 +192,63 @@ fn walk(top: &Path, below: &mut Vec<String>, each: &mut dyn FnMut(&str) -> io::R
         below.pop();
     }
     Ok(())
+}
+
+/// No setting lets what is merged be written to (sysext.conf(5)).
+fn mutable(look: &mut Look, root: &Root) {
+    let mut all = Vec::new();
+    for place in SETTINGS {
+        for name in ["sysext.conf", "confext.conf"] {
+            all.push(format!("{place}/{name}"));
+            let more = format!("{place}/{name}.d");
+            match root.names(&more) {
+                Ok(names) => all.extend(names.iter().map(|name| format!("{more}/{name}"))),
+                Err(error) if error.is_absent() => {}
+                Err(error) => look.blind(error),
+            }
+        }
+    }
+    for path in all {
+        match root.text(&path) {
+            Ok(text) => {
+                let line = text.lines().map(str::trim).find(|line| allows(line));
+                if let Some(line) = line {
+                    look.fault(format_args!("{path}: {line}: what is merged could be changed"));
+                }
+            }
+            Err(error) if error.is_absent() => {}
+            Err(error) => look.blind(error),
+        }
+    }
+}
+
+/// Whether a line sets `Mutable=` to anything but no.
+fn allows(line: &str) -> bool {
+    const NO: [&str; 7] = ["", "no", "false", "off", "n", "f", "0"];
+    let value = line.split_once('=').filter(|(key, _)| key.trim() == "Mutable").map(|(_, value)| value.trim());
+    value.is_some_and(|value| !NO.contains(&value.to_ascii_lowercase().as_str()))
+}
+
+/// What systemd-stub(7) hands to a boot image beside its addons: extensions of the initrd, and credentials, which can be whole
+/// units. Nobody is asked about them, and nothing of Forge's is one. The signatures of addons are looked at with the boot files.
+fn handed_over(look: &mut Look, esp: Result<&Mounted, &str>) {
+    // That it is not seen is said about the addons.
+    let Ok(esp) = esp else { return };
+    match esp.list() {
+        Ok(list) => {
+            for path in list.iter().filter(|path| is_handed_over(path)) {
+                look.fault(format_args!("{path}: handed to the boot image, and nobody accepted this"));
+            }
+        }
+        Err(error) => look.blind(format_args!("the EFI system partition: {error}")),
+    }
+}
+
+fn is_handed_over(path: &str) -> bool {
+    let path = path.to_lowercase();
+    let extra = path.contains(".efi.extra.d/") && !path.ends_with(".addon.efi");
+    let place = ["loader/credentials/", "loader/extensions/"].iter().any(|place| path.starts_with(place));
+    extra || place || path.ends_with(".raw") || path.ends_with(".cred")
 }
 
 /// Addons for every boot image: only of bundles that were accepted.

@@ -93,18 +93,28 @@ impl<'a> Machine<'a> {
         let receipt = partition.as_ref().map_err(Clone::clone).and_then(receipt::read);
         let certificate = root.bytes(CERTIFICATE).map_err(|e| e.to_string());
         let known = certificate.as_deref().map_err(String::as_str);
-        let firmware = firmware::found(root, known, partition.as_ref().ok());
+        let firmware = firmware::found(root, known, partition.as_ref().map_err(String::as_str));
         Self { root, tools, certificate, partition, receipt, firmware }
     }
 
-    /// The system extensions that may be merged: of firmware that was accepted, and is as it was.
-    fn extensions(&self) -> Result<Vec<String>, String> {
-        let good = |found: &&Found| {
-            let stands = |fault: &Fault| matches!(fault, Fault::NoAddon | Fault::Addon);
-            found.consent.is_some() && found.faults.iter().all(stands)
+    /// The system extensions that may be merged, and the root hash of each: of firmware that was accepted, and is as it was.
+    fn extensions(&self) -> Result<Vec<(String, String)>, String> {
+        let good = |found: &Found| {
+            let stands = |fault: &Fault| {
+                matches!(
+                    fault,
+                    Fault::NoAddon
+                        | Fault::Addon
+                        | Fault::EspUnseen { .. }
+                        | Fault::Unfinished { .. }
+                        | Fault::OtherRelease
+                )
+            };
+            let consent = found.consent.as_ref().filter(|_| found.faults.iter().all(stands))?;
+            Some((extension(&found.name), consent.bundle.root_hash.to_string()))
         };
         let found = self.firmware.as_ref().map_err(Clone::clone)?;
-        Ok(found.iter().filter(good).map(|found| extension(&found.name)).collect())
+        Ok(found.iter().filter_map(good).collect())
     }
 
     fn look(&self, check: Check) -> Look {

@@ -14,23 +14,44 @@ struct Mount<'a> {
     options: &'a str,
 }
 
-/// Looks at mount, device, command line and, with the rights for it, the kernel's own table.
-pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>, accepted: Result<&[String], &String>) -> Look {
+/// Looks at mount, device, command line and, with the rights for it, the kernel's own table. `accepted` are the extensions
+/// that may be merged, and the root hash of each.
+pub fn look(
+    root: &Root,
+    tools: &Tools,
+    receipt: Result<&Receipt, &str>,
+    accepted: Result<&[(String, String)], &String>,
+) -> Look {
     let mounts = match root.text("/proc/self/mountinfo") {
         Ok(mounts) => mounts,
         Err(error) => return Look::unknown(error),
     };
     let Some(mount) = root_mount(&mounts) else { return Look::unknown("/proc/self/mountinfo names no mount of /") };
     let mut look = Look::default();
-    for covered in covers(&mounts, mount.device) {
-        match (extensions(&mounts, covered), accepted) {
+    let covered = covers(&mounts, mount.device);
+    for (i, point) in covered.iter().copied().enumerate() {
+        if covered[..i].contains(&point) {
+            continue;
+        }
+        // One overlay is what systemd-sysext leaves. Of two, the upper one would show what the lower one brought as the
+        // system's own.
+        if covered[i + 1..].contains(&point) {
+            look.fault(format_args!("/proc/self/mountinfo: {point} is covered more than once"));
+            continue;
+        }
+        let known = |accepted: &[(String, String)], merged: &[&str]| -> Option<Vec<String>> {
+            let hash = |name: &&str| accepted.iter().find(|(known, _)| known == name).map(|(_, hash)| hash.clone());
+            merged.iter().map(hash).collect()
+        };
+        match (extensions(&mounts, point), accepted) {
             (Some(merged), Err(why)) if !merged.is_empty() => {
-                look.blind(format_args!("who accepted what is merged into {covered}: {why}"));
+                look.blind(format_args!("who accepted what is merged into {point}: {why}"));
             }
-            (Some(merged), Ok(accepted)) if merged.iter().all(|name| accepted.iter().any(|known| known == name)) => {
-                look.fact(format_args!("{covered}: with {}, which was accepted", merged.join(", ")));
-            }
-            _ => look.fault(format_args!("/proc/self/mountinfo: something else is mounted on {covered}")),
+            (Some(merged), Ok(accepted)) => match known(accepted, &merged) {
+                Some(hashes) => proved(&mut look, tools, point, &merged, &hashes),
+                None => look.fault(format_args!("/proc/self/mountinfo: something else is mounted on {point}")),
+            },
+            _ => look.fault(format_args!("/proc/self/mountinfo: something else is mounted on {point}")),
         }
     }
     let on = format!("/ is {} on {} ({})", mount.file_system, mount.source, mount.options);
@@ -68,6 +89,26 @@ pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>, accepte
         Err(why) => look.blind(format_args!("the kernel's dm-verity table: {why}")),
     }
     look
+}
+
+/// Whether each extension that is merged is behind dm-verity with the root hash that was accepted: the image beside it may
+/// have been exchanged since the merge.
+fn proved(look: &mut Look, tools: &Tools, point: &str, merged: &[&str], hashes: &[String]) {
+    let tables = match Run::new(tools, &tools.dmsetup).args(["table", "--target", "verity"]).run() {
+        Ok(said) => String::from_utf8_lossy(&said).into_owned(),
+        Err(why) => return look.blind(format_args!("the kernel's dm-verity tables: {why}")),
+    };
+    let is_open = |hash: &str| tables.lines().any(|table| root_hash(table) == Some(hash));
+    let mut all = true;
+    for (name, hash) in merged.iter().zip(hashes) {
+        if !is_open(hash) {
+            all = false;
+            look.fault(format_args!("{point}: {name}: the kernel has no dm-verity table with the root hash {hash}"));
+        }
+    }
+    if all {
+        look.fact(format_args!("{point}: with {}, which was accepted", merged.join(", ")));
+    }
 }
 
 /// Major and minor number of the device that `/` is on.

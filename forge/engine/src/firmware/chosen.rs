@@ -12,7 +12,7 @@ use crate::{
 };
 use forge_model::{
     Plan,
-    firmware::{Bundle, Chosen, Consent},
+    firmware::{Bundle, Chosen, Consent, How},
 };
 use std::{fs::File, time::SystemTime};
 
@@ -68,9 +68,9 @@ pub fn ready(
     plan: &Plan,
     payload: &Payload,
     pair: &Pair,
+    how: How,
     now: SystemTime,
 ) -> Result<Vec<Ready>, ChosenError> {
-    let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let one = |chosen: &Chosen| {
         let name = &chosen.name;
         let bundle = payload.manifest.firmware.iter().find(|bundle: &&Bundle| bundle.chosen() == *chosen);
@@ -80,7 +80,16 @@ pub fn ready(
         // Nobody accepts terms that are not there to be read.
         payload.copy(&bundle.licence.text, &tools.stop)?;
         let addon = archive.map(|archive| companion::addon(tools, pair, bundle.kind, &archive)).transpose()?;
-        let consent = Consent { bundle: chosen.clone(), by: plan.user.name.clone(), at, files: bundle.files.clone() };
+        let consent = Consent {
+            bundle: chosen.clone(),
+            by: plan.user.name.clone(),
+            how: Some(how),
+            release: Some(payload.manifest.release.clone()),
+            signed: Some(installed::seconds(payload.signer.made)),
+            system: bundle.system.clone(),
+            at: installed::seconds(now),
+            files: bundle.files.clone(),
+        };
         let signed = installed::signed(&consent, pair);
         let (json, signature) = signed.map_err(|source| ChosenError::Consent { name: name.clone(), source })?;
         Ok(Ready { consent, json, signature, image, addon })

@@ -1,6 +1,8 @@
 //! The firmware that is found on an installed machine, held against the consents that its key signed.
 
-use super::{addon_file, consent_file, consent_signature_file, image_file, installed::Places, root_hash_file};
+use super::{
+    addon_file, consent_file, consent_signature_file, image_file, installed::Places, new_file, release, root_hash_file,
+};
 use crate::{payload::sha256_of, verify};
 use forge_model::firmware::{Consent, is_name};
 use openssl::x509::X509;
@@ -38,6 +40,21 @@ pub enum Fault {
     /// A part of it was needed before the root is mounted, but the addon is missing.
     #[error("its addon of the boot image is missing")]
     NoAddon,
+    /// A part of it belongs on the EFI system partition, which can not be seen.
+    #[error("whether its addon of the boot image is there can not be told: {why}")]
+    EspUnseen {
+        /// Why.
+        why: String,
+    },
+    /// systemd does not merge it into this system.
+    #[error("it is for another release of the system, and not in use; add it again from the payload of this release")]
+    OtherRelease,
+    /// It was being added or replaced when the machine stopped.
+    #[error("{file} was never finished; to add or to remove the firmware once more takes it away")]
+    Unfinished {
+        /// The file's name.
+        file: String,
+    },
     /// An addon is there that nobody accepted.
     #[error("an addon of the boot image is there that nobody accepted")]
     Addon,
@@ -75,21 +92,42 @@ pub fn list(places: &Places, certificate: &[u8]) -> io::Result<Vec<Found>> {
         Ok(names.iter().filter_map(name).filter(|name| is_name(name)).collect())
     };
     let mut names = BTreeSet::new();
-    names.extend(between(&places.extensions, "firmware-", ".raw")?);
-    names.extend(between(&places.consents, "", ".json")?);
-    names.extend(between(&places.addons, "firmware-", ".addon.efi")?);
+    for (directory, before, after) in [
+        (Ok(&places.extensions), "firmware-", ".raw"),
+        (Ok(&places.extensions), "firmware-", ".roothash"),
+        (Ok(&places.consents), "", ".json"),
+        (Ok(&places.consents), "", ".json.sig"),
+        (places.addons.as_ref(), "firmware-", ".addon.efi"),
+    ] {
+        let Ok(directory) = directory else { continue };
+        names.extend(between(directory, before, after)?);
+        names.extend(between(directory, &format!(".{before}"), &format!("{after}.new"))?);
+    }
     Ok(names.into_iter().map(|name| look(places, certificate, name)).collect())
 }
 
 fn look(places: &Places, certificate: &[u8], name: String) -> Found {
     let mut faults = Vec::new();
     let consent = consent(places, certificate, &name).map_err(|fault| faults.push(fault)).ok();
-    let addon = places.addons.join(addon_file(&name)).exists();
+    let addon = places.addons.as_ref().map(|addons| addons.join(addon_file(&name)).exists());
     match (&consent, addon) {
-        (Some(consent), false) if consent.bundle.early => faults.push(Fault::NoAddon),
-        (Some(consent), true) if !consent.bundle.early => faults.push(Fault::Addon),
-        (None, true) => faults.push(Fault::Addon),
+        (Some(consent), Ok(false)) if consent.bundle.early => faults.push(Fault::NoAddon),
+        (Some(consent), Err(why)) if consent.bundle.early => faults.push(Fault::EspUnseen { why: why.clone() }),
+        (Some(consent), Ok(true)) if !consent.bundle.early => faults.push(Fault::Addon),
+        (None, Ok(true)) => faults.push(Fault::Addon),
         _ => {}
+    }
+    for (directory, file) in [
+        (Some(&places.extensions), image_file(&name)),
+        (Some(&places.extensions), root_hash_file(&name)),
+        (Some(&places.consents), consent_file(&name)),
+        (Some(&places.consents), consent_signature_file(&name)),
+        (places.addons.as_ref().ok(), addon_file(&name)),
+    ] {
+        let file = new_file(&file);
+        if directory.is_some_and(|directory| directory.join(&file).exists()) {
+            faults.push(Fault::Unfinished { file });
+        }
     }
     let path = places.extensions.join(image_file(&name));
     match (&consent, File::open(&path).and_then(|mut image| sha256_of(&mut image)).map(hex::encode)) {
@@ -106,6 +144,13 @@ fn look(places: &Places, certificate: &[u8], name: String) -> Found {
         if !beside.is_ok_and(|text| text.trim() == consent.bundle.root_hash.to_string()) {
             faults.push(Fault::RootHash);
         }
+    }
+    // Where the system does not say what it is, nothing is held against it.
+    let system = consent.as_ref().and_then(|consent| consent.system.as_deref());
+    if let (Some(system), Ok(is)) = (system, fs::read_to_string(&places.os_release))
+        && !release::fits(system, &is)
+    {
+        faults.push(Fault::OtherRelease);
     }
     Found { name, consent, faults }
 }

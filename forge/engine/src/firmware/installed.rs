@@ -1,12 +1,13 @@
 //! The firmware of an installed machine: added and taken away.
 //!
-//! Nothing is written before the whole bundle is proved against the signed manifest. The image comes last and goes first:
+//! Nothing is written before the whole bundle is proved against the signed manifest. Then every file is written beside the
+//! place where it belongs, and only when all of them are on the disk they are renamed. The image comes last and goes first:
 //! systemd merges only what is complete.
 
 use super::{
     ADDONS, CONSENTS, EXTENSIONS, addon_file,
     companion::{self, CompanionError},
-    consent_file, consent_signature_file, image_file, root_hash_file,
+    consent_file, consent_signature_file, image_file, new_file, release, root_hash_file,
 };
 use crate::{
     mok::{Kind, Pair, PairError},
@@ -18,7 +19,7 @@ use crate::{
 };
 use forge_model::{
     Manifest,
-    firmware::{Consent, FirmwareAnswer, is_name},
+    firmware::{Bundle, Consent, FirmwareAnswer, How, is_name},
     payload::ManifestFault,
 };
 use std::{
@@ -38,8 +39,10 @@ pub struct Places {
     pub consents: PathBuf,
     /// `/var/lib/forge/mok`
     pub keys: PathBuf,
-    /// `loader/addons` of the mounted EFI system partition.
-    pub addons: PathBuf,
+    /// `loader/addons` of the mounted EFI system partition, or why that can not be seen.
+    pub addons: Result<PathBuf, String>,
+    /// `/usr/lib/os-release`, which says what fits.
+    pub os_release: PathBuf,
 }
 
 impl Places {
@@ -50,7 +53,8 @@ impl Places {
             extensions: var.join(EXTENSIONS),
             consents: var.join(CONSENTS),
             keys: var.join(MOK_DIRECTORY),
-            addons: esp.join(ADDONS),
+            addons: Ok(esp.join(ADDONS)),
+            os_release: root.join("usr/lib/os-release"),
         }
     }
 }
@@ -95,11 +99,41 @@ pub enum FirmwareError {
         /// SHA-256 that was accepted.
         accepted: String,
     },
+    /// systemd would not merge it.
+    #[error(
+        "the firmware {name:?} is for another system or release than this one, and would never be in use; take it from \
+             the payload of the release that is installed"
+    )]
+    OtherRelease {
+        /// Its name.
+        name: String,
+    },
+    /// A payload that was signed later brought what is there.
+    #[error(
+        "the payload with the firmware {name:?} is older than the one that the installed one came from{release}; who \
+             wants the older one takes the newer one away first"
+    )]
+    Older {
+        /// Its name.
+        name: String,
+        /// The release of the newer one, in words.
+        release: String,
+    },
     /// The archive for before the root is mounted was not brought.
     #[error("the firmware {name:?} is needed before the root is mounted, but its archive was not brought")]
     NoCompanion {
         /// Its name.
         name: String,
+    },
+    /// A part of the bundle lies on the EFI system partition, or may lie there, and that can not be seen.
+    #[error(
+        "a part of the firmware {name:?} belongs on the EFI system partition, or may lie there: {why}; nothing was changed"
+    )]
+    NoEsp {
+        /// Its name.
+        name: String,
+        /// Why it can not be seen.
+        why: String,
     },
     /// No such bundle is installed.
     #[error("no firmware {name:?} is installed")]
@@ -146,7 +180,7 @@ pub fn add(
 ) -> Result<Consent, FirmwareError> {
     let index = read_index(MANIFEST, plain(MANIFEST, offer.manifest)?)?;
     let signature = read_index(SIGNATURE, plain(SIGNATURE, offer.signature)?)?;
-    openpgp::verify(&index, &signature, certificate, now)?;
+    let signer = openpgp::verify(&index, &signature, certificate, now)?;
     let manifest = Manifest::parse(&index)?;
     let name = &wanted.bundle;
     let bundle = manifest.firmware.iter().find(|bundle| bundle.name == *name);
@@ -154,6 +188,14 @@ pub fn add(
     if bundle.image.sha256 != wanted.sha256 {
         let (found, accepted) = (bundle.image.sha256.clone(), wanted.sha256.clone());
         return Err(FirmwareError::Another { name: name.clone(), found, accepted });
+    }
+    fits(places, bundle)?;
+    let signed_at = seconds(signer.made);
+    if let Some(there) = there(places, name)
+        && there.signed.is_some_and(|there| there > signed_at)
+    {
+        let release = there.release.map_or_else(String::new, |release| format!(", release {release}"));
+        return Err(FirmwareError::Older { name: name.clone(), release });
     }
     let mut image = copy_checked(plain(&bundle.image.path, offer.image)?, &bundle.image, watch)?;
     let pair = pair(places)?;
@@ -165,26 +207,79 @@ pub fn add(
             Some(companion::addon(tools, &pair, bundle.kind, &archive)?)
         }
     };
-    let at = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let consent = Consent { bundle: bundle.chosen(), by: by.into(), at, files: bundle.files.clone() };
+    let consent = Consent {
+        bundle: bundle.chosen(),
+        by: by.into(),
+        how: Some(How::Later),
+        release: Some(manifest.release.clone()),
+        signed: Some(signed_at),
+        system: bundle.system.clone(),
+        at: seconds(now),
+        files: bundle.files.clone(),
+    };
     let (json, signature) = signed(&consent, &pair)?;
+    let (mut json, mut signature) = (json.as_slice(), signature.as_slice());
 
-    // From here on it is written. What was there under this name goes first: it would not fit the new root hash.
-    take_away(places, name)?;
-    for directory in [&places.extensions, &places.consents] {
-        fs::create_dir_all(directory).map_err(|source| FirmwareError::File { path: directory.clone(), source })?;
+    if (bundle.early.is_some() || may_be_early(places, name))
+        && let Err(why) = &places.addons
+    {
+        return Err(FirmwareError::NoEsp { name: name.clone(), why: why.clone() });
     }
-    put(&places.consents, &consent_file(name), &mut json.as_slice())?;
-    put(&places.consents, &consent_signature_file(name), &mut signature.as_slice())?;
-    if let Some(mut addon) = addon {
-        let file = |source| FirmwareError::File { path: places.addons.clone(), source };
-        fs::create_dir_all(&places.addons).map_err(file)?;
-        addon.rewind().map_err(file)?;
-        put(&places.addons, &addon_file(name), &mut addon)?;
+    let root_hash = format!("{}\n", bundle.root_hash);
+    let mut files: Vec<(&Path, String, &mut dyn Read)> = vec![
+        (&places.consents, consent_file(name), &mut json),
+        (&places.consents, consent_signature_file(name), &mut signature),
+    ];
+    let mut addon = addon;
+    if let (Some(addon), Ok(addons)) = (&mut addon, &places.addons) {
+        addon.rewind().map_err(|source| FirmwareError::File { path: addons.clone(), source })?;
+        files.push((addons, addon_file(name), addon));
     }
-    put(&places.extensions, &root_hash_file(name), &mut format!("{}\n", bundle.root_hash).as_bytes())?;
-    put(&places.extensions, &image_file(name), &mut image)?;
+    let mut root_hash = root_hash.as_bytes();
+    files.push((&places.extensions, root_hash_file(name), &mut root_hash));
+    files.push((&places.extensions, image_file(name), &mut image));
+
+    // From here on it is written. What was there under this name stays until all of the new is on the disk.
+    let names: Vec<(PathBuf, String)> = files.iter().map(|(at, file, _)| (at.to_path_buf(), file.clone())).collect();
+    let written = files.iter_mut().try_for_each(|(directory, file, from)| write_new(directory, file, *from));
+    if let Err(error) = written {
+        for (directory, file) in &names {
+            let _ = fs::remove_file(directory.join(new_file(file)));
+        }
+        return Err(error);
+    }
+    // Between these two an image has the root hash of another one, and systemd takes none of them.
+    for (directory, file) in &names {
+        let path = directory.join(file);
+        let renamed = fs::rename(directory.join(new_file(file)), &path).and_then(|()| sync_directory(directory));
+        renamed.map_err(|source| FirmwareError::File { path, source })?;
+    }
+    if let (None, Ok(addons)) = (&bundle.early, &places.addons) {
+        delete(addons, &addon_file(name))?;
+    }
     Ok(consent)
+}
+
+/// Refuses what systemd would leave out without a word.
+fn fits(places: &Places, bundle: &Bundle) -> Result<(), FirmwareError> {
+    let Some(system) = &bundle.system else { return Ok(()) };
+    let path = &places.os_release;
+    let text = fs::read_to_string(path).map_err(|source| FirmwareError::File { path: path.clone(), source })?;
+    match release::fits(system, &text) {
+        true => Ok(()),
+        false => Err(FirmwareError::OtherRelease { name: bundle.name.clone() }),
+    }
+}
+
+/// The consent that is there under this name, if it can be read. Its signature is of no matter here: who could change it
+/// could as well remove it.
+fn there(places: &Places, name: &str) -> Option<Consent> {
+    serde_json::from_slice(&fs::read(places.consents.join(consent_file(name))).ok()?).ok()
+}
+
+/// As a consent says a time.
+pub(super) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A caller can bring any descriptor; only a plain file has an end. It is read from its start.
@@ -210,6 +305,11 @@ pub fn remove(places: &Places, name: &str) -> Result<(), FirmwareError> {
     if !is_name(name) {
         return Err(FirmwareError::Name { name: name.into() });
     }
+    if may_be_early(places, name)
+        && let Err(why) = &places.addons
+    {
+        return Err(FirmwareError::NoEsp { name: name.into(), why: why.clone() });
+    }
     match take_away(places, name)? {
         true => Ok(()),
         false => Err(FirmwareError::NotInstalled { name: name.into() }),
@@ -226,42 +326,56 @@ fn pair(places: &Places) -> Result<Pair, FirmwareError> {
     Ok(Pair::from_pem(Kind::Boot, &read("boot.key")?, &read("boot.pem")?)?)
 }
 
-/// Removes every file of a bundle, the image first; true when there was one.
+/// Whether what is there under this name has a part on the EFI system partition, or may have one: a consent that can not be
+/// read does not say. Its signature is of no matter here.
+fn may_be_early(places: &Places, name: &str) -> bool {
+    match fs::read(places.consents.join(consent_file(name))) {
+        Ok(json) => serde_json::from_slice(&json).map_or(true, |consent: Consent| consent.bundle.early),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => places.extensions.join(image_file(name)).exists(),
+        Err(_) => true,
+    }
+}
+
+/// Removes every file of a bundle, the image first, also one that was never finished; true when there was one.
 fn take_away(places: &Places, name: &str) -> Result<bool, FirmwareError> {
     let mut any = false;
-    for (directory, file) in [
-        (&places.extensions, image_file(name)),
-        (&places.extensions, root_hash_file(name)),
-        (&places.addons, addon_file(name)),
-        (&places.consents, consent_file(name)),
-        (&places.consents, consent_signature_file(name)),
-    ] {
-        let path = directory.join(file);
-        match fs::remove_file(&path).and_then(|()| sync_directory(directory)) {
-            Ok(()) => any = true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(FirmwareError::File { path, source }),
-        }
+    let addons = places.addons.as_ref().ok().map(|addons| (addons, addon_file(name)));
+    let files = [
+        Some((&places.extensions, image_file(name))),
+        Some((&places.extensions, root_hash_file(name))),
+        addons,
+        Some((&places.consents, consent_file(name))),
+        Some((&places.consents, consent_signature_file(name))),
+    ];
+    for (directory, file) in files.into_iter().flatten() {
+        any |= delete(directory, &file)?;
+        any |= delete(directory, &new_file(&file))?;
     }
     Ok(any)
 }
 
-/// Writes a file so that it is there as a whole or not at all.
-fn put(directory: &Path, name: &str, from: &mut dyn Read) -> Result<(), FirmwareError> {
-    let (path, new) = (directory.join(name), directory.join(format!(".{name}.new")));
+/// Removes a file; true when it was there.
+fn delete(directory: &Path, file: &str) -> Result<bool, FirmwareError> {
+    let path = directory.join(file);
+    match fs::remove_file(&path).and_then(|()| sync_directory(directory)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(FirmwareError::File { path, source }),
+    }
+}
+
+/// Writes a file beside its place, and to the end onto the disk.
+fn write_new(directory: &Path, name: &str, from: &mut dyn Read) -> Result<(), FirmwareError> {
+    let new = directory.join(new_file(name));
     let mut write = || {
+        fs::create_dir_all(directory)?;
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o644).open(&new)?;
         io::copy(from, &mut file)?;
         file.flush()?;
         file.sync_all()?;
-        fs::rename(&new, &path)?;
         sync_directory(directory)
     };
-    let written = write();
-    written.map_err(|source| {
-        let _ = fs::remove_file(&new);
-        FirmwareError::File { path, source }
-    })
+    write().map_err(|source| FirmwareError::File { path: new.clone(), source })
 }
 
 fn sync_directory(directory: &Path) -> io::Result<()> {

@@ -198,6 +198,7 @@ fn one(
         modaliases: modaliases.into_iter().collect(),
         without: wanted.without.clone(),
         early: wanted.early.then(|| entry(output, &file("cpio"))).transpose()?,
+        system: Some(extension_release.to_owned()),
     }))
 }
 

@@ -66,6 +66,11 @@ pub fn addon_file(name: &str) -> String {
     format!("{}.addon.efi", extension(name))
 }
 
+/// A file of a bundle while it is written: it is renamed when all files of the bundle are on the disk.
+pub fn new_file(file: &str) -> String {
+    format!(".{file}.new")
+}
+
 /// Whether a path on the EFI system partition is an addon of this kind. FAT ignores case.
 pub fn is_addon(path: &str) -> bool {
     let path = path.to_lowercase();

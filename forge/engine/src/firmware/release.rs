@@ -44,6 +44,26 @@ pub fn extension_release(root: &Path) -> Result<String, ReleaseError> {
     Ok(format!("ID={id}\n{}", level.unwrap_or_default()))
 }
 
+/// Whether systemd merges an extension of this `extension-release` into the system of this `os-release`
+/// (`extension_release_validate` in systemd's `src/shared/extension-util.c`).
+pub fn fits(extension_release: &str, os_release: &str) -> bool {
+    let of = |text: &str, key: &str| {
+        let value = |line: &str| line.trim().strip_prefix(key)?.strip_prefix('=').map(str::to_owned);
+        let value = text.lines().filter_map(value).next_back();
+        value.map(|value| value.trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
+    };
+    let pair = |key: &str| (of(extension_release, key), of(os_release, key));
+    let (id, level, version) = (pair("ID"), pair("SYSEXT_LEVEL"), pair("VERSION_ID"));
+    let same = match (&level, &version) {
+        // A system without either takes every one of its name.
+        ((_, None), (_, None)) => true,
+        ((Some(wanted), Some(is)), _) => wanted == is,
+        (_, (_, None)) => true,
+        (_, (wanted, is)) => wanted == is,
+    };
+    id.0.is_some() && id.0 == id.1 && same
+}
+
 /// The patterns of devices for which the tree's kernels load one of these modules.
 pub fn modaliases(root: &Path, modules: &[String]) -> Result<BTreeSet<String>, ReleaseError> {
     let mut found = BTreeSet::new();
@@ -88,6 +108,25 @@ mod tests {
             assert_eq!(extension_release(root(os_release).path()).unwrap(), wanted);
         }
         assert!(matches!(extension_release(root("NAME=x\n").path()), Err(ReleaseError::NoId { .. })));
+    }
+
+    #[test]
+    fn an_extension_fits_where_systemd_would_merge_it() {
+        let host = "NAME=x\nID=demo\nVERSION_ID=\"2\"\nSYSEXT_LEVEL=1.0\n";
+        for (release, wanted) in [
+            ("ID=demo\nSYSEXT_LEVEL=1.0\n", true),
+            ("ID=\"demo\"\nSYSEXT_LEVEL=\"1.0\"\n", true),
+            ("ID=demo\nSYSEXT_LEVEL=2.0\n", false),
+            ("ID=other\nSYSEXT_LEVEL=1.0\n", false),
+            ("ID=demo\nVERSION_ID=2\n", true),
+            ("ID=demo\nVERSION_ID=1\n", false),
+            ("ID=demo\n", false),
+            ("", false),
+        ] {
+            assert_eq!(fits(release, host), wanted, "{release}");
+        }
+        assert!(fits("ID=demo\nVERSION_ID=1\n", "ID=demo\n"), "a system without releases");
+        assert!(!fits("ID=demo\nSYSEXT_LEVEL=1.0\n", "ID=demo\nVERSION_ID=2\n"));
     }
 
     #[test]

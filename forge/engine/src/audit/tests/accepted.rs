@@ -76,9 +76,62 @@ fn an_addon_for_every_boot_image_that_nobody_accepted_fails() {
 }
 
 #[test]
+fn what_else_is_handed_to_a_boot_image_fails_and_a_signed_addon_of_it_does_not() {
+    let folder = "/boot/EFI/Linux/intergenos-7.2.12.efi.extra.d";
+    for path in [
+        format!("{folder}/x.raw"),
+        format!("{folder}/x.sysext.raw"),
+        format!("{folder}/X.CRED"),
+        "/boot/loader/credentials/systemd.extra-unit.x.cred".into(),
+        "/boot/loader/extensions/x.confext.raw".into(),
+    ] {
+        only_fails(Check::Firmware, |m| m.put(&path, b"x"));
+    }
+    let machine = TestMachine::installed();
+    machine.signed(&format!("{folder}/console.addon.efi"));
+    assert_eq!(with(&machine, Finding::Fail), []);
+}
+
+#[test]
+fn what_could_be_laid_over_the_system_from_other_places_fails() {
+    for place in ["/run/confexts", "/var/lib/confexts", "/var/lib/extensions.mutable/usr/lib"] {
+        only_fails(Check::Firmware, |m| m.put(&format!("{place}/x"), b"x"));
+    }
+    let settings = "/etc/systemd/sysext.conf.d/x.conf";
+    only_fails(Check::Firmware, |m| m.put(settings, b"[SysExt]\n Mutable = yes\n"));
+    only_fails(Check::Firmware, |m| m.put("/run/systemd/sysext.conf", b"[SysExt]\nMutable=ephemeral\n"));
+    let machine = TestMachine::installed();
+    machine.put(settings, b"[SysExt]\nMutable=no\n# Mutable=yes\n");
+    assert_eq!(with(&machine, Finding::Fail), []);
+}
+
+#[test]
 fn an_extension_that_is_merged_and_not_accepted_breaks_the_seal() {
     only_fails(Check::SealedRoot, |m| m.merged(&["other"]));
     only_fails(Check::SealedRoot, accepted(|m| m.merged(&["firmware-card", "other"])));
+}
+
+#[test]
+fn an_overlay_that_is_hidden_below_the_one_of_systemd_sysext_breaks_the_seal() {
+    let below = |machine: &TestMachine| {
+        let mounts = machine.root().text("/proc/self/mountinfo").unwrap();
+        let (front, last) = mounts.rsplit_once('\n').unwrap();
+        let other = "90 29 0:37 / /usr rw shared:3 - overlay overlay rw,lowerdir=/usr,upperdir=/var/x";
+        machine.put("/proc/self/mountinfo", format!("{front}\n{other}\n{last}\n").as_bytes());
+    };
+    only_fails(Check::SealedRoot, accepted(below));
+    // Not even the same extensions twice.
+    only_fails(Check::SealedRoot, accepted(|m| m.merged(&["firmware-card"])));
+}
+
+#[test]
+fn an_extension_that_is_merged_from_another_image_than_lies_there_now_breaks_the_seal() {
+    let other = "ef".repeat(32);
+    only_fails(Check::SealedRoot, accepted(|m| m.replace("/tools/tables", &"cd".repeat(32), &other)));
+    // Or from one that no dm-verity proves.
+    only_fails(Check::SealedRoot, accepted(|m| m.put("/tools/tables", b"")));
+    let refused = "test $# = 4 || { echo 'Permission denied' >&2; exit 1; }; cat";
+    hides(&[Check::SealedRoot], accepted(|m| m.replace("/tools/dmsetup", "else cat", &format!("else {refused}"))));
 }
 
 #[test]

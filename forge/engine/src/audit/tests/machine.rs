@@ -25,6 +25,11 @@ const IDS: [&str; 3] = [
 ];
 const OWN: &str = "$6$saltsalt$G9wFFnnUFCPffgjGaIp8t6onbqx3zGbMIn93ecLfBFGJpBV3/0HPLZ17qYbjb.WJDtXbmuMlQ9NnvzVms5ZXj.";
 
+/// A table of dm-verity.
+fn verity(root_hash: &str) -> String {
+    format!("0 265352 verity 1 254:2 254:3 4096 4096 33169 1 sha256 {root_hash} 8f00 1 x")
+}
+
 /// A directory that looks like `/` of an installed machine.
 pub(super) struct TestMachine {
     directory: tempfile::TempDir,
@@ -180,6 +185,7 @@ esac"#
         if early {
             self.signed(&format!("/boot/loader/addons/firmware-{name}.addon.efi"));
         }
+        self.append("/tools/tables", &format!("loop0-verity: {}\n", verity(&root_hash)));
         self.merged(&[&format!("firmware-{name}")]);
     }
 
@@ -302,7 +308,10 @@ esac"#
     }
 
     fn scripts(&self) {
-        self.tool("dmsetup", &format!("echo '0 265352 verity 1 254:2 254:3 4096 4096 33169 1 sha256 {HASH} 8f00 1 x'"));
+        // Without a name it lists every device, each with its name before its table.
+        self.put("/tools/tables", format!("root: {}\n", verity(HASH)).as_bytes());
+        let all = self.at("/tools/tables").display().to_string();
+        self.tool("dmsetup", &format!("if [ $# = 4 ]; then echo '{}'; else cat {all}; fi", verity(HASH)));
         self.tool(
             "nft",
             r#"echo '{"nftables": [{"metainfo": {"version": "1.1.6"}}, {"chain": {"family": "inet", "table": "filter",

@@ -37,6 +37,8 @@ fn check_bundle(bundle: &Bundle) -> Checked {
     must(is_plain_hash(&bundle.image.sha256), "firmware.image", "has a SHA-256 of 64 lower-case digits")?;
     let early = bundle.early.as_ref().is_none_or(|archive| archive.size != 0);
     must(early, "firmware.early", "is not empty")?;
+    let system = bundle.system.as_ref().is_none_or(|text| text.starts_with("ID=") && text.len() <= 512);
+    must(system, "firmware.system", "is an extension-release of at most 512 bytes")?;
     must(bundle.modaliases.len() <= MOST_PATTERNS, "firmware.modaliases", "has at most 20,000 patterns")?;
     let pattern = |text: &String| is_made_of(text, 1024, |c| c.is_ascii_graphic()) && is_pattern(text);
     must(bundle.modaliases.iter().all(pattern), "firmware.modaliases", "are patterns as in modules.alias")?;
