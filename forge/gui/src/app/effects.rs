@@ -37,6 +37,10 @@ impl App {
             Effect::DiskWithdrawn => {
                 widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));
             }
+            Effect::FirmwareWithdrawn => {
+                let text = gettext("A device was disconnected, and firmware that you turned on for it is off again");
+                widgets.toasts.add_toast(adw::Toast::new(&text));
+            }
             Effect::Look => self.look(sender),
             Effect::Check { asked, disk, answers } => sender.oneshot_command(async move {
                 let verdict = Box::new(gateway.check(&disk, &answers).await);

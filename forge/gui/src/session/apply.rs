@@ -16,11 +16,7 @@ impl Session {
             }
             Change::FilledIn(answers) => {
                 self.answers_found = Some(answers);
-                let effects = self.fill_in();
-                if self.begun {
-                    self.withdraw_firmware();
-                }
-                effects
+                self.fill_in()
             }
             Change::Disks(inventory) => self.look_again(inventory, false),
             Change::Language(locale) => {
@@ -175,8 +171,8 @@ impl Session {
         self.account.set_computer_name(system.hostname);
         self.account.password_mut().set_made(matches!(answers.user.password, Password::Generate { .. }));
         self.encryption.fill_in(answers.encryption, self.page);
-        // Only what is asked for here is taken; that is known when the machine was looked at.
-        self.accepted = answers.firmware;
+        // Whoever wrote the file is not the person here, and nobody has signed it: the page says that it asks, no more.
+        self.asked_for = answers.firmware;
         self.filled_in = true;
         if offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard) {
             self.keyboard = Some(system.keyboard.clone());
@@ -205,19 +201,24 @@ impl Session {
         let same = self.inventory == inventory;
         let asked_for_firmware = self.wants_firmware();
         self.inventory = inventory;
-        self.withdraw_firmware();
         // While it runs, the disk is held and looks different: that is no reason for anything.
-        if same && self.disk.is_some() || matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
+        if matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
+            return vec![];
+        }
+        let withdrawn = self.withdraw_firmware();
+        if same && self.disk.is_some() && withdrawn.is_empty() {
             return vec![];
         }
         let mut effects = self.change_way(asked_for_firmware);
         match choice {
             disks::Choice::Stays => {
+                effects.extend(withdrawn);
                 effects.extend(self.ask_again());
                 effects
             }
             disks::Choice::Only(only) => {
                 self.disk = Some(only);
+                effects.extend(withdrawn);
                 effects.extend(self.ask_again());
                 effects
             }
@@ -225,6 +226,7 @@ impl Session {
                 self.disk = None;
                 self.verdict = Judged::Unasked;
                 let mut effects = vec![Effect::DiskWithdrawn];
+                effects.extend(withdrawn);
                 let way = self.way();
                 let place = |page| way.iter().position(|other| *other == page);
                 if place(self.page) > place(Page::Disk) {
@@ -332,6 +334,8 @@ impl Session {
             self.page = Page::Review;
             self.ended = None;
             let mut effects = vec![Effect::Show(Page::Review)];
+            // What went meanwhile was not looked at while the install was on.
+            effects.extend(self.withdraw_firmware());
             effects.extend(self.ask());
             return effects;
         }

@@ -222,6 +222,8 @@ pub enum Effect {
     Type(KeyboardAnswers),
     /// Say that the disk that was chosen is gone.
     DiskWithdrawn,
+    /// Say that a device is gone, and with it the firmware that was accepted for it.
+    FirmwareWithdrawn,
     /// Tell the person how it went.
     Tell(Notice),
     /// Look at the machine.
