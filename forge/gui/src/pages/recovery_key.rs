@@ -12,8 +12,8 @@ use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude:
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 use zeroize::Zeroizing;
 
-/// How large the picture is.
-const PICTURE: i32 = 164;
+/// How large the picture is: four pixels for each square.
+const PICTURE: i32 = 180;
 
 /// The page.
 pub struct RecoveryKey {
