@@ -3,7 +3,8 @@
 use forge_engine::{
     firmware::{
         addon_file,
-        installed::{self, Fault, FirmwareError, Found, Offer, Places},
+        found::{self, Fault, Found},
+        installed::{self, FirmwareError, Offer, Places},
     },
     mok::{Kind, Pair},
     payload::{MANIFEST, SIGNATURE},
@@ -64,7 +65,7 @@ impl Machine {
     }
 
     fn list(&self) -> Vec<Found> {
-        installed::list(&self.places, &self.certificate).unwrap()
+        found::list(&self.places, &self.certificate).unwrap()
     }
 
     fn faults(&self) -> Vec<Fault> {

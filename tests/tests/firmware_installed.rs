@@ -169,7 +169,11 @@ fn a_tampered_bundle_is_refused_before_the_first_write() {
         [Some(&bundle.image), Some(&bundle.licence.text), bundle.early.as_ref()].into_iter().flatten()
     });
     for path in paths.map(|entry| entry.path.clone()) {
-        let sentence = refused(|payload| flip(&payload.file(&path), 30));
+        let sentence = refused(|payload| {
+            flip(&payload.file(&path), 30);
+            let checked = payload.open().unwrap().check_everything(&Unwatched);
+            assert!(checked.unwrap_err().to_string().contains(&path));
+        });
         assert!(sentence.contains(&path) && sentence.contains("not the file that was signed"), "{sentence}");
         let sentence = refused(|payload| fs::remove_file(payload.file(&path)).unwrap());
         assert!(sentence.contains(&path) && sentence.contains("No such file"), "{sentence}");

@@ -12,6 +12,7 @@ use forge_engine::{
     audit::{Root, boot_partition::Mounted},
     firmware::{
         ADDONS,
+        found::{self, Found},
         installed::{self, FirmwareError, Offer, Places},
     },
     tool::Tools,
@@ -70,8 +71,8 @@ impl Accepted {
         let places = self.places();
         let listed = spawn_blocking(move || {
             let Some(certificate) = own_certificate(&places.keys)? else { return Ok(Vec::new()) };
-            let found = installed::list(&places, &certificate).map_err(|e| failed(&e))?;
-            let words = |found: installed::Found| InstalledFirmware {
+            let found = found::list(&places, &certificate).map_err(|e| failed(&e))?;
+            let words = |found: Found| InstalledFirmware {
                 name: found.name,
                 consent: found.consent,
                 faults: found.faults.iter().map(ToString::to_string).collect(),

@@ -6,7 +6,7 @@ use crate::{
     firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
-    layout::Role,
+    layout::{LUKS_HEADER, Role},
     machine::ByHand,
     names,
 };
@@ -137,8 +137,11 @@ impl Plan {
         let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
         let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
         issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
-        let layout =
-            Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, &manifest.with_firmware(&accepted));
+        let mut needed = manifest.with_firmware(&accepted);
+        if answers.encryption.is_some() {
+            needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
+        }
+        let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, &needed);
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),

@@ -1,6 +1,7 @@
 //! Machines whose devices want firmware (`tests/machines/firmware`), each against one payload: which rows does a person see?
 //!
-//! The modaliases, names and files are those of real devices, as people posted them and as the kernel's modules name them.
+//! The machines are put together: most modaliases are those of real devices, as people posted them; how they come together,
+//! and some names and files, are made up.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use forge_model::{

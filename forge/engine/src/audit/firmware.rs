@@ -6,8 +6,10 @@
 
 use super::{Look, Root, boot_partition::Mounted};
 use crate::firmware::{
-    ADDONS, addon_file, image_file,
-    installed::{self, Fault, Found, Places},
+    ADDONS, addon_file,
+    found::{self, Fault, Found},
+    image_file,
+    installed::Places,
     root_hash_file, when,
 };
 use forge_model::firmware::Consent;
@@ -45,7 +47,7 @@ pub fn found(root: &Root, certificate: Result<&[u8], &str>, esp: Option<&Mounted
     if is_empty(&places.extensions) && is_empty(&places.addons) {
         return Ok(Vec::new());
     }
-    installed::list(&places, certificate?).map_err(|e| format!("{}: {e}", places.consents.display()))
+    found::list(&places, certificate?).map_err(|e| format!("{}: {e}", places.consents.display()))
 }
 
 /// Looks for files where firmware and extensions lie.
@@ -160,10 +162,15 @@ fn walk(top: &Path, below: &mut Vec<String>, each: &mut dyn FnMut(&str) -> io::R
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         below.push(entry.file_name().to_string_lossy().into_owned());
-        // A link to a directory would be walked twice; its files are seen where they are, or the link leads out.
-        match entry.file_type()?.is_dir() {
-            true => walk(top, below, each)?,
-            false => each(&below.join("/"))?,
+        // A link to a directory below the top is not walked again: its files are seen where they are.
+        let leads_inside = || {
+            let (end, top) = (fs::canonicalize(entry.path()).ok(), fs::canonicalize(top).ok());
+            end.zip(top).is_some_and(|(end, top)| end.is_dir() && end.starts_with(top))
+        };
+        match entry.file_type()? {
+            kind if kind.is_dir() => walk(top, below, each)?,
+            kind if kind.is_symlink() && leads_inside() => {}
+            _ => each(&below.join("/"))?,
         }
         below.pop();
     }

@@ -47,7 +47,7 @@ use crate::{
     efivars::Variables,
     firmware::{
         extension,
-        installed::{Fault, Found},
+        found::{Fault, Found},
     },
     tool::Tools,
 };

@@ -10,13 +10,15 @@
 //! | [`make`] | all of it: `forgectl payload firmware` |
 //! | [`chosen`] | what an install makes of the bundles of its plan |
 //! | [`companion`] | the signed addon of the boot image |
-//! | [`installed`] | an installed machine: add, list, remove |
+//! | [`installed`] | an installed machine: add, remove |
+//! | [`found`] | what is there, held against the consents |
 //!
 //! On a machine, a bundle is a system extension (systemd-sysext(8)) on the state partition: nothing of it is in the
 //! sealed root.
 
 pub mod chosen;
 pub mod companion;
+pub mod found;
 pub mod image;
 pub mod installed;
 pub mod make;

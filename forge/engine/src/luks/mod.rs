@@ -32,7 +32,6 @@ use crate::{
 use forge_model::{
     Secret,
     receipt::{Encryption, KeyDerivation},
-    size::MIB,
 };
 use openssl::error::ErrorStack;
 use rand::{TryRng, rngs::SysError, rngs::SysRng};
@@ -42,7 +41,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Room for the header: two copies of the metadata, and the key slots.
-pub const HEADER: u64 = 16 * MIB;
+pub use forge_model::layout::LUKS_HEADER as HEADER;
 /// Bytes that are encrypted for themselves: a block of the file system.
 pub const SECTOR: u64 = 4096;
 /// AES-256 in XTS mode has two keys.

@@ -1,4 +1,5 @@
 use super::*;
+use forge_model::size::MIB;
 use std::{io::Read, os::unix::fs::FileExt, process::Command};
 
 /// cryptsetup on this file, with a key on its standard input.

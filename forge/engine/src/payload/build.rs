@@ -10,6 +10,7 @@ use crate::{
         make::{self, MakeError},
         release,
     },
+    gpt,
     openpgp::{self, SignError},
     tool::{Run, ToolError, Tools},
     verity::{self, SuperblockError, VerityError},
@@ -234,6 +235,9 @@ fn bundles(from: &Path, root: &Path, output: &Path) -> Result<Vec<Bundle>, Build
     let place = output.join(make::DIRECTORY);
     fs::create_dir_all(&place).map_err(|source| BuildError::File { path: place, source })?;
     for bundle in &made.bundles {
+        // The list is a file that anybody may have written: no path of it is used before this.
+        bundle.check_files()?;
+        sealed(from, bundle)?;
         for named in [Some(&bundle.image), Some(&bundle.licence.text), bundle.early.as_ref()].into_iter().flatten() {
             let path = from.join(named.path.rsplit('/').next().unwrap_or(&named.path));
             if copy(&path, output, &named.path)? != *named {
@@ -242,6 +246,19 @@ fn bundles(from: &Path, root: &Path, output: &Path) -> Result<Vec<Bundle>, Build
         }
     }
     Ok(made.bundles)
+}
+
+/// systemd finds the hash tree of an image by its partitions' ids, which are the halves of the root hash.
+fn sealed(from: &Path, bundle: &Bundle) -> Result<(), BuildError> {
+    let path = from.join(format!("{}.raw", bundle.name));
+    let file = |source| BuildError::File { path: path.clone(), source };
+    let table = gpt::read(&File::open(&path).map_err(file)?).map_err(file)?;
+    let ids = table.into_iter().flat_map(|table| table.entries).map(|(_, part)| part.unique_partition_guid);
+    let wanted = [bundle.root_hash.data_partition(), bundle.root_hash.tree_partition()].map(|id| id.to_bytes_le());
+    match ids.eq(wanted) {
+        true => Ok(()),
+        false => Err(BuildError::FirmwareChanged { path }),
+    }
 }
 
 /// A compressed read-only image with fixed times, so that two builds of one tree are the same bytes.

@@ -8,13 +8,14 @@ use super::left::{forgectl, verify};
 use super::machine::{BOOT_FAILURES, Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
-use super::tamper::ADDON_CMDLINE;
 use super::tool::run;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+/// The prompt is on the screen, where the keyboard is, and on the serial line, where it can be read.
+const CONSOLES: &str = "console=tty0 console=ttyS0 loglevel=4 systemd.log_level=warning";
 /// What systemd asks.
 const PROMPT: &str = r"(?i)Please enter (passphrase|password|recovery key|passphrase or recovery key)[^\n]*state";
 
@@ -29,7 +30,7 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
         found.map(str::to_owned).with_context(|| format!("the credentials have no {key}"))
     };
     // The key that could sign an addon lies in the encrypted state.
-    let attached = Attached { more_words: Some(ADDON_CMDLINE), ..Attached::default() };
+    let attached = Attached { more_words: Some(CONSOLES), ..Attached::default() };
     let start = |store: &Store| {
         Machine::start(&Parts { name, disk: &demo.disk, snapshot: false, store, out: stage.out(), attached: &attached })
     };

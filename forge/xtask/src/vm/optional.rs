@@ -8,12 +8,12 @@ use super::mokmanager;
 use super::scenarios::Stage;
 use super::tamper::Disk;
 use super::tool::run;
-use crate::demo;
+use crate::{demo, demo_firmware};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
-use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const CARD: &str = "intel-e100";
@@ -26,6 +26,7 @@ const LOOK: &str = "[Unit]\nDefaultDependencies=no\nConditionPathExists=/etc/ini
 const WANTED: &str = "[Unit]\nWants=forge-test-look.service\n";
 /// Bytes of a block that is looked for on a disk.
 const BLOCK: usize = 64;
+const SECTOR: usize = 512;
 
 /// With consent: in use, listed, in the audit; taken away: gone after the next start; added again from the medium.
 pub(super) fn accepted(stage: &Stage) -> Result<()> {
@@ -88,7 +89,7 @@ pub(super) fn accepted(stage: &Stage) -> Result<()> {
     guest.output(&format!("! test -e {FILE} && ! test -e /boot/loader/addons/firmware-{MICROCODE}.addon.efi"))?;
     guest.output("! ls /var/lib/extensions/* /var/lib/forge/firmware/* 2>/dev/null")?;
     guest.says("cat /run/microcode.txt", &["No such file"])?;
-    let (code, said) = guest.run(&up())?;
+    let (code, said) = guest.run(START_CARD)?;
     ensure!(code != 0, "the card starts without its firmware: {said}");
     guest.output("forgectl audit")?;
     println!("    ok      taken away, it is gone at the next start, and the card does not start");
@@ -110,7 +111,7 @@ pub(super) fn accepted(stage: &Stage) -> Result<()> {
 
 /// With none accepted, the installed disk holds not a block of any bundle.
 pub(super) fn none(stage: &Stage) -> Result<()> {
-    let (payload, bundles) = bundles(stage)?;
+    let ((payload, bundles), packages) = (bundles(stage)?, demo_firmware::make()?);
     let mut wanted = Vec::new();
     let mut add = |path: &Path| -> Result<()> {
         let bytes = fs::read(path).with_context(|| path.display().to_string())?;
@@ -126,9 +127,18 @@ pub(super) fn none(stage: &Stage) -> Result<()> {
                 add(&payload.join(path))?;
             }
         }
+        // And the files themselves, as no packer has changed them.
+        for file in bundle["files"].as_array().into_iter().flatten().filter_map(|file| file["path"].as_str()) {
+            for package in fs::read_dir(&packages)? {
+                let path = package?.path().join("usr/lib/firmware").join(file);
+                if path.is_file() {
+                    add(&path)?;
+                }
+            }
+        }
     }
     ensure!(wanted.len() > 100, "the bundles have only {} blocks that can be told", wanted.len());
-    let finder = Finder::new(wanted);
+    let finder = Finder { blocks: wanted.into_iter().collect() };
     // The search finds what is there: the payload's own files.
     let own = bundles.first().and_then(|bundle| bundle["image"]["path"].as_str()).context("a bundle has no image")?;
     ensure!(finder.search(&payload.join(own))?.is_some(), "the search does not find a bundle in itself");
@@ -165,17 +175,14 @@ fn pack(payload: &Path, to: &Path) -> Result<()> {
 }
 
 /// Starts the card anew: its driver asks for the file each time.
-fn up() -> String {
-    "systemctl stop NetworkManager; for card in /sys/class/net/e*; do \
-     ip link set ${card##*/} down; ip link set ${card##*/} up; done"
-        .into()
-}
+const START_CARD: &str = "systemctl stop NetworkManager; card=$(ls /sys/class/net | grep '^e'); \
+    ip link set $card down; ip link set $card up; code=$?; systemctl start NetworkManager; test $code = 0";
 
 fn in_use(guest: &mut Guest) -> Result<()> {
     guest.output(&format!("test -s {FILE}"))?;
     guest.says("findmnt -no SOURCE,OPTIONS /usr", &["sysext", "extensions/firmware-intel-e100/usr"])?;
     guest.says("dmsetup table --target verity", &["loop", "root:"])?;
-    guest.output(&up())?;
+    guest.output(START_CARD)?;
     // The kernel's own test module asks for another one.
     guest.output(
         "modprobe test_firmware && echo -n e100/d101s_ucode.bin > /sys/devices/virtual/misc/test_firmware/trigger_request && \
@@ -194,43 +201,27 @@ fn again<'a>(guest: Guest<'a>, demo: &super::demo::Demo) -> Result<Guest<'a>> {
 
 /// Looks for any of many blocks in a file.
 struct Finder {
-    blocks: HashMap<[u8; 8], Vec<Vec<u8>>>,
+    blocks: HashSet<Vec<u8>>,
 }
 
 impl Finder {
-    fn new(wanted: Vec<Vec<u8>>) -> Self {
-        let mut blocks: HashMap<[u8; 8], Vec<Vec<u8>>> = Default::default();
-        for block in wanted {
-            let mut head = [0; 8];
-            head.copy_from_slice(&block[..8]);
-            blocks.entry(head).or_default().push(block);
-        }
-        Self { blocks }
-    }
-
-    /// Where the first one is. Files begin at multiples of 512 bytes, or in the middle of a block of erofs: every place counts.
+    /// Where the first one is. On a disk every file begins at a multiple of a sector, and so does each of these blocks.
     fn search(&self, file: &Path) -> Result<Option<u64>> {
-        let mut file = File::open(file)?;
-        let (mut buffer, mut kept, mut at) = (vec![0; (4 << 20) + BLOCK], 0, 0u64);
+        let file = File::open(file)?;
+        let (mut buffer, zeros, mut at) = (vec![0; 4 << 20], vec![0; 4 << 20], 0);
         loop {
-            let read = file.read(&mut buffer[kept..])?;
+            let read = file.read_at(&mut buffer, at)?;
             if read == 0 {
                 return Ok(None);
             }
-            let data = &buffer[..kept + read];
-            if data.iter().any(|byte| *byte != 0) {
-                for (offset, window) in data.windows(BLOCK).enumerate() {
-                    let Some(head) = window.first_chunk::<8>() else { continue };
-                    if self.blocks.get(head).is_some_and(|blocks| blocks.iter().any(|block| block == window)) {
-                        return Ok(Some(at + offset as u64));
-                    }
+            let data = &buffer[..read];
+            if *data != zeros[..read] {
+                let is_one = |sector: &[u8]| sector.get(..BLOCK).is_some_and(|block| self.blocks.contains(block));
+                if let Some(sector) = data.chunks(SECTOR).position(is_one) {
+                    return Ok(Some(at + (sector * SECTOR) as u64));
                 }
             }
-            let keep = data.len().min(BLOCK - 1);
-            at += (data.len() - keep) as u64;
-            let start = data.len() - keep;
-            buffer.copy_within(start..start + keep, 0);
-            kept = keep;
+            at += read as u64;
         }
     }
 }

@@ -16,7 +16,7 @@ const STATE: &str = "4D21B016-B534-45C2-A9FB-5C16E091FD2D";
 const BOOT_KEY: &str = "/lib/forge/mok/boot.key";
 const ADDON_STUB: &str = "/usr/lib/systemd/boot/efi/addonx64.efi.stub";
 /// Makes the guest talk on the serial line: errors of the kernel, and a login.
-pub(super) const ADDON_CMDLINE: &str = "console=ttyS0 loglevel=4 systemd.log_level=warning";
+const ADDON_CMDLINE: &str = "console=ttyS0 loglevel=4 systemd.log_level=warning";
 
 /// A raw disk image with a GPT.
 pub(super) struct Disk {

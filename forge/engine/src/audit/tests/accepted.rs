@@ -55,6 +55,17 @@ fn a_file_that_no_accepted_bundle_has_fails() {
 }
 
 #[test]
+fn a_link_of_a_directory_counts_for_what_it_leads_to() {
+    let firmware = "/usr/lib/firmware";
+    let machine = TestMachine::installed();
+    machine.accept("card", false);
+    machine.link(&format!("{firmware}/other-card"), "card");
+    assert_eq!(with(&machine, Finding::Fail), []);
+    only_fails(Check::Firmware, accepted(|m| m.link(&format!("{firmware}/other-card"), "/tmp")));
+    only_fails(Check::Firmware, accepted(|m| m.link(&format!("{firmware}/card/link.bin"), "fw.bin")));
+}
+
+#[test]
 fn an_addon_for_every_boot_image_that_nobody_accepted_fails() {
     only_fails(Check::Firmware, |m| m.signed("/boot/loader/addons/firmware-other.addon.efi"));
     only_fails(Check::Firmware, |m| m.signed("/boot/loader/addons/any.addon.efi"));

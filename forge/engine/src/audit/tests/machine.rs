@@ -74,6 +74,10 @@ impl TestMachine {
         fs::write(path, bytes).unwrap();
     }
 
+    pub(super) fn link(&self, path: &str, to: &str) {
+        symlink(to, self.at(path)).unwrap();
+    }
+
     pub(super) fn append(&self, path: &str, text: &str) {
         let old = fs::read_to_string(self.at(path)).unwrap();
         self.put(path, format!("{old}{text}").as_bytes());
