@@ -12,8 +12,8 @@ use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude:
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 use zeroize::Zeroizing;
 
-/// How large the picture is.
-const PICTURE: i32 = 164;
+/// How large the picture is: four pixels for each square.
+const PICTURE: i32 = 180;
 
 /// The page.
 pub struct RecoveryKey {
@@ -163,5 +163,20 @@ impl SimpleComponent for RecoveryKey {
         }
         widgets.kept.show(view.kept);
         widgets.frame.button.set_sensitive(view.may_go_on);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_relm4_logs_of_this_page_does_not_show_the_key() {
+        let key = Some(Arc::new(Secret::new("canary".into())));
+        let view = View { key, disk: "a disk".into(), ..View::default() };
+        let sheet = view.sheet().expect("a sheet");
+        assert!(sheet.text.contains("canary") && sheet.text.contains("a disk") && *sheet.picture == "canary");
+        let shown = format!("{:?}", Input::Show(view));
+        assert!(shown.contains("a disk") && !shown.contains("canary"), "{shown}");
     }
 }
