@@ -5,6 +5,7 @@
 //! | [`scenarios`] | what must happen, and the first of them |
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
+//! | [`blobs`] | pieces of firmware, looked for in a disk and in its system |
 //! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
 //! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
@@ -17,6 +18,7 @@ mod alone;
 mod ansi;
 mod attached;
 mod audit;
+mod blobs;
 mod checks;
 mod console;
 mod demo;
