@@ -30,6 +30,11 @@ for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-gene
         grep -q "/${need%.ko}\.ko" "/usr/lib/modules/$kernel/modules.builtin" ||
         { echo "the initrd lacks $need" >&2; exit 1; }
 done
+# No firmware and no microcode comes along: that is for people to choose.
+if grep -E '^-.*(lib/firmware|kernel/x86/microcode)/' /forge-build/initrd.list; then
+    echo "the initrd brings firmware along" >&2
+    exit 1
+fi
 # A copy stays in the tree: kernel-install makes a boot image from it on the installed machine.
 cp "/boot/vmlinuz-$kernel" /forge-build/vmlinuz
 [ -e "/usr/lib/modules/$kernel/vmlinuz" ] || cp "/boot/vmlinuz-$kernel" "/usr/lib/modules/$kernel/vmlinuz"

@@ -6,6 +6,7 @@
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
 //! | [`encrypted`] | what opens an encrypted state |
+//! | [`blobs`] | pieces of firmware, looked for in a disk and in its system |
 //! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
 //! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
@@ -18,6 +19,7 @@ mod alone;
 mod ansi;
 mod attached;
 mod audit;
+mod blobs;
 mod checks;
 mod console;
 mod demo;

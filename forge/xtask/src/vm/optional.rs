@@ -2,6 +2,7 @@
 //!
 //! QEMU's network card i82551 is one that Intel's driver starts only with the file `e100/d102e_ucode.bin`.
 use super::attached::{Attached, More};
+use super::blobs::Finder;
 use super::guest::Guest;
 use super::machine::{Machine, Parts};
 use super::mokmanager;
@@ -11,7 +12,7 @@ use super::tool::run;
 use crate::{demo, demo_firmware};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -24,9 +25,6 @@ const LOOK: &str = "[Unit]\nDefaultDependencies=no\nConditionPathExists=/etc/ini
     [Service]\nType=oneshot\n\
     ExecStart=/bin/sh -c 'ls kernel/x86/microcode > /run/microcode.txt 2>&1; true'\nWorkingDirectory=/\n";
 const WANTED: &str = "[Unit]\nWants=forge-test-look.service\n";
-/// Bytes of a block that is looked for on a disk.
-const BLOCK: usize = 64;
-const SECTOR: usize = 512;
 
 /// With consent: in use, listed, in the audit; taken away: gone after the next start; added again from the medium.
 pub(super) fn accepted(stage: &Stage) -> Result<()> {
@@ -112,44 +110,73 @@ pub(super) fn accepted(stage: &Stage) -> Result<()> {
     Ok(fs::remove_file(disk.path())?)
 }
 
-/// With none accepted, the installed disk holds not a block of any bundle.
+/// With none accepted, the installed disk holds not a piece of any bundle: neither as it lies there, nor in the system that
+/// its image unpacks to. The initrd of its boot image is the payload's, which was looked at when it was made.
 pub(super) fn none(stage: &Stage) -> Result<()> {
     let ((payload, bundles), packages) = (bundles(stage)?, demo_firmware::make()?);
-    let mut wanted = Vec::new();
-    let mut add = |path: &Path| -> Result<()> {
-        let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-        // One block out of each 4 KiB, but none that other files could have, too: zeros, or few different bytes.
-        let blocks = bytes.chunks(4096).filter_map(|chunk| chunk.get(..BLOCK));
-        let telling = blocks.filter(|block| block.iter().collect::<BTreeSet<_>>().len() > 24);
-        wanted.extend(telling.map(<[u8]>::to_vec));
-        Ok(())
-    };
+    let (mut finder, mut planted) = (Finder::default(), Vec::new());
+    let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
     for bundle in &bundles {
         for entry in [&bundle["image"], &bundle["early"]] {
             if let Some(path) = entry["path"].as_str() {
-                add(&payload.join(path))?;
+                finder.add(&read(&payload.join(path))?);
             }
         }
         // And the files themselves, as no packer has changed them.
         for file in bundle["files"].as_array().into_iter().flatten().filter_map(|file| file["path"].as_str()) {
+            finder.add_name(file);
             for package in fs::read_dir(&packages)? {
                 let path = package?.path().join("usr/lib/firmware").join(file);
                 if path.is_file() {
-                    add(&path)?;
+                    planted = read(&path)?;
+                    finder.add(&planted);
                 }
             }
         }
     }
-    ensure!(wanted.len() > 100, "the bundles have only {} blocks that can be told", wanted.len());
-    let finder = Finder { blocks: wanted.into_iter().collect() };
-    // The search finds what is there: the payload's own files.
-    let own = bundles.first().and_then(|bundle| bundle["image"]["path"].as_str()).context("a bundle has no image")?;
-    ensure!(finder.search(&payload.join(own))?.is_some(), "the search does not find a bundle in itself");
-    if let Some(at) = finder.search(&stage.demo().disk)? {
+    ensure!(finder.len() > 10_000, "the bundles have only {} pieces that can be told", finder.len());
+    let folder = stage.out().join("firmware-none");
+    let disk = Disk::copy(&stage.demo().disk, &stage.scratch_disk("firmware-none"))?;
+    nothing_on(&disk, &payload.join("initrd"), &folder, &finder, &planted)?;
+    println!("    ok      none of {} pieces of bundles is on the disk, in its system or in its initrd", finder.len());
+    Ok(fs::remove_file(disk.path())?)
+}
+
+/// Looks through the disk, and then puts `planted` there to see that it would have been found.
+fn nothing_on(disk: &Disk, payloads_initrd: &Path, folder: &Path, finder: &Finder, planted: &[u8]) -> Result<()> {
+    let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
+    if let Some(at) = finder.search(disk.path())? {
         anyhow::bail!("byte {at} of the disk is of a bundle that nobody accepted");
     }
-    println!("    ok      none of {} blocks of bundles is on the disk", finder.blocks.len());
-    Ok(())
+    // The system is packed on the disk: what is in it shows only here.
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder)?;
+    let tree = folder.join("tree");
+    let (offset, to) = (format!("--offset={}", disk.root()?), format!("--extract={}", tree.display()));
+    run("/usr/bin/fsck.erofs", &[offset.as_ref(), to.as_ref(), disk.path().as_os_str()])?;
+    if let Some(path) = finder.search_tree(&tree)? {
+        anyhow::bail!("{} is of a bundle that nobody accepted", path.display());
+    }
+    let ukis = disk.ukis()?;
+    ensure!(!ukis.is_empty(), "the disk has no boot image");
+    for uki in ukis {
+        let [image, initrd, rest] = ["uki.efi", "initrd", "rest.efi"].map(|name| folder.join(name));
+        disk.take_file(&uki, &image)?;
+        let mut section = OsString::from(".initrd=");
+        section.push(&initrd);
+        let dump: [&OsStr; 4] = ["--dump-section".as_ref(), &section, image.as_os_str(), rest.as_os_str()];
+        run("/usr/bin/objcopy", &dump)?;
+        ensure!(read(&initrd)?.starts_with(&read(payloads_initrd)?), "{uki} has another initrd");
+        ensure!(finder.search(&initrd)?.is_none(), "the initrd of {uki} has a piece of a bundle that nobody accepted");
+    }
+    // The search can find: one file, at no sector's start, in the copy; and by its name in the tree.
+    let at = fs::metadata(disk.path())?.len() / 2 + 13;
+    File::options().write(true).open(disk.path())?.write_all_at(planted, at)?;
+    ensure!(finder.search(disk.path())?.is_some(), "the search does not find what was planted on the disk");
+    fs::create_dir_all(tree.join("usr/lib/firmware"))?;
+    fs::write(tree.join("usr/lib/firmware/planted"), [b"x".as_slice(), planted].concat())?;
+    ensure!(finder.search_tree(&tree)?.is_some(), "the search does not find what was planted in the system");
+    Ok(fs::remove_dir_all(folder)?)
 }
 
 /// The payload's directory and its bundles.
@@ -200,31 +227,4 @@ fn again<'a>(guest: Guest<'a>, demo: &super::demo::Demo) -> Result<Guest<'a>> {
     guest.log_in(&demo.user, &demo.password)?;
     guest.become_root(&demo.password)?;
     Ok(guest)
-}
-
-/// Looks for any of many blocks in a file.
-struct Finder {
-    blocks: HashSet<Vec<u8>>,
-}
-
-impl Finder {
-    /// Where the first one is. On a disk every file begins at a multiple of a sector, and so does each of these blocks.
-    fn search(&self, file: &Path) -> Result<Option<u64>> {
-        let file = File::open(file)?;
-        let (mut buffer, zeros, mut at) = (vec![0; 4 << 20], vec![0; 4 << 20], 0);
-        loop {
-            let read = file.read_at(&mut buffer, at)?;
-            if read == 0 {
-                return Ok(None);
-            }
-            let data = &buffer[..read];
-            if *data != zeros[..read] {
-                let is_one = |sector: &[u8]| sector.get(..BLOCK).is_some_and(|block| self.blocks.contains(block));
-                if let Some(sector) = data.chunks(SECTOR).position(is_one) {
-                    return Ok(Some(at + (sector * SECTOR) as u64));
-                }
-            }
-            at += read as u64;
-        }
-    }
 }

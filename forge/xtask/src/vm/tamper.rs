@@ -51,6 +51,11 @@ impl Disk {
         Ok(found.with_context(|| format!("{} has no partition of type {kind}", self.path.display()))?.1)
     }
 
+    /// First byte of system image A.
+    pub(super) fn root(&self) -> Result<u64> {
+        self.start_of(ROOT)
+    }
+
     /// Flips one bit of the superblock block of system image A (EROFS and ext4 keep it 1,024 bytes in).
     pub(super) fn flip_in_system_image(&self) -> Result<()> {
         self.flip(self.start_of(ROOT)? + 1024 + 80)
@@ -74,7 +79,7 @@ impl Disk {
     }
 
     /// All boot images (UKIs) on the ESP: an installed system's, or those of a live medium.
-    fn ukis(&self) -> Result<Vec<String>> {
+    pub(super) fn ukis(&self) -> Result<Vec<String>> {
         let depth = |f: &str| f.matches('/').count();
         let place = |f: &str| f.starts_with("efi/linux/") || f.starts_with("efi/forge/");
         self.esp_files(|f| place(f) && f.ends_with(".efi") && depth(f) == 2)
