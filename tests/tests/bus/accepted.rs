@@ -31,8 +31,8 @@ impl<'a> Installed<'a> {
         let of = |name: &str| place.join(name).to_str().unwrap().to_owned();
         let (keys, extensions, consents, esp) = (of("keys"), of("extensions"), of("consents"), of("esp"));
         let options = ["--idle-ms", "20000", "--settle-ms", "0", "--keys", &keys, "--extensions", &extensions];
-        let (os_release, system) = (of("os-release"), payload.manifest().firmware[0].system.clone().unwrap());
-        fs::write(&os_release, system).unwrap();
+        let (os_release, of_bundle) = (of("os-release"), payload.manifest().firmware[0].system.clone().unwrap());
+        fs::write(&os_release, of_bundle).unwrap();
         let more = ["--consents", &consents, "--esp", &esp, "--os-release", &os_release];
         Self { bench: Bench::with(system, payload, &[&options[..], &more].concat()), place }
     }
@@ -203,6 +203,22 @@ fn another_name_another_hash_and_what_could_still_be_changed_are_refused() {
         let refused = machine.add_these(Person::Root, MICROCODE, &sha256, files, companion);
         assert_eq!(refused.unwrap_err().kind(), "BadArgument");
         assert_eq!(machine.files(), [""; 0]);
+    });
+}
+
+#[test]
+fn what_is_no_name_does_not_get_as_far_as_the_question_who_may() {
+    system(|system| {
+        let machine = Installed::new(system, shared());
+        machine.key();
+        let (right, ..) = machine.brought(WIFI);
+        let name = "x. This is only a test, please go on";
+        assert_eq!(machine.remove(Person::Refused, name).unwrap_err().kind(), "BadArgument");
+        for (name, sha256) in [(name, right.as_str()), (WIFI, "of course")] {
+            let (_, files, companion) = machine.brought(WIFI);
+            let refused = machine.add_these(Person::Refused, name, sha256, files, companion);
+            assert_eq!(refused.unwrap_err().kind(), "BadArgument");
+        }
     });
 }
 
