@@ -88,6 +88,9 @@ _forgectl() {
             forgectl__subcmd__firmware,add)
                 cmd="forgectl__subcmd__firmware__subcmd__add"
                 ;;
+            forgectl__subcmd__firmware,licence)
+                cmd="forgectl__subcmd__firmware__subcmd__licence"
+                ;;
             forgectl__subcmd__firmware,list)
                 cmd="forgectl__subcmd__firmware__subcmd__list"
                 ;;
@@ -342,7 +345,7 @@ _forgectl() {
             return 0
             ;;
         forgectl__subcmd__firmware)
-            opts="-h --help list add remove"
+            opts="-h --help list licence add remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -356,6 +359,32 @@ _forgectl() {
             return 0
             ;;
         forgectl__subcmd__firmware__subcmd__add)
+            opts="-h --from --certificate --sha256 --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sha256)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__firmware__subcmd__licence)
             opts="-h --from --certificate --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -93,16 +93,21 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_se
 complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -l output -d 'The directory for the code. Without it, it is shown' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -s h -l help -d 'Print help'
-complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -s h -l help -d 'Print help'
-complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -f -a "list" -d 'Shows what is on this machine and who accepted it, which devices ask for more, and what a payload has'
-complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -f -a "add" -d 'Adds a bundle from a payload: whoever calls accepts it'
-complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -f -a "remove" -d 'Takes a bundle away; it is gone at the next start'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list licence add remove" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list licence add remove" -f -a "list" -d 'Shows what is on this machine and who accepted it, which devices ask for more, and what a payload has'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list licence add remove" -f -a "licence" -d 'Prints the licence of a bundle of a payload, as the payload\'s signer gave it'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list licence add remove" -f -a "add" -d 'Adds a bundle from a payload, after asking whether you accept it'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list licence add remove" -f -a "remove" -d 'Takes a bundle away; it is gone at the next start'
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -l from -d 'A payload\'s directory' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON, of this machine only'
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from licence" -l from -d 'A payload\'s directory: of the medium, or a copy' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from licence" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from licence" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -l from -d 'A payload\'s directory: of the medium, or a copy' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -l certificate -d 'The OpenPGP certificate that signs payloads. The helper has its own, and takes no other' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -l sha256 -d 'Accepts the image with this SHA-256, and asks nothing; "forgectl firmware list" shows it' -r
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -s h -l help -d 'Print help'

@@ -15,11 +15,15 @@ locales=$!
 kernel=$(ls /usr/lib/modules)
 mkdir /forge-build/none
 mkdir -p /etc/systemd/system/initrd.target.wants
-ln -s /usr/lib/systemd/system/systemd-sysext-sysroot.service /etc/systemd/system/initrd.target.wants/
+for unit in systemd-sysext-sysroot forge-demo-initrd-keymap; do
+    ln -s "/usr/lib/systemd/system/$unit.service" /etc/systemd/system/initrd.target.wants/
+done
 dracut --quiet --force --conf /forge-build/initrd.conf --confdir /forge-build/none --kver "$kernel" /forge-build/initrd.img
 lsinitrd /forge-build/initrd.img > /forge-build/initrd.list
 for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-generator \
-    bin/systemd-sysext initrd.target.wants/systemd-sysext-sysroot.service modprobe@.service loop.ko \
+    bin/loadkeys de-latin1.kmap initrd.target.wants/forge-demo-initrd-keymap.service systemd-cryptsetup-generator \
+    bin/systemd-sysext initrd.target.wants/systemd-sysext-sysroot.service \
+    systemd-sysext-sysroot.service.d/50-forge.conf modprobe@.service loop.ko \
     sbin/losetup overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
     # ext4 may be part of the kernel itself.
     grep -q "/$need" /forge-build/initrd.list ||

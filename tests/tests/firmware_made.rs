@@ -6,6 +6,7 @@ use forge_engine::{
     tool::Tools,
     watch::Unwatched,
 };
+use forge_model::payload::ManifestFault;
 use forge_tests::{
     firmware::{self, MICROCODE, WIFI},
     look::{self, run},
@@ -134,6 +135,26 @@ fn a_payload_takes_only_firmware_that_was_made_for_its_own_system_and_not_change
     };
     let error = build(&root_hash).unwrap_err();
     assert!(matches!(&error, BuildError::FirmwareChanged { path } if path.ends_with("test-ucode.raw")), "{error}");
+    // Nothing is written where the list says, outside of the payload or over another of its files.
+    for (key, path) in [("image", "../../outside.raw"), ("early", "manifest.json"), ("image", "/outside.raw")] {
+        let elsewhere = |place: &Path| {
+            let list = place.join("firmware").join(LIST);
+            let mut index: serde_json::Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+            index["bundles"][1][key]["path"] = path.into();
+            fs::write(list, index.to_string()).unwrap();
+            fs::write(place.join("firmware/outside.raw"), b"x").unwrap();
+        };
+        let error = build(&elsewhere).unwrap_err();
+        assert!(matches!(error, BuildError::Manifest(ManifestFault::Path { .. })), "{path}: {error}");
+    }
+    let named = |place: &Path| {
+        let list = place.join("firmware").join(LIST);
+        let mut index: serde_json::Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+        index["bundles"][1]["name"] = "../test-ucode".into();
+        fs::write(list, index.to_string()).unwrap();
+    };
+    let error = build(&named).unwrap_err();
+    assert!(matches!(error, BuildError::Manifest(ManifestFault::Value { .. })), "{error}");
     let level = |place: &Path| {
         let path = place.join("root/usr/lib/os-release");
         let text = fs::read_to_string(&path).unwrap();

@@ -27,7 +27,7 @@ fn installed(disk: &Disk, seal: SealTo) -> Box<Installed> {
     let directory = payload.directory();
     let job = Job::new(&payload, &disk.path, &directory);
     let (opened, target, plan, _) = job.plan().unwrap();
-    let brought = Brought { password: UserPassword::Generate, seal: Some(seal), consent: How::AtInstall };
+    let brought = Brought { password: UserPassword::Generate, disk: None, seal: Some(seal), consent: How::AtInstall };
     match install::run(&job.tools, &plan, &opened, &target, brought, &Recorder::default()) {
         Ok(End::Installed(installed)) => installed,
         Ok(End::Cancelled { stage }) => panic!("cancelled in {stage:?}"),
@@ -100,7 +100,7 @@ fn what_can_not_be_sealed_is_refused_before_the_first_write() {
         job.tools.age = age.into();
         let (opened, target, plan, _) = job.plan().unwrap();
         let seal = Some(SealTo { age: no_key(), passphrase: None });
-        let brought = Brought { password: UserPassword::Generate, seal, consent: How::AtInstall };
+        let brought = Brought { password: UserPassword::Generate, disk: None, seal, consent: How::AtInstall };
         let Err(failed) = install::run(&job.tools, &plan, &opened, &target, brought, &Recorder::default()) else {
             panic!("it was installed");
         };

@@ -100,7 +100,7 @@ fn no_secret_shows_anywhere_but_in_the_state_and_the_handover() {
     let (opened, target, plan, _) = job.plan().unwrap();
     let passphrase = "the passphrase that seals";
     let seal = SealTo { age: age_recipients(), passphrase: Some(Secret::new(passphrase.into())) };
-    let brought = Brought { password: UserPassword::Generate, seal: Some(seal), consent: How::AtInstall };
+    let brought = Brought { password: UserPassword::Generate, disk: None, seal: Some(seal), consent: How::AtInstall };
     let end = forge_engine::install::run(&job.tools, &plan, &opened, &target, brought, &recorder);
     let Ok(End::Installed(installed)) = end else { panic!("it was not installed") };
     drop(target);

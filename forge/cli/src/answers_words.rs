@@ -77,6 +77,10 @@ pub fn need(need: Need) -> String {
             "the password is asked for, and nobody is there. Write { generate = \"passphrase\" }, { hash = \"…\" }, \
              { credential = \"…\" } or { sealed = \"…\" }."
         }
+        Need::DiskPassphrase => {
+            "the passphrase of the disk is asked for, and nobody is there. Write { generate = \"passphrase\" }, \
+             { credential = \"…\" } or { sealed = \"…\" }."
+        }
         Need::Secrets => {
             "nothing says to whom the secrets are sealed that every install makes. Write age-recipients or passphrase \
              with leave-on, or print = true and exit = \"stay\"."

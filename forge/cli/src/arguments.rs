@@ -286,7 +286,18 @@ pub enum FirmwareCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Adds a bundle from a payload: whoever calls accepts it
+    /// Prints the licence of a bundle of a payload, as the payload's signer gave it
+    Licence {
+        /// The bundle's name
+        name: String,
+        /// A payload's directory: of the medium, or a copy
+        #[arg(long, value_name = "DIRECTORY", default_value = PAYLOAD)]
+        from: PathBuf,
+        /// The OpenPGP certificate that signs payloads
+        #[arg(long, default_value = CERTIFICATE)]
+        certificate: PathBuf,
+    },
+    /// Adds a bundle from a payload, after asking whether you accept it
     Add {
         /// The bundle's name
         name: String,
@@ -296,6 +307,9 @@ pub enum FirmwareCommand {
         /// The OpenPGP certificate that signs payloads. The helper has its own, and takes no other
         #[arg(long, default_value = CERTIFICATE)]
         certificate: PathBuf,
+        /// Accepts the image with this SHA-256, and asks nothing; "forgectl firmware list" shows it
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
     },
     /// Takes a bundle away; it is gone at the next start
     Remove {

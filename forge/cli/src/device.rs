@@ -13,7 +13,7 @@ use crate::{
 };
 use forge_dbus::{
     backend::Verdict,
-    client::{ClientError, Forge, Job, Update},
+    client::{ClientError, Forge, Job, RunSecrets, Update},
     status::{Outcome, Progress, State},
 };
 use forge_model::{Plan, pace::Measured};
@@ -74,6 +74,8 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
     let disk = device(&wanted.plan)?;
     let (answers, text) = read_answers_text(&wanted.plan.answers)?;
     let typed = answers.user.password.is_brought().then(password::ask).transpose()?;
+    let opening = answers.encryption.as_ref().filter(|wanted| wanted.passphrase.is_brought());
+    let opening = opening.map(|_| password::ask_disk()).transpose()?;
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;
     let json = is_json(wanted.plan.json);
@@ -96,7 +98,9 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
         log::info!("plan {digest} for {}", plan.target.identity.path);
         let updates = job.updates().await?;
         let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
-        job.run(&digest, typed.as_ref()).await.map_err(untouched)?;
+        let brought =
+            RunSecrets { user_password: typed.as_ref(), disk_passphrase: opening.as_ref(), ..RunSecrets::default() };
+        job.run(&digest, brought).await.map_err(untouched)?;
         let outcome = follow(&job, updates, &show).await?;
         finish(&job, outcome, &wanted.output, json).await
     })

@@ -70,6 +70,12 @@ pub enum Failure {
     NoMedium(PathBuf),
     /// The payload has no such bundle; those that it has.
     NoSuchBundle(String, Vec<String>),
+    /// A bundle was shown, and not accepted.
+    NotAccepted(String),
+    /// Nobody can be asked whether a bundle is accepted; its SHA-256.
+    NobodyAccepts(String),
+    /// Another image was accepted than the payload has; its SHA-256.
+    OtherImage(String),
     /// The helper went away in the middle of an install.
     HelperLost,
     /// No install is under way.
@@ -185,7 +191,9 @@ impl Failure {
                 ClientError::Refused(RefusedBy::NoDisks(_)) => 5,
                 _ => 10,
             },
-            Self::NoMedium(_) | Self::NoSuchBundle(..) => 4,
+            Self::NoMedium(_) | Self::NoSuchBundle(..) | Self::OtherImage(_) => 4,
+            Self::NotAccepted(_) => 7,
+            Self::NobodyAccepts(_) => 2,
             Self::NoJob => 10,
             Self::Verify(..) | Self::NotInOrder(_) | Self::NotMeasured(_) | Self::NotEnrolled(_) => 8,
             Self::NoFirmware | Self::NotStaged(..) => 11,
@@ -368,6 +376,15 @@ impl Failure {
                 write!(f, "{name}: this payload has no proprietary firmware.")
             }
             Self::NoSuchBundle(name, names) => write!(f, "{name}: this payload has only {}.", names.join(", ")),
+            Self::NotAccepted(name) => write!(f, "{name} was not accepted. Nothing was added."),
+            Self::NobodyAccepts(sha256) => write!(
+                f,
+                "nobody can be asked here. Run this on a terminal, or accept this very image with --sha256 {sha256}. \
+                 Nothing was added."
+            ),
+            Self::OtherImage(sha256) => {
+                write!(f, "--sha256 names another image: the one of this payload has {sha256}. Nothing was added.")
+            }
             Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
             Self::NotStaged(fault, details) => f.write_str(&firmware_words::not_staged(*fault, details)),
             Self::Alone(failure) => failure.say(f, "Start this machine from the medium again to begin anew."),

@@ -1,4 +1,4 @@
-//! `firmware list`, `firmware add`, `firmware remove`: the proprietary firmware of an installed machine, by the helper.
+//! `firmware list`, `licence`, `add`, `remove`: the proprietary firmware of an installed machine, by the helper.
 
 use crate::{
     arguments::FirmwareCommand,
@@ -20,7 +20,12 @@ use forge_model::{
     firmware::{self, Bundle, Consent, Device, FirmwareAnswer},
     size,
 };
-use std::{fs::File, io, os::fd::OwnedFd, path::Path};
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    os::fd::OwnedFd,
+    path::Path,
+};
 use tokio::runtime::Runtime;
 
 /// No index is longer; the helper has the same limit.
@@ -30,7 +35,8 @@ const INDEX: u64 = 8 << 20;
 pub fn run(command: FirmwareCommand) -> Result<(), Failure> {
     match command {
         FirmwareCommand::List { from, certificate, json } => list(&from, &certificate, json),
-        FirmwareCommand::Add { name, from, certificate } => add(&name, &from, &certificate),
+        FirmwareCommand::Licence { name, from, certificate } => licence(&name, &from, &certificate),
+        FirmwareCommand::Add { name, from, certificate, sha256 } => add(&name, &from, &certificate, sha256.as_deref()),
         FirmwareCommand::Remove { name } => remove(&name),
     }
 }
@@ -111,17 +117,54 @@ fn asked_in_vain(device: &Device) -> String {
     format!("{} asked in vain for {}.", bundle_words::name(device), device.missed.join(", "))
 }
 
-fn add(name: &str, from: &Path, certificate: &Path) -> Result<(), Failure> {
-    if !from.exists() {
-        return Err(Failure::NoMedium(from.to_owned()));
+/// A payload whose index is as signed.
+fn medium(from: &Path, certificate: &Path) -> Result<Payload, Failure> {
+    match from.exists() {
+        true => open_payload(from, certificate),
+        false => Err(Failure::NoMedium(from.to_owned())),
     }
-    let payload = open_payload(from, certificate)?;
+}
+
+fn bundle_of<'a>(payload: &'a Payload, name: &str) -> Result<&'a Bundle, Failure> {
     let bundles = &payload.manifest.firmware;
-    let bundle = bundles.iter().find(|bundle| bundle.name == name);
-    let Some(bundle) = bundle else {
+    bundles.iter().find(|bundle| bundle.name == name).ok_or_else(|| {
         let names = bundles.iter().map(|bundle| bundle.name.clone()).collect();
-        return Err(Failure::NoSuchBundle(name.to_owned(), names));
-    };
+        Failure::NoSuchBundle(name.to_owned(), names)
+    })
+}
+
+fn licence(name: &str, from: &Path, certificate: &Path) -> Result<(), Failure> {
+    let payload = medium(from, certificate)?;
+    let text = payload.text(&bundle_of(&payload, name)?.licence.text)?;
+    // It was written by somebody else, and goes to a terminal.
+    print(text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "").trim_end())
+}
+
+/// Shows what a bundle is. It goes on only where somebody accepts this very image.
+fn accept(bundle: &Bundle, from: &Path, sha256: Option<&str>) -> Result<(), Failure> {
+    let Bundle { name, title, vendor, licence, image, without, .. } = bundle;
+    tell(format_args!("{title}: proprietary firmware by {vendor}, {}. Without it: {without}", size::words(image.size)));
+    tell(format_args!("Licence: {}, by \"forgectl firmware licence {name} --from {}\"", licence.id, from.display()));
+    tell(format_args!("SHA-256: {}", image.sha256));
+    match sha256 {
+        Some(accepted) if accepted.eq_ignore_ascii_case(&image.sha256) => return Ok(()),
+        Some(_) => return Err(Failure::OtherImage(image.sha256.clone())),
+        None if !io::stdin().is_terminal() => return Err(Failure::NobodyAccepts(image.sha256.clone())),
+        None => {}
+    }
+    eprint!("Accept? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Failure::Terminal)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::NotAccepted(name.clone())),
+    }
+}
+
+fn add(name: &str, from: &Path, certificate: &Path, sha256: Option<&str>) -> Result<(), Failure> {
+    let payload = medium(from, certificate)?;
+    let bundle = bundle_of(&payload, name)?;
+    accept(bundle, from, sha256)?;
     let copy = |path: &str, most: u64| -> Result<OwnedFd, Failure> {
         let path = from.join(path);
         File::open(&path).and_then(|file| sealed::copy(file, most)).map_err(|e| Failure::file(&path, e))

@@ -181,7 +181,8 @@ fn is_directory(path: &Path) -> bool {
 
 /// The credentials as JSON.
 pub fn credentials(user: &str, made: &Handover) -> Zeroizing<String> {
-    handover::credentials(user, made.user_password.as_ref(), &made.enrollment_code, &made.services)
+    let (password, disk) = (made.user_password.as_ref(), made.disk.as_ref());
+    handover::credentials(user, password, disk, &made.enrollment_code, &made.services)
 }
 
 /// What a person needs to enroll the key by hand. It holds no secret.

@@ -5,11 +5,11 @@ use crate::{
     progress::Show, words,
 };
 use forge_engine::{
-    credentials::UserPassword,
+    credentials::{Brought, DiskBrought, UserPassword},
     install::{self, End},
     tool::Tools,
 };
-use forge_model::{Secret, Stage, answers::Password};
+use forge_model::{Secret, Stage, answers::Password, firmware::How};
 use std::io::IsTerminal;
 
 /// Installs.
@@ -23,7 +23,12 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     if wanted.digest.as_ref().is_some_and(|confirmed| *confirmed != digest) {
         return Err(Failure::OtherPlan(digest));
     }
-    let password = user_password(answers.user.password)?;
+    let brought = Brought {
+        password: user_password(answers.user.password)?,
+        disk: answers.encryption.map(|wanted| disk(&wanted.passphrase)).transpose()?,
+        seal: None,
+        consent: How::AtInstall,
+    };
     // Everything that can be refused about the handover is refused now.
     handover::prepare(&wanted.output)?;
     if json {
@@ -33,7 +38,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     }
     log::info!("plan {digest} for {}", plan.target.identity.path);
     let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
-    let end = install::run(&Tools::default(), &plan, &payload, &target, password, &show);
+    let end = install::run(&Tools::default(), &plan, &payload, &target, brought, &show);
     show.finish();
     match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
         End::Cancelled { stage } => Err(Failure::Cancelled { stage, written: stage >= Stage::Claim }),
@@ -50,6 +55,11 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+fn disk(passphrase: &Password) -> Result<DiskBrought, Failure> {
+    let passphrase = passphrase.is_brought().then(password::ask_disk).transpose()?;
+    Ok(DiskBrought { passphrase, recovery: None })
 }
 
 fn user_password(wanted: Password) -> Result<UserPassword, Failure> {

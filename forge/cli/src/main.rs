@@ -12,7 +12,7 @@
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
 //! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
 //! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
-//! | `firmware` | `firmware list`, `add`, `remove`: proprietary firmware on an installed machine |
+//! | `firmware` | `firmware list`, `licence`, `add`, `remove`: proprietary firmware on an installed machine |
 //! | `credentials` | `credentials open`, `credentials seal`: sealed files |
 //! | `answers_sign` | `answers sign`, `answers verify` |
 //! | `password` | asks for a password or a passphrase |

@@ -15,6 +15,14 @@ pub fn ask() -> Result<Secret, Failure> {
     twice("Password for the new account: ", "A password can not be empty.")
 }
 
+/// Asks for the passphrase that opens the disk: twice.
+pub fn ask_disk() -> Result<Secret, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::TypedPassword);
+    }
+    twice("Passphrase of the disk, asked for at each start: ", "A passphrase can not be empty.")
+}
+
 /// Asks for a passphrase to seal with: twice.
 pub fn new_passphrase() -> Result<Secret, Failure> {
     someone_types()?;

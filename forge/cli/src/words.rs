@@ -324,6 +324,17 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
         PasswordKind::Brought => "the password that is brought along",
     };
     lines.push(format!("{}{full_name} will have an account with {password}. Root is locked.", plan.user.name));
+    if let Some(kind) = plan.encryption {
+        let passphrase = match kind {
+            PasswordKind::Generated => "a passphrase that is made",
+            PasswordKind::Typed => "the passphrase that was typed",
+            PasswordKind::Brought | PasswordKind::Hashed => "the passphrase that is brought along",
+        };
+        lines.push(format!(
+            "Everything that may change will be encrypted (LUKS2, AES-XTS). {passphrase} opens it at each start; a recovery \
+             key is made, too."
+        ));
+    }
     lines.push(format!(
         "The computer will be called {}, with {}, {} and keyboard {}.",
         plan.system.hostname,

@@ -123,6 +123,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn machine(&self, caller: Caller) -> Result<Machine, Error>;
     /// Asks shim once more to enroll the key of this machine: an [`Asked`](forge_model::handover::Asked), sealed.
     async fn enroll(&self, caller: Caller) -> Result<OwnedFd, Error>;
+    /// A new recovery key for an encrypted state, sealed; the helper keeps nothing of it.
+    async fn recovery_key(&self, caller: Caller) -> Result<OwnedFd, Error>;
     /// The proprietary firmware of this machine.
     async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error>;
     /// Adds a bundle, which this caller accepts.
@@ -154,6 +156,10 @@ pub struct Secrets {
     pub user_password: Option<Secret>,
     /// What opens the credentials that are left on the ESP.
     pub seal_passphrase: Option<Secret>,
+    /// What opens the encrypted state.
+    pub disk_passphrase: Option<Secret>,
+    /// The recovery key that a person keeps already.
+    pub recovery_key: Option<Secret>,
 }
 
 /// A job, as its interface sees it.

@@ -4,7 +4,7 @@ use crate::{
     Error, NAME,
     backend::{Brought, FirmwareState, Offer, Verdict},
     error::AnswersFault,
-    job::{JobProxy, SEAL_PASSPHRASE, USER_PASSWORD},
+    job::{DISK_PASSPHRASE, JobProxy, RECOVERY_KEY, SEAL_PASSPHRASE, USER_PASSWORD},
     manager::ManagerProxy,
     sealed,
     status::{Outcome, Progress, State},
@@ -19,6 +19,25 @@ use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
 use zbus::{Connection, OwnedObjectPath, fdo::PropertiesProxy};
+
+/// The secrets that Run takes.
+#[derive(Debug, Default)]
+pub struct RunSecrets<'a> {
+    /// The password of the first person.
+    pub user_password: Option<&'a Secret>,
+    /// What opens the credentials which the answers leave on the ESP.
+    pub seal_passphrase: Option<&'a Secret>,
+    /// What opens the encrypted state.
+    pub disk_passphrase: Option<&'a Secret>,
+    /// The recovery key, where a person keeps one already.
+    pub recovery_key: Option<&'a Secret>,
+}
+
+impl<'a> From<Option<&'a Secret>> for RunSecrets<'a> {
+    fn from(user_password: Option<&'a Secret>) -> Self {
+        Self { user_password, ..Self::default() }
+    }
+}
 
 /// Why a call did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +96,8 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, ClientError> {
 
 /// The most bytes of a handover.
 const HANDOVER: usize = 4 << 20;
+/// The most bytes of a recovery key.
+const KEY: usize = 256;
 
 /// The helper.
 #[derive(Clone)]
@@ -126,6 +147,13 @@ impl Forge {
         let fd = again(|| self.manager.enroll()).await?;
         let bytes = sealed::open(&fd, HANDOVER).map_err(ClientError::Handover)?;
         Asked::from_bytes(&bytes).map_err(|e| ClientError::Unreadable(e.to_string()))
+    }
+
+    /// A new recovery key for an encrypted state. A person keeps it before the install begins.
+    pub async fn recovery_key(&self) -> Result<Secret, ClientError> {
+        let fd = again(|| self.manager.recovery_key()).await?;
+        let text = sealed::text(&fd, KEY).map_err(ClientError::Handover)?;
+        Ok(Secret::new(text.to_string()))
     }
 
     /// The proprietary firmware of this machine.
@@ -285,20 +313,16 @@ impl Job {
         Ok(all.boxed())
     }
 
-    /// Begins.
-    pub async fn run(&self, digest: &str, password: Option<&Secret>) -> Result<(), ClientError> {
-        self.run_sealing(digest, password, None).await
-    }
-
-    /// Begins, with the passphrase that opens the credentials which the answers leave on the ESP.
-    pub async fn run_sealing(
-        &self,
-        digest: &str,
-        password: Option<&Secret>,
-        passphrase: Option<&Secret>,
-    ) -> Result<(), ClientError> {
+    /// Begins, with what the answers say is brought along; a password alone, where that is all.
+    pub async fn run<'a>(&self, digest: &str, secrets: impl Into<RunSecrets<'a>>) -> Result<(), ClientError> {
+        let RunSecrets { user_password, seal_passphrase, disk_passphrase, recovery_key } = secrets.into();
         let mut secrets = HashMap::new();
-        for (name, secret) in [(USER_PASSWORD, password), (SEAL_PASSPHRASE, passphrase)] {
+        for (name, secret) in [
+            (USER_PASSWORD, user_password),
+            (SEAL_PASSPHRASE, seal_passphrase),
+            (DISK_PASSPHRASE, disk_passphrase),
+            (RECOVERY_KEY, recovery_key),
+        ] {
             if let Some(secret) = secret {
                 secrets.insert(name.to_owned(), sealed::seal(secret.expose().as_bytes())?.into());
             }

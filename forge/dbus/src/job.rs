@@ -18,6 +18,12 @@ use zbus::{OwnedFd, fdo, message::Header, object_server::SignalEmitter};
 pub const USER_PASSWORD: &str = "user-password";
 /// The name under which Run takes the passphrase that credentials are sealed to.
 pub const SEAL_PASSPHRASE: &str = "seal-passphrase";
+/// The name under which Run takes the passphrase that opens the encrypted state.
+pub const DISK_PASSPHRASE: &str = "disk-passphrase";
+/// The name under which Run takes a recovery key that RecoveryKey made, and a person keeps already.
+pub const RECOVERY_KEY: &str = "recovery-key";
+/// Everything that Run takes.
+const KNOWN: [&str; 4] = [USER_PASSWORD, SEAL_PASSPHRASE, DISK_PASSPHRASE, RECOVERY_KEY];
 /// The most bytes of a secret.
 const SECRET: usize = 4096;
 
@@ -50,7 +56,9 @@ impl Job {
 impl Job {
     /// Begins. The helper plans again first, and refuses unless the plan still has this digest. The secrets are sealed
     /// memfds by name: "user-password" when the answers say that it is typed or brought along, "seal-passphrase" when they
-    /// leave credentials on the ESP, sealed to a passphrase. Subscribe before you call this.
+    /// leave credentials on the ESP, sealed to a passphrase, "disk-passphrase" when they say that the passphrase of an
+    /// encrypted state is typed or brought along, and then "recovery-key" if there is one already. Subscribe before you call
+    /// this.
     #[zbus(proxy(allow_interactive_auth))]
     async fn run(
         &self,
@@ -127,14 +135,20 @@ impl Job {
 }
 
 fn read(secrets: &HashMap<String, OwnedFd>) -> Result<Secrets, Error> {
-    if let Some(unknown) = secrets.keys().find(|name| ![USER_PASSWORD, SEAL_PASSPHRASE].contains(&name.as_str())) {
+    if let Some(unknown) = secrets.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         let shown: String = unknown.chars().take(40).collect();
         return Err(Error::BadArgument(format!(
-            "secrets: {shown:?} is not known; {USER_PASSWORD:?} and {SEAL_PASSPHRASE:?} are"
+            "secrets: {shown:?} is not known; {} are",
+            KNOWN.map(|name| format!("{name:?}")).join(", ")
         )));
     }
     let one = |name| secrets.get(name).map(|fd| secret(name, fd)).transpose();
-    Ok(Secrets { user_password: one(USER_PASSWORD)?, seal_passphrase: one(SEAL_PASSPHRASE)? })
+    Ok(Secrets {
+        user_password: one(USER_PASSWORD)?,
+        seal_passphrase: one(SEAL_PASSPHRASE)?,
+        disk_passphrase: one(DISK_PASSPHRASE)?,
+        recovery_key: one(RECOVERY_KEY)?,
+    })
 }
 
 fn secret(name: &str, fd: &OwnedFd) -> Result<Secret, Error> {

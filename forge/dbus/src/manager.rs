@@ -97,6 +97,13 @@ impl Manager {
         Ok(self.backend()?.enroll(Caller::of(&header)?).await?.into())
     }
 
+    /// A new recovery key for an encrypted state, in systemd's form, in a sealed memfd: a person keeps it before the install
+    /// begins, and Run takes it. The helper keeps nothing of it.
+    #[zbus(out_args("key"), proxy(allow_interactive_auth))]
+    async fn recovery_key(&self, #[zbus(header)] header: Header<'_>) -> Result<OwnedFd, Error> {
+        Ok(self.backend()?.recovery_key(Caller::of(&header)?).await?.into())
+    }
+
     /// The proprietary firmware that is on this machine, by whose consent, and the devices that want some, as JSON.
     #[zbus(out_args("state"), proxy(allow_interactive_auth))]
     async fn firmware(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {

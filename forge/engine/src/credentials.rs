@@ -3,7 +3,8 @@
 use crate::seal::SealTo;
 use forge_model::firmware::How;
 use forge_model::{
-    Secret, handover,
+    Secret,
+    handover::{self, DiskKeys},
     payload::{Credential, CredentialKind},
 };
 use rand::{
@@ -25,11 +26,22 @@ pub enum UserPassword {
     Typed(Secret),
 }
 
+/// What the person who installs brings along for an encrypted state; what is not there is made.
+#[derive(Debug, Default)]
+pub struct DiskBrought {
+    /// The passphrase that is asked for at each start.
+    pub passphrase: Option<Secret>,
+    /// The recovery key, if it was made before and is kept already.
+    pub recovery: Option<Secret>,
+}
+
 /// What the person who installs brings along.
 #[derive(Debug)]
 pub struct Brought {
     /// Where the first person's password comes from.
     pub password: UserPassword,
+    /// What opens the encrypted state; nothing when it is not encrypted.
+    pub disk: Option<DiskBrought>,
     /// To whom the credentials are sealed that lie on the new EFI system partition; none lie there without it.
     pub seal: Option<SealTo>,
     /// What the consents to proprietary firmware came by.
@@ -38,7 +50,7 @@ pub struct Brought {
 
 impl From<UserPassword> for Brought {
     fn from(password: UserPassword) -> Self {
-        Self { password, seal: None, consent: How::AtInstall }
+        Self { password, disk: None, seal: None, consent: How::AtInstall }
     }
 }
 
@@ -47,6 +59,8 @@ impl From<UserPassword> for Brought {
 pub struct Credentials {
     /// The password that was made, or nothing when it was typed or given as a hash.
     pub user_password: Option<Secret>,
+    /// What opens the encrypted state, as far as it was made.
+    pub disk: Option<DiskKeys>,
     /// What MokManager asks for.
     pub enrollment_code: Secret,
     /// The service credentials by name.
@@ -56,7 +70,8 @@ pub struct Credentials {
 impl Credentials {
     /// As they are handed over: JSON.
     pub fn text(&self, user: &str) -> Zeroizing<String> {
-        handover::credentials(user, self.user_password.as_ref(), &self.enrollment_code, &self.services)
+        let (password, disk) = (self.user_password.as_ref(), self.disk.as_ref());
+        handover::credentials(user, password, disk, &self.enrollment_code, &self.services)
     }
 }
 

@@ -7,7 +7,7 @@ use forge_model::{
     receipt::WrittenPartition,
     size::MIB,
 };
-use gptman::{GPT, GPTPartitionEntry};
+use gptman::{GPT, GPTHeader, GPTPartitionEntry};
 use std::{
     fs::File,
     io::{self, Cursor, Read, Seek, SeekFrom},
@@ -17,6 +17,11 @@ use uuid::Uuid;
 
 /// Partition tables lie within this many bytes at each end of the target; partitions never do.
 const MARGIN: u64 = MIB;
+
+/// Bytes of an entry (UEFI 2.10, 5.3.2 allows more; nobody writes them).
+const ENTRY: u32 = 128;
+/// The most entries that are read: sixteen times of what every tool makes.
+const MOST_ENTRIES: u32 = 2048;
 
 /// Why a partition table could not be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -94,12 +99,35 @@ pub struct Table {
 pub fn read(disk: &File) -> io::Result<Option<Table>> {
     let mut ends = Ends::read(disk)?;
     for sector_size in [512, 4096] {
-        if let Ok(gpt) = GPT::read_from(&mut ends, sector_size) {
+        if let Some(gpt) = table(&mut ends, sector_size) {
             let disk_id = Uuid::from_bytes_le(gpt.header.disk_guid);
             return Ok(Some(Table { disk_id, sector_size, entries: used(&gpt) }));
         }
     }
     Ok(None)
+}
+
+/// The table at these ends. The crate takes a header by its word, and ends the program where that is odd, though well summed:
+/// entries of another size than 128 bytes, milliards of them, or one that begins at the table itself.
+fn table(ends: &mut Ends, sector_size: u64) -> Option<GPT> {
+    for lba in [1, (ends.size / sector_size).saturating_sub(1)] {
+        ends.at = lba * sector_size;
+        // The crate takes the other copy where this one has no such header.
+        let Ok(header) = GPTHeader::read_from(ends) else { continue };
+        let count = header.number_of_partition_entries;
+        if header.size_of_partition_entry != ENTRY || count > MOST_ENTRIES {
+            return None;
+        }
+        let mut entries = vec![0; (count * ENTRY) as usize];
+        ends.at = header.partition_entry_lba.checked_mul(sector_size)?;
+        ends.read_exact(&mut entries).ok()?;
+        let begins_at_0 = |entry: &[u8]| entry[..16] != [0; 16] && entry[32..40] == [0; 8];
+        if entries.chunks_exact(ENTRY as usize).any(begins_at_0) {
+            return None;
+        }
+    }
+    ends.at = 0;
+    GPT::read_from(ends, sector_size).ok()
 }
 
 /// The entries in use, by their number.
@@ -117,7 +145,7 @@ pub fn fault(disk: &File, table: &Table) -> io::Result<Option<&'static str>> {
     let without = |blank: fn(&mut Ends, usize)| {
         let mut one = ends.clone();
         blank(&mut one, sector);
-        GPT::read_from(&mut one, table.sector_size).ok().map(|gpt| used(&gpt))
+        self::table(&mut one, table.sector_size).map(|gpt| used(&gpt))
     };
     let primary = without(|ends, _| ends.tail.fill(0));
     let backup = without(|ends, sector| ends.head[sector..2 * sector].fill(0));
@@ -241,5 +269,58 @@ impl Seek for Ends {
         };
         self.at = at.ok_or_else(|| io::Error::other("a place before the start of the disk"))?;
         Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// A disk with one partition, whose header and list are changed, and summed again.
+    fn disk(change: impl Fn(&mut GPT)) -> File {
+        let size = 16 * MIB;
+        let mut ends = Ends::new(size);
+        let mut gpt = GPT::new_from(&mut ends, 512, [7; 16]).unwrap();
+        gpt[1] = GPTPartitionEntry {
+            partition_type_guid: [1; 16],
+            unique_partition_guid: [2; 16],
+            starting_lba: 2048,
+            ending_lba: 4095,
+            attribute_bits: 0,
+            partition_name: "one".into(),
+        };
+        gpt.write_into(&mut ends).unwrap();
+        change(&mut gpt);
+        gpt.header.crc32_checksum = gpt.header.generate_crc32_checksum();
+        ends.at = 512;
+        let mut header = Vec::new();
+        // The fields that are changed, where they lie in the header.
+        header.extend_from_slice(&ends.head[512..604]);
+        header[16..20].copy_from_slice(&gpt.header.crc32_checksum.to_le_bytes());
+        header[80..84].copy_from_slice(&gpt.header.number_of_partition_entries.to_le_bytes());
+        header[84..88].copy_from_slice(&gpt.header.size_of_partition_entry.to_le_bytes());
+        header[88..92].copy_from_slice(&gpt.header.partition_entry_array_crc32.to_le_bytes());
+        ends.write_all(&header).unwrap();
+        ends.head[1024 + 32..1024 + 40].copy_from_slice(&gpt[1].starting_lba.to_le_bytes());
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(size).unwrap();
+        file.write_all_at(&ends.head, 0).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_table_with_odd_entries_is_none_and_ends_nothing() {
+        assert_eq!(read(&disk(|_| ())).unwrap().unwrap().entries.len(), 1);
+        for size in [0, 64, 256, u32::MAX] {
+            assert!(read(&disk(|gpt| gpt.header.size_of_partition_entry = size)).unwrap().is_none(), "{size}");
+        }
+        assert!(read(&disk(|gpt| gpt.header.number_of_partition_entries = u32::MAX)).unwrap().is_none());
+        let at_0 = disk(|gpt| {
+            gpt[1].starting_lba = 0;
+            let entries: Vec<_> = gpt.iter().map(|(_, entry)| entry.clone()).collect();
+            gpt.header.partition_entry_array_crc32 = gpt.header.generate_partition_entry_array_crc32(&entries);
+        });
+        assert!(read(&at_0).unwrap().is_none());
     }
 }

@@ -34,6 +34,7 @@ pub mod gpt;
 pub mod image;
 pub mod install;
 pub mod journal;
+pub mod luks;
 pub mod memory;
 pub mod mok;
 pub mod nvram;

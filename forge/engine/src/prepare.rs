@@ -3,15 +3,17 @@
 //! All of it is made in memory (memfd), so that nothing secret is left behind whatever happens.
 
 use crate::{
-    credentials::{self, Brought, CredentialError, Credentials, UserPassword},
+    credentials::{self, Brought, CredentialError, Credentials, DiskBrought, UserPassword},
     esp::{Esp, EspError},
     firmware::chosen::{self, ChosenError, Ready},
-    gpt, memory,
+    gpt,
+    luks::{self, Keys, LuksError},
+    memory,
     mok::{self, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
     payload::{Payload, PayloadError},
     seal::{Kind as Sealing, SealError, Sealed},
     state::{self, StateError},
-    system::{self, Certificates, Secrets, SystemError},
+    system::{self, Certificates, Secrets, SystemError, Tree},
     tool::Tools,
     uki::{self, Parts, UkiError},
     watch::Watch,
@@ -19,10 +21,12 @@ use crate::{
 use forge_model::{
     Plan, Secret,
     firmware::Consent,
+    handover::DiskKeys,
     layout::Role,
-    receipt::{Key, WrittenPartition},
+    receipt::{Encryption, Key, WrittenPartition},
 };
 use std::{collections::BTreeMap, fs::File, io, path::PathBuf, time::SystemTime};
+use uuid::Uuid;
 
 /// The certificate on the ESP, at its top: where a person finds it from MokManager's "Enroll key from disk".
 pub const CERTIFICATE_FILE: &str = "INTERGENOS-KEY.cer";
@@ -80,6 +84,9 @@ pub enum PrepareError {
     /// The state file system can not be made.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The state can not be encrypted.
+    #[error(transparent)]
+    Luks(#[from] LuksError),
     /// The EFI system partition can not be made.
     #[error(transparent)]
     Esp(#[from] EspError),
@@ -97,8 +104,10 @@ pub struct Prepared<'a> {
     pub partitions: Vec<WrittenPartition>,
     /// The boot files, all but the receipt.
     pub esp: Esp<'a>,
-    /// The state file system.
+    /// The state partition: its file system, encrypted or not.
     pub state: File,
+    /// How it is encrypted; nothing when it is not.
+    pub encryption: Option<Encryption>,
     /// The key that signs boot images; also signs the receipt.
     pub boot_pair: Pair,
     /// The two keys by their fingerprints: boot and module.
@@ -124,6 +133,9 @@ pub fn prepare<'a>(
     now: SystemTime,
 ) -> Result<Prepared<'a>, PrepareError> {
     let mut missing = tools.missing();
+    if brought.disk.is_some() && !tools.cryptsetup.is_file() {
+        missing.push(tools.cryptsetup.clone());
+    }
     let early = plan.firmware.iter().any(|chosen| chosen.early);
     if early && !tools.addon_stub.is_file() {
         missing.push(tools.addon_stub.clone());
@@ -155,7 +167,13 @@ pub fn prepare<'a>(
         services.insert(wanted.name.clone(), credentials::service(wanted)?);
     }
     let code = Code::generate(&Keyboards::default().alphabet_or_common(&plan.system.keyboard))?;
-    let credentials = Credentials { user_password, enrollment_code: Secret::new(code.typed().to_string()), services };
+    let disk = brought.disk.map(disk_keys).transpose()?;
+    let credentials = Credentials {
+        user_password,
+        disk: disk.as_ref().map(DiskSecrets::handed_over),
+        enrollment_code: Secret::new(code.typed().to_string()),
+        services,
+    };
     let sealed = match &brought.seal {
         Some(to) => to.seal(tools, credentials.text(&plan.user.name).as_bytes())?,
         None => Vec::new(),
@@ -166,7 +184,9 @@ pub fn prepare<'a>(
     let firmware = chosen.iter().map(|ready| ready.consent.clone()).collect();
     let addons: Vec<_> = chosen.iter_mut().filter_map(Ready::take_addon).collect();
 
-    let command_line = uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
+    let volume = disk.as_ref().map(|_| Uuid::new_v4());
+    let command_line =
+        uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions, volume);
     let secrets = Secrets {
         password_hash: &hash,
         services: &credentials.services,
@@ -180,7 +200,7 @@ pub fn prepare<'a>(
         module_der: &module_pair.certificate_der()?,
     };
     let tree = system::tree(plan, payload, &command_line, &secrets, &certificates, chosen)?;
-    let state = state::image(tools, plan.layout.must(Role::State).size, &tree)?;
+    let (state, encryption) = state_image(tools, plan.layout.must(Role::State).size, &tree, volume.zip(disk.as_ref()))?;
     drop(tree);
 
     let mut esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
@@ -197,6 +217,7 @@ pub fn prepare<'a>(
         partitions,
         esp,
         state,
+        encryption,
         keys: [key("boot", host, &boot_pair)?, key("module", host, &module_pair)?],
         boot_pair,
         command_line,
@@ -205,6 +226,43 @@ pub fn prepare<'a>(
         request,
         certificate,
     })
+}
+
+/// What opens the encrypted state.
+struct DiskSecrets {
+    passphrase: Secret,
+    /// Whether the passphrase was made here: then it is handed over.
+    is_made: bool,
+    recovery: Secret,
+}
+
+fn disk_keys(brought: DiskBrought) -> Result<DiskSecrets, PrepareError> {
+    let is_made = brought.passphrase.is_none();
+    let passphrase = brought.passphrase.map_or_else(credentials::passphrase, Ok)?;
+    let recovery = brought.recovery.map_or_else(luks::recovery_key, Ok).map_err(CredentialError::from)?;
+    Ok(DiskSecrets { passphrase, is_made, recovery })
+}
+
+impl DiskSecrets {
+    fn handed_over(&self) -> DiskKeys {
+        let copy = |secret: &Secret| Secret::new(secret.expose().to_owned());
+        DiskKeys { passphrase: self.is_made.then(|| copy(&self.passphrase)), recovery: copy(&self.recovery) }
+    }
+}
+
+/// What is written to the state partition.
+fn state_image(
+    tools: &Tools,
+    size: u64,
+    tree: &Tree,
+    encrypted: Option<(Uuid, &DiskSecrets)>,
+) -> Result<(File, Option<Encryption>), PrepareError> {
+    let Some((volume, DiskSecrets { passphrase, recovery, .. })) = encrypted else {
+        return Ok((state::image(tools, size, tree)?, None));
+    };
+    let plain = state::image(tools, size - luks::HEADER, tree)?;
+    let made = luks::encrypt(tools, &plain, size, volume, &Keys { passphrase, recovery })?;
+    Ok((made.image, Some(made.facts)))
 }
 
 /// For between two steps that no tool does: a tool asks for itself.

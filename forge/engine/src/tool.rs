@@ -53,6 +53,8 @@ pub struct Tools {
     pub systemctl: PathBuf,
     /// systemd-analyze(1), for the audit.
     pub systemd_analyze: PathBuf,
+    /// cryptsetup(8), for an encrypted state.
+    pub cryptsetup: PathBuf,
     /// age(1), for credentials that leave sealed.
     pub age: PathBuf,
     /// Ends the tool that runs, and lets none begin.
@@ -80,6 +82,7 @@ impl Default for Tools {
             nft: "/usr/sbin/nft".into(),
             systemctl: "/usr/bin/systemctl".into(),
             systemd_analyze: "/usr/bin/systemd-analyze".into(),
+            cryptsetup: "/usr/sbin/cryptsetup".into(),
             age: "/usr/bin/age".into(),
             stop: Stop::default(),
         }

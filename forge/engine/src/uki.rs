@@ -6,6 +6,7 @@ use crate::{
 };
 use forge_model::{Plan, layout::Role, payload::Boot, receipt::WrittenPartition};
 use std::{fs::File, io};
+use uuid::Uuid;
 
 /// Where the writable layer of `/etc` lies in the state file system.
 pub const ETC_UPPER: &str = "lib/forge/etc/upper";
@@ -25,18 +26,34 @@ pub enum UkiError {
 
 /// The command line of the installed system: the sealed root by its hash, the state by its PARTUUID.
 ///
-/// It is all that the image's initrd needs: systemd-veritysetup-generator reads `roothash=`, systemd-fstab-generator
-/// the mounts (kernel-command-line(7)).
-pub fn command_line(plan: &Plan, base: &str, file_system: &str, partitions: &[WrittenPartition]) -> String {
+/// It is all that the image's initrd needs: systemd-veritysetup-generator reads `roothash=`, systemd-cryptsetup-generator
+/// `rd.luks.name=`, systemd-fstab-generator the mounts (kernel-command-line(7)).
+pub fn command_line(
+    plan: &Plan,
+    base: &str,
+    file_system: &str,
+    partitions: &[WrittenPartition],
+    volume: Option<Uuid>,
+) -> String {
     let state = partitions.iter().find(|p| p.role == Role::State).map(|p| p.id).unwrap_or_default();
+    let (open, state) = match volume {
+        // The passphrase is asked for until it is right, typed on the keyboard that was chosen (systemd-cryptsetup@.service(8),
+        // systemd-vconsole-setup.service(8)).
+        Some(volume) => (
+            format!("rd.luks.name={volume}=state rd.luks.options={volume}=tries=0 vconsole.keymap={}", plan.keymap),
+            "/dev/mapper/state".into(),
+        ),
+        None => (String::new(), format!("PARTUUID={state}")),
+    };
     let words = [
         base.trim().to_owned(),
         format!("root=/dev/mapper/root rootfstype={file_system} ro"),
         format!("roothash={}", plan.payload.root_hash),
         "systemd.verity_root_options=panic-on-corruption".into(),
+        open,
         // What was accepted of firmware lies there, and is merged before the root is switched to.
         format!(
-            "rd.systemd.mount-extra=PARTUUID={state}:/sysroot/var:ext4:rw,nodev,nosuid,\
+            "rd.systemd.mount-extra={state}:/sysroot/var:ext4:rw,nodev,nosuid,\
              x-systemd.before=systemd-sysext-sysroot.service"
         ),
         format!(

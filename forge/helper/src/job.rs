@@ -23,7 +23,8 @@ use forge_dbus::{
     status::{Outcome, Progress, State},
 };
 use forge_engine::{
-    credentials::{Brought, UserPassword},
+    credentials::{Brought, DiskBrought, UserPassword},
+    luks,
     seal::{RecipientError, SealTo},
     watch::Stop,
 };
@@ -417,8 +418,30 @@ fn brought(answers: &Answers, unattended: bool, secrets: Secrets) -> Result<Brou
         (None, None) => None,
         (None, Some(_)) => return bad("a passphrase to seal with is there, and the answers leave nothing on the ESP"),
     };
+    let disk = disk_brought(answers, secrets.disk_passphrase, secrets.recovery_key)?;
     let consent = if unattended { How::Answers } else { How::AtInstall };
-    Ok(Brought { password, seal, consent })
+    Ok(Brought { password, disk, seal, consent })
+}
+
+fn disk_brought(
+    answers: &Answers,
+    passphrase: Option<Secret>,
+    recovery: Option<Secret>,
+) -> Result<Option<DiskBrought>, Error> {
+    let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
+    let Some(wanted) = &answers.encryption else {
+        return match (passphrase, recovery) {
+            (None, None) => Ok(None),
+            _ => bad("a key of the disk is there, and the answers encrypt nothing"),
+        };
+    };
+    if wanted.passphrase.is_brought() != passphrase.is_some() {
+        return bad("a passphrase of the disk is there when the answers say that it is brought along, and only then");
+    }
+    if recovery.as_ref().is_some_and(|key| !luks::is_recovery_key(key)) {
+        return bad("a recovery key is one that RecoveryKey made");
+    }
+    Ok(Some(DiskBrought { passphrase, recovery }))
 }
 
 fn user_password(answers: &Answers, typed: Option<Secret>) -> Result<UserPassword, Error> {

@@ -24,7 +24,7 @@ use forge_dbus::{
     sealed,
     status::State,
 };
-use forge_engine::{journal::Journal, payload::Payload};
+use forge_engine::{journal::Journal, luks, payload::Payload};
 use forge_model::{
     Answers, Inventory, Machine, Plan,
     audit::Audit,
@@ -327,6 +327,13 @@ impl Backend for Service {
         let asked = self.firmware.enroll().await?;
         let bytes = asked.to_bytes().map_err(|e| Error::Failed(format!("the request: {e}")))?;
         sealed::seal(&bytes).map_err(|e| Error::Failed(format!("the request: {e}")))
+    }
+
+    async fn recovery_key(&self, caller: Caller) -> Result<OwnedFd, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let key = luks::recovery_key().map_err(|e| Error::Failed(format!("the system's random source: {e}")))?;
+        sealed::seal(key.expose().as_bytes()).map_err(|e| Error::Failed(format!("the recovery key: {e}")))
     }
 
     async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error> {

@@ -23,6 +23,9 @@ pub struct Handover {
     /// The user's password, if it was generated.
     #[serde(with = "plain_option")]
     pub user_password: Option<Secret>,
+    /// What opens the encrypted state; nothing when it is not encrypted.
+    #[serde(default)]
+    pub disk: Option<DiskKeys>,
     /// What MokManager asks for.
     #[serde(with = "plain")]
     pub enrollment_code: Secret,
@@ -37,20 +40,36 @@ pub struct Handover {
     pub staged: Staged,
 }
 
+/// What opens an encrypted state, as far as it was made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DiskKeys {
+    /// The passphrase, if it was generated.
+    #[serde(with = "plain_option")]
+    pub passphrase: Option<Secret>,
+    /// The recovery key.
+    #[serde(with = "plain")]
+    pub recovery: Secret,
+}
+
 /// The credentials as JSON, for the one time that they are handed over: plainly, or as the text of a sealed file.
 pub fn credentials(
     user: &str,
     password: Option<&Secret>,
+    disk: Option<&DiskKeys>,
     code: &Secret,
     services: &BTreeMap<String, Secret>,
 ) -> Zeroizing<String> {
     let services: Map<String, Value> =
         services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
-    let all = json!({
+    let mut all = json!({
         "user": { "name": user, "password": password.map(Secret::expose) },
         "mok": { "code": code.expose(), "grouped": grouped(code.expose()) },
         "services": services,
     });
+    if let Some(disk) = disk {
+        let passphrase = disk.passphrase.as_ref().map(Secret::expose);
+        all["disk"] = json!({ "passphrase": passphrase, "recovery-key": disk.recovery.expose() });
+    }
     Zeroizing::new(format!("{all:#}\n"))
 }
 
@@ -147,6 +166,7 @@ mod tests {
             receipt_signature: "00".into(),
             certificate: "30".into(),
             user_password: Some(Secret::new("six words".into())),
+            disk: Some(DiskKeys { passphrase: None, recovery: Secret::new("cbde".into()) }),
             enrollment_code: Secret::new("CODE".into()),
             services: BTreeMap::from([("a.token".into(), Secret::new("beef".into()))]),
             variables_json: Secret::new("{\"variables\":[]}".into()),
@@ -154,6 +174,7 @@ mod tests {
         };
         let got = Handover::from_bytes(&sent.to_bytes().unwrap()).unwrap();
         assert_eq!(got.user_password.unwrap().expose(), "six words");
+        assert_eq!(got.disk.unwrap().recovery.expose(), "cbde");
         assert_eq!(got.enrollment_code.expose(), "CODE");
         assert_eq!(got.services["a.token"].expose(), "beef");
         assert_eq!(got.variables_json.expose(), "{\"variables\":[]}");

@@ -9,6 +9,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
+/// Bytes before an encrypted state's data: two copies of LUKS2's metadata, and its key slots.
+pub const LUKS_HEADER: u64 = 16 * MIB;
 /// Every partition starts and ends on a multiple of this.
 pub const ALIGNMENT: u64 = MIB;
 

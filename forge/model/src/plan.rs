@@ -6,7 +6,7 @@ use crate::{
     firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
-    layout::Role,
+    layout::{LUKS_HEADER, Role},
     machine::ByHand,
     names,
 };
@@ -34,6 +34,9 @@ pub struct Plan {
     pub user: User,
     /// Names of the service credentials that will be made.
     pub credentials: Vec<String>,
+    /// Where the passphrase comes from that opens the state; nothing when the state is not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<PasswordKind>,
     /// The proprietary firmware that was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub firmware: Vec<Chosen>,
@@ -134,8 +137,11 @@ impl Plan {
         let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
         let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
         issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
-        let layout =
-            Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, &manifest.with_firmware(&accepted));
+        let mut needed = manifest.with_firmware(&accepted);
+        if answers.encryption.is_some() {
+            needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
+        }
+        let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, &needed);
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),
@@ -168,18 +174,14 @@ impl Plan {
             user: User {
                 name: answers.user.name.clone(),
                 full_name: answers.user.full_name.clone(),
-                password: match answers.user.password {
-                    Password::Generate { .. } => PasswordKind::Generated,
-                    Password::Hash { .. } => PasswordKind::Hashed,
-                    Password::Ask { .. } => PasswordKind::Typed,
-                    Password::Credential { .. } | Password::Sealed { .. } => PasswordKind::Brought,
-                },
+                password: kind(&answers.user.password),
                 password_sha256: match &answers.user.password {
                     Password::Hash { hash } => Some(hex::encode(Sha256::digest(hash))),
                     _ => None,
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
+            encryption: answers.encryption.as_ref().map(|encryption| kind(&encryption.passphrase)),
             firmware: accepted,
             by_hand: match (disk.kind, firmware) {
                 (DiskKind::File, _) => None,
@@ -202,6 +204,15 @@ impl Plan {
     /// Whether the layout has a second slot.
     pub fn has_second_slot(&self) -> bool {
         self.layout.find(Role::RootB).is_some()
+    }
+}
+
+fn kind(password: &Password) -> PasswordKind {
+    match password {
+        Password::Generate { .. } => PasswordKind::Generated,
+        Password::Hash { .. } => PasswordKind::Hashed,
+        Password::Ask { .. } => PasswordKind::Typed,
+        Password::Credential { .. } | Password::Sealed { .. } => PasswordKind::Brought,
     }
 }
 

@@ -40,6 +40,9 @@ pub struct Receipt {
     pub boot_key: Key,
     /// The key that signs out-of-tree modules.
     pub module_key: Key,
+    /// How the state is encrypted; nothing when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// The command line inside the signed UKI.
     pub command_line: String,
     /// Names of the service credentials that were made.
@@ -75,6 +78,34 @@ pub struct WrittenFile {
     pub size: u64,
     /// Its SHA-256, in hexadecimal digits.
     pub sha256: String,
+}
+
+/// How the state is encrypted (LUKS2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// UUID of the volume.
+    pub uuid: Uuid,
+    /// Cipher, mode and tweak, as dm-crypt names them.
+    pub cipher: String,
+    /// Bits of the volume key; XTS uses half of them for each of two keys.
+    pub key_bits: u32,
+    /// Bytes that are encrypted for themselves.
+    pub sector_size: u32,
+    /// How the passphrase becomes a key.
+    pub derivation: KeyDerivation,
+}
+
+/// How a passphrase becomes a key, measured on the machine that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyDerivation {
+    /// `argon2id`.
+    pub function: String,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Processors that work at once.
+    pub lanes: u32,
 }
 
 /// A certificate by its fingerprints.

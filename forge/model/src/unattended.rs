@@ -113,6 +113,8 @@ pub enum Need {
     Match,
     /// A password that nobody has to type.
     Password,
+    /// A passphrase of the disk that nobody has to type.
+    DiskPassphrase,
     /// To whom the secrets are sealed that every install makes (at least the code that enrolls the key), or that they
     /// are shown.
     Secrets,
@@ -130,6 +132,7 @@ impl Need {
             Self::Erase => "disk.erase",
             Self::Match => "disk.match",
             Self::Password => "user.password",
+            Self::DiskPassphrase => "encryption.passphrase",
             Self::Secrets => "unattended.credentials",
             Self::LeaveOn => "unattended.credentials.leave-on",
             Self::Stay => "unattended.exit",
@@ -149,6 +152,10 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
         (answers.disk.erase.is_none(), Need::Erase),
         (answers.disk.matching.is_none(), Need::Match),
         (matches!(answers.user.password, Password::Ask { .. }), Need::Password),
+        (
+            answers.encryption.as_ref().is_some_and(|e| matches!(e.passphrase, Password::Ask { .. })),
+            Need::DiskPassphrase,
+        ),
         (!sealed && (left || !printed), Need::Secrets),
         (sealed && !left, Need::LeaveOn),
         // A machine that turns off takes with it what was shown.

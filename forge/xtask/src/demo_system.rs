@@ -266,4 +266,28 @@ mod tests {
         let named = list.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(packages(list).0.len(), named);
     }
+
+    #[test]
+    fn system_extensions_are_merged_only_from_images_that_are_checked_in_the_initrd_and_after_it() {
+        let initrd = include_str!(
+            "../../../data/demo/files/usr/lib/systemd/system/systemd-sysext-sysroot.service.d/50-forge.conf"
+        );
+        let system =
+            include_str!("../../../data/demo/files/usr/lib/systemd/system/systemd-sysext.service.d/50-forge.conf");
+        let words =
+            "--mutable=no --image-policy=root=verity+signed+absent:usr=verity+signed+absent:=unused+absent refresh";
+        for (unit, expected) in [
+            (initrd, vec!["ExecStart=", "ExecStart=systemd-sysext --root=/sysroot WORDS"]),
+            (
+                system,
+                vec!["ExecStart=", "ExecStart=systemd-sysext WORDS", "ExecReload=", "ExecReload=systemd-sysext WORDS"],
+            ),
+        ] {
+            let lines = unit.lines().filter(|line| line.starts_with("Exec")).map(|line| line.replace(words, "WORDS"));
+            assert_eq!(lines.collect::<Vec<_>>(), expected);
+        }
+        for file in [include_str!("../../../data/demo/initrd.conf"), include_str!("../../../data/demo/finish.sh")] {
+            assert!(file.contains("systemd-sysext-sysroot.service.d/50-forge.conf"), "the initrd would lack it");
+        }
+    }
 }

@@ -15,6 +15,8 @@ const PICTURES: [(&str, &[&str]); 6] = [
             "keyboard",
             "timezone",
             "disk",
+            "encryption-on",
+            "recovery-key",
             "account",
             "firmware",
             "secure-boot",

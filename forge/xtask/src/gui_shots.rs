@@ -46,7 +46,7 @@ const LANGUAGE: &str = "language";
 /// On a live desktop, where answers were found.
 const LIVE: &str = "welcome-live";
 
-const PAGES: [&str; 36] = [
+const PAGES: [&str; 42] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -54,16 +54,22 @@ const PAGES: [&str; 36] = [
     "keyboard",
     "timezone",
     "disk",
+    "encryption",
+    "encryption-on",
+    "encryption-caution",
+    "recovery-key",
     "account",
     "firmware",
     "firmware-on",
     "firmware-licence",
     "secure-boot",
     "review",
+    "review-encrypted",
     "installing",
     "failure",
     "done",
     "done-refused",
+    "done-encrypted",
     "card",
     "practise-start",
     "practise",

@@ -25,6 +25,7 @@ const SCENARIOS: &[Scenario] = &[
         name: "install",
         sentence: "an ordinary user installs onto a disk, through systemd, polkit, sandbox and profile",
     },
+    Scenario { name: "encrypted", sentence: "the kernel opens the state that the helper encrypted, with either key" },
     Scenario { name: "unattended", sentence: "answers run alone in their own unit, and leave everything on a stick" },
     Scenario { name: "devices", sentence: "a busy disk is refused, and one that is pulled out is an error" },
 ];

@@ -3,6 +3,7 @@
 use crate::{
     bench::{Bench, said},
     caller::{Caller, Refusal, memory},
+    verbs::{INSPECT, rule},
 };
 use forge_dbus::backend::FirmwareState;
 use forge_engine::mok::{Kind, Pair};
@@ -10,7 +11,7 @@ use forge_model::firmware::Consent;
 use forge_tests::{
     firmware::{MICROCODE, WIFI, shared},
     payload::{TestPayload, flip, keys},
-    private::{Person, System, system},
+    private::{Agent, Answer, Person, System, system},
 };
 use openssl::{hash::MessageDigest, sign::Verifier, x509::X509};
 use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
@@ -31,8 +32,8 @@ impl<'a> Installed<'a> {
         let of = |name: &str| place.join(name).to_str().unwrap().to_owned();
         let (keys, extensions, consents, esp) = (of("keys"), of("extensions"), of("consents"), of("esp"));
         let options = ["--idle-ms", "20000", "--settle-ms", "0", "--keys", &keys, "--extensions", &extensions];
-        let (os_release, of_bundle) = (of("os-release"), payload.manifest().firmware[0].system.clone().unwrap());
-        fs::write(&os_release, of_bundle).unwrap();
+        let (os_release, release) = (of("os-release"), payload.manifest().firmware[0].system.clone().unwrap());
+        fs::write(&os_release, release).unwrap();
         let more = ["--consents", &consents, "--esp", &esp, "--os-release", &os_release];
         Self { bench: Bench::with(system, payload, &[&options[..], &more].concat()), place }
     }
@@ -134,11 +135,45 @@ fn whoever_may_only_look_adds_and_takes_away_nothing() {
         machine.key();
         machine.add(Person::Root, WIFI).unwrap();
         let before = machine.files();
-        for (person, kind) in [(Person::Nobody, "NotAllowed"), (Person::Refused, "NotAllowed")] {
+        // This one may look, and no more: the other question is refused by the action's own defaults.
+        rule(system, "nobody", INSPECT, "YES");
+        let seen: String = Caller::new(system, Person::Nobody).manager("Firmware", &()).unwrap();
+        assert!(seen.contains(WIFI), "{seen}");
+        for (person, kind) in
+            [(Person::Nobody, "NotAllowed"), (Person::Refused, "NotAllowed"), (Person::Asked, "AuthenticationNeeded")]
+        {
             assert_eq!(machine.add(person, MICROCODE).unwrap_err().kind(), kind, "{person:?}");
             assert_eq!(machine.remove(person, WIFI).unwrap_err().kind(), kind, "{person:?}");
         }
         assert_eq!(machine.files(), before);
+    });
+}
+
+#[test]
+fn an_administrators_password_adds_and_takes_away_and_the_question_names_the_bundle() {
+    system(|system| {
+        let machine = Installed::new(system, shared());
+        machine.key();
+        // To look is no question here, so each one is about the change.
+        rule(system, "mail", INSPECT, "YES");
+        for (answer, kind) in [(Answer::Deny, "NotAllowed"), (Answer::Dismiss, "Dismissed")] {
+            let agent = Agent::new(system, answer);
+            agent.attend_here();
+            assert_eq!(machine.add(Person::Asked, WIFI).unwrap_err().kind(), kind, "{answer:?}");
+            assert_eq!(machine.files(), [""; 0]);
+        }
+        let agent = Agent::new(system, Answer::Allow);
+        agent.attend_here();
+        machine.add(Person::Asked, WIFI).unwrap();
+        assert!(machine.files().contains(&"extensions/firmware-test-wifi.raw".to_owned()));
+        machine.remove(Person::Asked, WIFI).unwrap();
+        assert_eq!(machine.files(), [""; 0]);
+        let asked = agent.asked();
+        assert_eq!(asked.len(), 2, "{asked:?}");
+        for question in asked {
+            assert_eq!(question.action, "org.intergenos.Forge1.firmware");
+            assert!(question.message.contains(WIFI), "{question:?}");
+        }
     });
 }
 
@@ -250,7 +285,24 @@ fn forgectl_lists_adds_and_takes_away() {
         let (sha256, ..) = machine.brought(WIFI);
         assert!(text.contains("There is no proprietary firmware on this machine."), "{text}");
         assert!(text.contains(&format!("[[firmware]]\nbundle = \"test-wifi\"\nsha256 = \"{sha256}\"")), "{text}");
+        // The terms are there to be read before anything is accepted, and only as they were signed.
+        let (code, text) = run(Person::Root, &[&["licence", WIFI], &from[..]].concat());
+        assert!(code == Some(0) && text.contains("You may pass it on"), "{text}");
+        let other = shared().copy();
+        flip(&other.file("firmware/test-wifi.licence"), 3);
+        let place = other.directory();
+        let changed = ["licence", WIFI, "--from", place.to_str().unwrap(), from[2], from[3]];
+        let (code, text) = run(Person::Root, &changed);
+        assert!(code == Some(4) && !text.contains("You may pass it on"), "{text}");
+        // Nobody can be asked here: what is accepted has to be named by its hash.
         let (code, text) = run(Person::Root, &[&["add", WIFI], &from[..]].concat());
+        assert!(code != Some(0) && text.contains(&format!("--sha256 {sha256}")), "{text}");
+        assert!(text.contains("LicenseRef-testwifi") && text.contains("forgectl firmware licence test-wifi"), "{text}");
+        let zeros = "0".repeat(64);
+        let (code, text) = run(Person::Root, &[&["add", WIFI, "--sha256", &zeros], &from[..]].concat());
+        assert!(code == Some(4) && text.contains("names another image"), "{text}");
+        assert_eq!(machine.files(), [""; 0]);
+        let (code, text) = run(Person::Root, &[&["add", WIFI, "--sha256", &sha256], &from[..]].concat());
         assert_eq!(code, Some(0), "{text}");
         assert!(text.contains("in use from the next start on"), "{text}");
         let (_, text) = list();

@@ -1,7 +1,10 @@
 //! An install onto a real disk, by a person without any right but polkit's yes.
 
 use crate::bench::{Bench, Slow, USUAL, Watched, said};
-use forge_dbus::status::{Outcome, Progress, State};
+use forge_dbus::{
+    client::RunSecrets,
+    status::{Outcome, Progress, State},
+};
 use forge_engine::{
     prepare::credentials_file,
     seal::{Kind, open_with_passphrase},
@@ -371,7 +374,7 @@ fn credentials_are_left_on_the_esp_when_the_answers_say_so_and_the_passphrase_co
         let passphrase = Secret::new("a passphrase to seal with".into());
         let begun = system.block_on(async {
             let digest = job.job.digest().await?;
-            job.job.run_sealing(&digest, None, Some(&passphrase)).await
+            job.job.run(&digest, RunSecrets { seal_passphrase: Some(&passphrase), ..RunSecrets::default() }).await
         });
         begun.unwrap_or_else(|e| panic!("{e:?}\n{}", system.log("helper")));
         let Outcome::Installed { receipt, .. } = job.finished() else { panic!("{}", system.log("helper")) };

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use std::{fs, time::Duration};
 use zbus::{OwnedFd, OwnedObjectPath, fdo::DBusProxy};
 
-const INSPECT: &str = "org.intergenos.Forge1.inspect";
+pub const INSPECT: &str = "org.intergenos.Forge1.inspect";
 const INSTALL: &str = "org.intergenos.Forge1.install";
 const CANCEL_OTHER: &str = "org.intergenos.Forge1.cancel-other";
 /// The verbs that look and change nothing.
@@ -359,7 +359,7 @@ fn assert_says(output: &std::process::Output, words: &str) {
 }
 
 /// From now on polkit answers this when a user wants to do that.
-fn rule(system: &System, user: &str, action: &str, answer: &str) {
+pub fn rule(system: &System, user: &str, action: &str, answer: &str) {
     let text = format!(
         "polkit.addRule(function (action, subject) {{\n    if (action.id == \"{action}\" && subject.user == \"{user}\") \
          return polkit.Result.{answer};\n}});\n"

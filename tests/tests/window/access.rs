@@ -2,7 +2,7 @@
 
 use crate::{
     install::LONG,
-    person::{DISK, PASSWORD, Password, Room, SIZE, answer_everything, stopped_at},
+    person::{DISK, PASSPHRASE, PASSWORD, Password, Room, SIZE, answer_everything, stopped_at},
 };
 use forge_model::Stage;
 use forge_tests::{
@@ -33,11 +33,22 @@ const CONTROLS: [&str; 11] = [
 /// A page, and what a person answers on it.
 type Step = (&'static str, fn(&mut Window));
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     ("Welcome", |window| window.choose("English")),
     ("Keyboard", |_| {}),
     ("Time Zone", |window| window.choose("Berlin")),
     ("Disk", |window| window.choose(DISK)),
+    ("Encryption", |window| {
+        window.choose("Encrypt This System");
+        window.fill("Passphrase", PASSPHRASE);
+        window.fill("Passphrase Again", PASSPHRASE);
+    }),
+    ("Recovery Key", |window| {
+        window.choose("I Have Kept the Recovery Key");
+        window.until("it is kept", |things| {
+            things.iter().any(|thing| thing.name == "Next" && thing.is(State::Sensitive)).then_some(())
+        });
+    }),
     ("Your Account", |window| {
         window.fill("Your Name", "Anna Test");
         window.fill("Password", PASSWORD);

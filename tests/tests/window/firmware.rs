@@ -31,6 +31,8 @@ fn to_firmware(window: &mut Window) {
     to_disks(window);
     take_disk(window, DISK);
     window.choose("Next");
+    window.at("Encryption");
+    window.choose("Next");
     window.at("Your Account");
     window.fill("Your Name", "Anna Test");
     window.choose("Make a Password for Me");

@@ -7,6 +7,7 @@
 //! - [`stop`]: the person stops it, in each stage
 //! - [`disks`]: disks that come, go, or are too small
 //! - [`again`]: the window dies and comes back; two windows
+//! - [`encryption`]: the state encrypted, and opened with what was typed and with what was kept
 //! - [`firmware`]: proprietary firmware, off until a person turns it on
 //! - [`guide`]: the guide at the first start
 //! - [`access`]: names, order and focus on every page and in every question
@@ -21,6 +22,7 @@ mod bench;
 #[path = "../bus/caller.rs"]
 mod caller;
 mod disks;
+mod encryption;
 #[allow(dead_code)]
 #[path = "../bus/firm.rs"]
 mod firm;

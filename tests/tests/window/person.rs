@@ -19,6 +19,9 @@ use std::{fs, sync::Arc};
 /// What the person types.
 pub const PASSWORD: &str = "canary-feathers-of-a-bird-that-sings";
 
+/// What opens the encrypted state.
+pub const PASSPHRASE: &str = "canary-wings-over-a-quiet-lake";
+
 /// The disk that [`forge_tests::private::LoopDisk::new`] makes, as the window names it.
 pub const DISK: &str = "InterGenOS Forge Test Disk, 1.1 GB";
 /// The size of a disk on which the small payload fits with as much room for files as the window asks for.
@@ -86,8 +89,15 @@ pub fn take_disk(window: &mut Window, disk: &str) {
     });
 }
 
-/// From the disk to the plan.
+/// From the disk to the plan, without encryption.
 pub fn to_review(window: &mut Window, password: Password) {
+    window.choose("Next");
+    window.at("Encryption");
+    account_to_review(window, password);
+}
+
+/// From the page before the account to the plan.
+pub fn account_to_review(window: &mut Window, password: Password) {
     window.choose("Next");
     window.at("Your Account");
     window.fill("Your Name", "Anna Test");

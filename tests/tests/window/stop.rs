@@ -110,7 +110,7 @@ fn who_stops_it_while_it_writes_is_told_before_and_after_what_that_leaves() {
         window.at("Disk");
         take_disk(&mut window, DISK);
         // The account is as it was.
-        for page in ["Your Account", "Secure Boot", "Review"] {
+        for page in ["Encryption", "Your Account", "Secure Boot", "Review"] {
             window.choose("Next");
             window.at(page);
         }

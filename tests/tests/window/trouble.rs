@@ -131,7 +131,7 @@ fn a_disk_that_fails_while_it_is_written_is_told_with_a_fix_and_a_log_and_once_i
         window.at("Disk");
         window.reads("An installation that did not end");
         take_disk(&mut window, DISK);
-        for page in ["Your Account", "Secure Boot", "Review"] {
+        for page in ["Encryption", "Your Account", "Secure Boot", "Review"] {
             window.choose("Next");
             window.at(page);
         }

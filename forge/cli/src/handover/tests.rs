@@ -1,6 +1,6 @@
 use super::*;
 use forge_engine::seal::{open_with_age, open_with_passphrase};
-use forge_model::{Secret, machine::Staged};
+use forge_model::{Secret, handover::DiskKeys, machine::Staged};
 use std::{collections::BTreeMap, process::Command};
 
 const RECEIPT: &str = r#"{
@@ -18,7 +18,15 @@ const RECEIPT: &str = r#"{
 }"#;
 
 /// Every secret of [`made`], and the code as it is read.
-const CANARIES: [&str; 5] = ["canarypassword", "canarycodexx", "cana-ryco-dexx", "canarytoken", "canaryhash"];
+const CANARIES: [&str; 7] = [
+    "canarypassword",
+    "canarypassphrase",
+    "canaryrecovery",
+    "canarycodexx",
+    "cana-ryco-dexx",
+    "canarytoken",
+    "canaryhash",
+];
 
 fn made() -> (Receipt, Handover) {
     let secret = |text: &str| Secret::new(text.into());
@@ -27,6 +35,7 @@ fn made() -> (Receipt, Handover) {
         receipt_signature: "00".into(),
         certificate: "30".into(),
         user_password: Some(secret("canarypassword")),
+        disk: Some(DiskKeys { passphrase: Some(secret("canarypassphrase")), recovery: secret("canaryrecovery") }),
         enrollment_code: secret("canarycodexx"),
         services: BTreeMap::from([("mesh.token".into(), secret("canarytoken"))]),
         variables_json: secret("{\"MokAuth\":\"canaryhash\"}"),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{answers_words, failure::Failure, firmware_words, handover, words};
 use forge_dbus::{
-    client::{ClientError, Forge, Job, Update},
+    client::{ClientError, Forge, Job, RunSecrets, Update},
     status::Outcome,
 };
 use forge_model::{
@@ -54,6 +54,7 @@ struct Decided {
     disk: Disk,
     answers: Answers,
     password: Option<Secret>,
+    disk_passphrase: Option<Secret>,
     seal: Seal,
 }
 
@@ -83,7 +84,13 @@ impl<'a> Run<'a> {
         }
         let updates = job.updates().await.map_err(untouched)?;
         let passphrase = decided.seal.passphrase().filter(|_| credentials.leave_on == Some(LeaveOn::Esp));
-        job.run_sealing(&digest, decided.password.as_ref(), passphrase).await.map_err(not_begun)?;
+        let brought = RunSecrets {
+            user_password: decided.password.as_ref(),
+            seal_passphrase: passphrase,
+            disk_passphrase: decided.disk_passphrase.as_ref(),
+            recovery_key: None,
+        };
+        job.run(&digest, brought).await.map_err(not_begun)?;
         self.report.say("It begins. Everything is checked once more, then the disk is written.");
         let outcome = self.follow(updates).await?;
         let staged = self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
@@ -164,9 +171,12 @@ impl<'a> Run<'a> {
             (Some(LeaveOn::AnswersVolume), Some(volume)) => delivery::rehearse(volume).await?,
             (Some(LeaveOn::Esp) | None, _) => {}
         }
-        let password = sealing::password(self.place, found, &answers)?;
+        let password = sealing::password(self.place, found, &answers.user.password)?;
+        let opening =
+            answers.encryption.as_ref().map(|wanted| sealing::password(self.place, found, &wanted.passphrase));
+        let disk_passphrase = opening.transpose()?.flatten();
         let seal = Seal::new(self.place, &credentials)?;
-        Ok(Decided { forge, disk, answers, password, seal })
+        Ok(Decided { forge, disk, answers, password, disk_passphrase, seal })
     }
 
     /// Makes the job, and shows its plan: that is what the countdown is about.

@@ -7,7 +7,7 @@ use forge_engine::{
     tool::Tools,
 };
 use forge_model::{
-    Answers, Secret,
+    Secret,
     answers::{CredentialsAnswers, Password},
 };
 use std::{io, str::FromStr, sync::Arc};
@@ -51,9 +51,9 @@ fn not_sealed(error: forge_engine::seal::SealError) -> Fault {
     Fault::NotSealed(format!("{}.", crate::failure::Chain(&error)))
 }
 
-/// The password that the answers do not hold; nothing where they do, or where one is made.
-pub fn password(place: &Place, found: &Found, answers: &Answers) -> Result<Option<Secret>, Fault> {
-    match &answers.user.password {
+/// A password that the answers do not hold; nothing where they do, or where one is made.
+pub fn password(place: &Place, found: &Found, wanted: &Password) -> Result<Option<Secret>, Fault> {
+    match wanted {
         Password::Credential { credential } => secret(place, credential).map(Some),
         Password::Sealed { sealed } => open(place, found, sealed).map(Some),
         Password::Generate { .. } | Password::Hash { .. } | Password::Ask { .. } => Ok(None),

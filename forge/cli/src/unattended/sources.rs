@@ -185,7 +185,7 @@ fn sealed_files(answers: &[u8], directory: &Path) -> Result<BTreeMap<String, Vec
     };
     let overrides = answers.overrides.iter().filter_map(|o| o.user.as_ref());
     let passwords = overrides.filter_map(|UserOverride { password, .. }| password.as_ref());
-    let named = passwords.chain([&answers.user.password]).filter_map(|password| match password {
+    let named = passwords.chain(answers.passwords()).filter_map(|password| match password {
         Password::Sealed { sealed } => Some(sealed),
         _ => None,
     });

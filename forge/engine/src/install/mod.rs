@@ -72,6 +72,7 @@ impl Installed {
             certificate: hex::encode(&self.certificate),
             variables_json: Secret::new(variables.to_string()),
             user_password: self.credentials.user_password,
+            disk: self.credentials.disk,
             enrollment_code: self.credentials.enrollment_code,
             services: self.credentials.services,
             staged: self.staged,

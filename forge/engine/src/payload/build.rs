@@ -235,6 +235,8 @@ fn bundles(from: &Path, root: &Path, output: &Path) -> Result<Vec<Bundle>, Build
     let place = output.join(make::DIRECTORY);
     fs::create_dir_all(&place).map_err(|source| BuildError::File { path: place, source })?;
     for bundle in &made.bundles {
+        // The list is a file that anybody may have written: no path of it is used before this.
+        bundle.check_files()?;
         sealed(from, bundle)?;
         for named in [Some(&bundle.image), Some(&bundle.licence.text), bundle.early.as_ref()].into_iter().flatten() {
             let path = from.join(named.path.rsplit('/').next().unwrap_or(&named.path));

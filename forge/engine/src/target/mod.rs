@@ -13,6 +13,7 @@ mod sparse;
 mod tests;
 
 pub use error::TargetError;
+pub(crate) use sparse::each_extent;
 
 pub(crate) use device::size as size_of;
 

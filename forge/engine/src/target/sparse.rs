@@ -8,7 +8,7 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 pub(super) const PIECE: usize = 1 << 20;
 
 /// Hands on what was written to a sparse file, in pieces with their offset, up to `len`; tells and asks between them.
-pub(super) fn each_extent(
+pub(crate) fn each_extent(
     image: &File,
     len: u64,
     watch: &dyn Watch,

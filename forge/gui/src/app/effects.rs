@@ -37,14 +37,18 @@ impl App {
             Effect::DiskWithdrawn => {
                 widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));
             }
+            Effect::FirmwareWithdrawn => {
+                let text = gettext("A device was disconnected, and firmware that you turned on for it is off again");
+                widgets.toasts.add_toast(adw::Toast::new(&text));
+            }
             Effect::Look => self.look(sender),
             Effect::Check { asked, disk, answers } => sender.oneshot_command(async move {
                 let verdict = Box::new(gateway.check(&disk, &answers).await);
                 Input::Change(Change::Checked { asked, verdict })
             }),
-            Effect::Install { disk, answers, digest, password } => sender.command(|out, shutdown| {
+            Effect::Install { disk, answers, digest, secrets } => sender.command(|out, shutdown| {
                 let install = async move {
-                    match gateway.install(&disk, &answers, &digest, password).await {
+                    match gateway.install(&disk, &answers, &digest, secrets).await {
                         Ok(Begun::Running(updates)) => {
                             let _ = out.send(Input::Change(Change::Started));
                             pass_on(updates, &out).await;
@@ -59,6 +63,9 @@ impl App {
                 };
                 shutdown.register(install).drop_on_shutdown()
             }),
+            Effect::MakeRecoveryKey => {
+                sender.oneshot_command(async move { Input::Change(Change::RecoveryKey(gateway.recovery_key().await)) });
+            }
             Effect::Follow => sender.command(|out, shutdown| {
                 let follow = async move {
                     match gateway.follow().await {

@@ -150,10 +150,7 @@ impl Component for App {
                 self.look(&sender);
             }
             Input::Names(names) => self.names = names,
-            // What is shown of a code waits until it was handed over.
-            Input::Step if matches!(self.steps.first(), Some(Change::Card)) && self.session.credentials().is_none() => {
-                script::later(&sender);
-            }
+            Input::Step if script::waits(self.steps.first(), &self.session) => script::later(&sender),
             Input::Step if !self.steps.is_empty() => {
                 let change = self.steps.remove(0);
                 self.change(widgets, change, &sender);

@@ -1,7 +1,11 @@
 //! Steps that the window takes by itself.
 
 use super::{App, Input};
-use crate::{guide, language, parts::rehearsal::walk::Key, session::Change};
+use crate::{
+    guide, language,
+    parts::rehearsal::walk::Key,
+    session::{Change, Session},
+};
 use relm4::{Component, ComponentSender, gtk::glib};
 
 /// After a language was chosen, the program goes on where the person was.
@@ -22,6 +26,15 @@ pub(super) fn guide() -> Option<Vec<guide::Change>> {
     return crate::gateway::scripted::guide();
     #[cfg(not(feature = "scripted"))]
     None
+}
+
+/// Whether a step needs something that is not there yet: a code that was handed over, or a recovery key that was made.
+pub(super) fn waits(step: Option<&Change>, session: &Session) -> bool {
+    match step {
+        Some(Change::Card) => session.credentials().is_none(),
+        Some(Change::RecoveryKept(_)) => session.encryption().recovery_key().is_none(),
+        _ => false,
+    }
 }
 
 /// A step of a script waits until the one before it has had its effect.

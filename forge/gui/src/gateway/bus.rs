@@ -3,13 +3,13 @@
 use super::{Begun, Gateway};
 use crate::{
     guide::Request,
-    session::{Credentials, Found, Running},
+    session::{Credentials, Found, Running, Secrets},
 };
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
     backend::Verdict,
-    client::{ClientError, Forge, Job, Update},
+    client::{ClientError, Forge, Job, RunSecrets, Update},
     status::State,
 };
 use forge_model::{Audit, Inventory, Machine, Secret, machine::Staging};
@@ -94,13 +94,7 @@ impl Gateway for Bus {
         self.forge().await?.check(disk, answers).await
     }
 
-    async fn install(
-        &self,
-        disk: &str,
-        answers: &str,
-        digest: &str,
-        password: Option<Secret>,
-    ) -> Result<Begun, ClientError> {
+    async fn install(&self, disk: &str, answers: &str, digest: &str, secrets: Secrets) -> Result<Begun, ClientError> {
         let job = self.forge().await?.prepare(disk, answers, false).await?;
         *self.job.lock().await = Some(job.clone());
         let found = job.digest().await?;
@@ -109,8 +103,18 @@ impl Gateway for Bus {
         }
         // Listening begins first: a signal that is sent before that is lost.
         let updates = job.updates().await?;
-        job.run(digest, password.as_ref()).await?;
+        let secrets = RunSecrets {
+            user_password: secrets.password.as_ref(),
+            disk_passphrase: secrets.passphrase.as_ref(),
+            recovery_key: secrets.recovery_key.as_deref(),
+            ..RunSecrets::default()
+        };
+        job.run(digest, secrets).await?;
         Ok(Begun::Running(updates.boxed()))
+    }
+
+    async fn recovery_key(&self) -> Result<Secret, ClientError> {
+        self.forge().await?.recovery_key().await
     }
 
     async fn follow(&self) -> Result<BoxStream<'static, Update>, ClientError> {

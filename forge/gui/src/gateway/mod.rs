@@ -11,7 +11,7 @@ pub mod scripted;
 
 use crate::{
     guide::Request,
-    session::{Credentials, Found},
+    session::{Credentials, Found, Secrets},
 };
 use async_trait::async_trait;
 use forge_dbus::{
@@ -32,13 +32,9 @@ pub trait Gateway: Send + Sync + 'static {
     /// What these answers would do to this disk.
     async fn check(&self, disk: &str, answers: &str) -> Result<Verdict, ClientError>;
     /// Makes a job, and begins it if it has this digest.
-    async fn install(
-        &self,
-        disk: &str,
-        answers: &str,
-        digest: &str,
-        password: Option<Secret>,
-    ) -> Result<Begun, ClientError>;
+    async fn install(&self, disk: &str, answers: &str, digest: &str, secrets: Secrets) -> Result<Begun, ClientError>;
+    /// A new recovery key for an encrypted state; nobody else has it.
+    async fn recovery_key(&self) -> Result<Secret, ClientError>;
     /// Listens to the job that is there.
     async fn follow(&self) -> Result<BoxStream<'static, Update>, ClientError>;
     /// Asks the job to stop.

@@ -179,6 +179,9 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
         let title = fill(&gettext("Password of {user}"), &[("user", &view.user)]);
         group.add(&secret_row(&title, password.expose(), sender));
     }
+    for (title, secret) in disk_keys(credentials) {
+        group.add(&secret_row(&title, secret, sender));
+    }
     for (name, secret) in &credentials.services {
         group.add(&secret_row(name, secret.expose(), sender));
     }
@@ -295,10 +298,20 @@ fn document(view: &View, credentials: &Credentials) -> Zeroizing<String> {
     if let Some(password) = &credentials.user_password {
         line(&fill(&gettext("Password of {user}"), &[("user", &view.user)]), password.expose());
     }
+    for (title, secret) in disk_keys(credentials) {
+        line(&title, secret);
+    }
     for (name, secret) in &credentials.services {
         line(name, secret.expose());
     }
     text
+}
+
+/// What opens the encrypted state: a passphrase that was made, and the recovery key.
+fn disk_keys(credentials: &Credentials) -> Vec<(String, &str)> {
+    let Some(disk) = &credentials.disk else { return vec![] };
+    let passphrase = disk.passphrase.as_ref().map(|made| (gettext("Passphrase of the disk"), made.expose()));
+    passphrase.into_iter().chain([(gettext("Recovery Key"), disk.recovery.expose())]).collect()
 }
 
 /// A second thought before the code is gone.

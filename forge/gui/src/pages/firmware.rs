@@ -28,6 +28,7 @@ struct Row {
     bundle: String,
     title: String,
     without: String,
+    is_asked_for: bool,
     about: String,
     facts: Vec<Fact>,
 }
@@ -40,6 +41,7 @@ impl View {
             bundle: row.bundle.name.clone(),
             title: firmware::title(row),
             without: firmware::without(row.bundle.kind),
+            is_asked_for: session.is_asked_for(&row.bundle.name),
             about: firmware::about(row.bundle),
             facts: firmware::facts(row.bundle),
         });
@@ -115,7 +117,11 @@ impl SimpleComponent for Firmware {
 /// The switch of a bundle, and below it what there is to know before it is turned on.
 fn build(list: &gtk::Box, row: &Row, sender: &ComponentSender<Firmware>) -> adw::SwitchRow {
     let group = adw::PreferencesGroup::new();
-    let switch = adw::SwitchRow::builder().title(&row.title).subtitle(&row.without).use_markup(false).build();
+    let subtitle = match row.is_asked_for {
+        true => format!("{}\n{}", row.without, gettext("The answer file that was found asks for this.")),
+        false => row.without.clone(),
+    };
+    let switch = adw::SwitchRow::builder().title(&row.title).subtitle(&subtitle).use_markup(false).build();
     let (tell, bundle) = (sender.clone(), row.bundle.clone());
     switch.connect_active_notify(move |switch| {
         let _ = tell.output(Change::Firmware { bundle: bundle.clone(), accepted: switch.is_active() });

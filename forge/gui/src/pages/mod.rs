@@ -6,6 +6,8 @@
 //! | [`keyboard`] | which keyboard |
 //! | [`timezone`] | which time zone |
 //! | [`disk`] | which disk |
+//! | [`encryption`] | shall everything that may change be encrypted |
+//! | [`recovery_key`] | is the recovery key in a safe place; only where it is encrypted |
 //! | [`account`] | who, and which password |
 //! | [`firmware`] | which proprietary firmware, where a device wants some |
 //! | [`secure_boot`] | none: what the machine's own key is, and how its firmware is set |
@@ -18,11 +20,13 @@
 pub mod account;
 pub mod disk;
 pub mod done;
+pub mod encryption;
 pub mod failure;
 pub mod firmware;
 pub mod guide;
 pub mod installing;
 pub mod keyboard;
+pub mod recovery_key;
 pub mod review;
 pub mod secure_boot;
 pub mod timezone;
@@ -43,6 +47,8 @@ pub struct Pages {
     keyboard: Later<keyboard::Keyboard>,
     timezone: Later<timezone::TimeZone>,
     disk: Later<disk::Disk>,
+    encryption: Later<encryption::Encryption>,
+    recovery_key: Later<recovery_key::RecoveryKey>,
     account: Later<account::Account>,
     firmware: Later<firmware::Firmware>,
     secure_boot: Later<secure_boot::SecureBoot>,
@@ -73,6 +79,8 @@ impl Pages {
             keyboard: OnceCell::new(),
             timezone: OnceCell::new(),
             disk: OnceCell::new(),
+            encryption: OnceCell::new(),
+            recovery_key: OnceCell::new(),
             account: OnceCell::new(),
             firmware: OnceCell::new(),
             secure_boot: OnceCell::new(),
@@ -97,6 +105,8 @@ impl Pages {
             Page::Keyboard => self.built(&self.keyboard).widget(),
             Page::TimeZone => self.built(&self.timezone).widget(),
             Page::Disk => self.built(&self.disk).widget(),
+            Page::Encryption => self.built(&self.encryption).widget(),
+            Page::RecoveryKey => self.built(&self.recovery_key).widget(),
             Page::Account => self.built(&self.account).widget(),
             Page::Firmware => self.built(&self.firmware).widget(),
             Page::SecureBoot => self.built(&self.secure_boot).widget(),
@@ -119,6 +129,8 @@ impl Pages {
             Page::Keyboard => self.built(&self.keyboard).emit(Input::Show(keyboard::View::of(session, names))),
             Page::TimeZone => self.built(&self.timezone).emit(Input::Show(timezone::View::of(session))),
             Page::Disk => self.built(&self.disk).emit(Input::Show(disk::View::of(session))),
+            Page::Encryption => self.built(&self.encryption).emit(Input::Show(encryption::View::of(session, names))),
+            Page::RecoveryKey => self.built(&self.recovery_key).emit(Input::Show(recovery_key::View::of(session))),
             Page::Account => self.built(&self.account).emit(Input::Show(account::View::of(session))),
             Page::Firmware => self.built(&self.firmware).emit(Input::Show(firmware::View::of(session))),
             Page::SecureBoot => self.built(&self.secure_boot).emit(Input::Show(secure_boot::View::of(session))),

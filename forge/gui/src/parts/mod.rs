@@ -11,11 +11,14 @@
 //! | [`rehearsal`] | MokManager's screens, to be walked through beforehand |
 //! | [`card`] | the enrollment card, to print and to save |
 //! | [`qr`] | a QR code |
+//! | [`recovery_key`] | a recovery key, in groups that fit on every line |
 //! | [`licence`] | the text of a licence |
 //! | [`log_drawer`] | the log, folded away |
 //! | [`files`] | saving and copying what is shown |
 //! | [`print`] | printing what is shown |
 //! | [`seal`] | saving what is shown so that only a passphrase opens it |
+//! | [`typed_twice`] | a password that is made, or typed twice |
+//! | [`switch`] | a switch that tells only what a person did |
 //! | [`trouble`] | what did not work, and a way to try again |
 
 pub mod card;
@@ -30,6 +33,9 @@ pub mod licence;
 pub mod log_drawer;
 pub mod print;
 pub mod qr;
+pub mod recovery_key;
 pub mod rehearsal;
 pub mod seal;
+pub mod switch;
 pub mod trouble;
+pub mod typed_twice;

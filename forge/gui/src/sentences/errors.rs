@@ -112,6 +112,19 @@ pub fn not_handed_over(error: &ClientError) -> Told {
     )
 }
 
+/// Why there is no recovery key.
+pub fn no_recovery_key(error: &ClientError) -> Told {
+    told(
+        gettext("There Is No Recovery Key"),
+        vec![
+            gettext("The installation service could not make one."),
+            untouched(),
+            gettext("Choose Try Again, or go back and turn encryption off."),
+        ],
+        error.to_string(),
+    )
+}
+
 /// What did not work beside the way through the pages.
 pub fn trouble(trouble: &Trouble) -> Told {
     match trouble {

@@ -31,6 +31,20 @@ pub fn help(page: Page) -> Vec<String> {
                 "A disk that can not be taken says why. Connect or disconnect disks while this page is open: the list follows.",
             ),
         ],
+        Page::Encryption => vec![
+            gettext(
+                "Encrypted, your files, settings and programs' data are unreadable without the passphrase, also when the disk is taken out. The system itself is not secret, and is checked at each start instead.",
+            ),
+            gettext(
+                "The passphrase is asked for before anything else, on the keyboard that you chose. It can be changed later; encryption cannot be turned on later.",
+            ),
+        ],
+        Page::RecoveryKey => vec![
+            gettext(
+                "The recovery key is a second way in, made at random. Forge shows it now and once more at the end, and stores it nowhere.",
+            ),
+            gettext("A photo is good enough, as long as the phone is not lost together with the computer."),
+        ],
         Page::Account => vec![
             gettext(
                 "The first person may administer the computer. There is no other account that anybody can log in to, and no password that is the same on two computers.",

@@ -1,7 +1,7 @@
 //! Why the answers do not fit, and what to change.
 
 use super::{disks, fill, size};
-use crate::session::account::{PasswordFault, SHORTEST, Strength};
+use crate::session::typed_twice::{PasswordFault, SHORTEST, Strength};
 use forge_model::{Issue, machine::ChainFault, names::NameFault};
 use gettextrs::{gettext, ngettext};
 
@@ -119,17 +119,29 @@ fn too_long(most: usize) -> String {
 pub fn password(fault: PasswordFault) -> Option<String> {
     Some(match fault {
         PasswordFault::Empty | PasswordFault::NotRepeated => return None,
-        PasswordFault::TooShort => {
-            let count = SHORTEST as u32;
-            fill(
-                &ngettext("Use at least {n} character.", "Use at least {n} characters.", count),
-                &[("n", &count.to_string())],
-            )
-        }
+        PasswordFault::TooShort => too_short(),
         PasswordFault::Invisible => gettext("A password cannot contain characters that cannot be seen."),
         PasswordFault::TooWeak => gettext("This password is guessed at once. Several unrelated words are a good one."),
         PasswordFault::Different => gettext("The two passwords are not the same."),
     })
+}
+
+/// The same for a passphrase.
+pub fn passphrase(fault: PasswordFault) -> Option<String> {
+    Some(match fault {
+        PasswordFault::Empty | PasswordFault::NotRepeated => return None,
+        PasswordFault::TooShort => too_short(),
+        PasswordFault::Invisible => gettext("A passphrase cannot contain characters that cannot be seen."),
+        PasswordFault::TooWeak => {
+            gettext("This passphrase is guessed at once. Several unrelated words are a good one.")
+        }
+        PasswordFault::Different => gettext("The two passphrases are not the same."),
+    })
+}
+
+fn too_short() -> String {
+    let count = SHORTEST as u32;
+    fill(&ngettext("Use at least {n} character.", "Use at least {n} characters.", count), &[("n", &count.to_string())])
 }
 
 /// How good a password is.

@@ -13,6 +13,7 @@
 //! | [`machine`] | how far the enrollment of the key is, and what mends it |
 //! | [`plan`] | what will be done |
 //! | [`progress`] | what is done now, how fast, how long it takes |
+//! | [`recovery`] | what a recovery key is for |
 //! | [`rehearsal`] | what to do on MokManager's screens |
 
 pub mod audit;
@@ -26,6 +27,7 @@ pub mod languages;
 pub mod machine;
 pub mod plan;
 pub mod progress;
+pub mod recovery;
 pub mod rehearsal;
 
 /// Puts values into a translated text: `{disk}` becomes the value named `disk`. In a text that is written from right to

@@ -46,6 +46,28 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
         "" => plan.user.name.clone(),
         full => fill(&gettext("{full} ({user})"), &[("full", full), ("user", &plan.user.name)]),
     };
+    let encryption = match plan.encryption {
+        Some(kind) => line(
+            "security-high-symbolic",
+            gettext("Everything that may change is encrypted"),
+            [
+                match kind {
+                    PasswordKind::Generated => gettext("The passphrase is made by Forge and shown at the end."),
+                    PasswordKind::Hashed | PasswordKind::Brought => {
+                        gettext("The passphrase comes from the answer file.")
+                    }
+                    PasswordKind::Typed => gettext("With the passphrase that you typed."),
+                },
+                gettext("It is asked for at each start. The recovery key opens it, too."),
+            ]
+            .join(" "),
+        ),
+        None => line(
+            "changes-allow-symbolic",
+            gettext("Nothing is encrypted"),
+            gettext("Whoever has the disk can read the files on it."),
+        ),
+    };
     let mut lines = vec![
         line(
             "drive-harddisk-symbolic",
@@ -53,6 +75,7 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
             disks::loss(&plan.erased),
         ),
         line("computer-symbolic", fill(&gettext("{system} is installed"), &[("system", &release)]), room),
+        encryption,
         line(
             "avatar-default-symbolic",
             fill(&gettext("An account for {name}"), &[("name", &name)]),

@@ -1,12 +1,10 @@
 //! The person and the computer's name: what is proposed, what is missing, how good a password is.
 
+use super::typed_twice::{PasswordFault, Strength, TypedTwice};
 use forge_model::{
     Secret,
     names::{self, NameFault},
 };
-
-/// The fewest characters of a typed password.
-pub const SHORTEST: usize = 8;
 
 /// The person, as far as they are known.
 #[derive(Debug)]
@@ -16,9 +14,7 @@ pub struct Account {
     /// Whether the person wrote the user name; then it is not proposed any more.
     own_user_name: bool,
     computer_name: String,
-    make_password: bool,
-    password: Secret,
-    again: Secret,
+    password: TypedTwice,
 }
 
 impl Default for Account {
@@ -28,43 +24,9 @@ impl Default for Account {
             user_name: String::new(),
             own_user_name: false,
             computer_name: "intergenos".into(),
-            make_password: false,
-            password: Secret::new(String::new()),
-            again: Secret::new(String::new()),
+            password: TypedTwice::default(),
         }
     }
-}
-
-/// How hard a password is to guess.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strength {
-    /// Found within seconds by whoever has the disk.
-    VeryWeak,
-    /// Found within hours.
-    Weak,
-    /// Stands against guessing at the login screen.
-    Fair,
-    /// Stands against much effort.
-    Good,
-    /// Stands.
-    Strong,
-}
-
-/// What stands against a typed password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordFault {
-    /// Nothing was typed.
-    Empty,
-    /// It has fewer than [`SHORTEST`] characters.
-    TooShort,
-    /// It holds a character that can not be seen.
-    Invisible,
-    /// It is found at once.
-    TooWeak,
-    /// It was not typed again.
-    NotRepeated,
-    /// The two are not the same.
-    Different,
 }
 
 impl Account {
@@ -83,9 +45,14 @@ impl Account {
         &self.computer_name
     }
 
-    /// Whether Forge makes the password.
-    pub fn makes_password(&self) -> bool {
-        self.make_password
+    /// The password: typed twice, or made.
+    pub fn password(&self) -> &TypedTwice {
+        &self.password
+    }
+
+    /// The same, to be changed.
+    pub fn password_mut(&mut self) -> &mut TypedTwice {
+        &mut self.password
     }
 
     /// Takes the person's name, and proposes a user name as long as they have not written one.
@@ -110,28 +77,9 @@ impl Account {
         self.computer_name = name;
     }
 
-    /// Whether Forge shall make the password. What was typed is forgotten then.
-    pub fn set_make_password(&mut self, make: bool) {
-        self.make_password = make;
-        if make {
-            self.password = Secret::new(String::new());
-            self.again = Secret::new(String::new());
-        }
-    }
-
-    /// Takes a typed password.
-    pub fn set_password(&mut self, password: Secret) {
-        self.password = password;
-    }
-
-    /// Takes its repetition.
-    pub fn set_again(&mut self, again: Secret) {
-        self.again = again;
-    }
-
     /// The typed password, for the run.
     pub fn typed(&self) -> Option<Secret> {
-        (!self.make_password).then(|| Secret::new(self.password.expose().to_owned()))
+        self.password.typed()
     }
 
     /// What stands against the name.
@@ -149,47 +97,21 @@ impl Account {
         names::host_name(&self.computer_name).err()
     }
 
+    /// What somebody who knows the person tries first as a password.
+    fn known(&self) -> Vec<String> {
+        let whole: String = self.full_name.split_whitespace().collect();
+        let others = [&*whole, &*self.user_name, &*self.computer_name, "intergenos"];
+        self.full_name.split_whitespace().chain(others).map(str::to_owned).collect()
+    }
+
     /// What stands against the password.
     pub fn password_fault(&self) -> Option<PasswordFault> {
-        let (password, again) = (self.password.expose(), self.again.expose());
-        if self.make_password {
-            None
-        } else if password.is_empty() {
-            Some(PasswordFault::Empty)
-        } else if password.chars().any(char::is_control) {
-            Some(PasswordFault::Invisible)
-        } else if password.chars().count() < SHORTEST {
-            Some(PasswordFault::TooShort)
-        } else if self.strength() == Some(Strength::VeryWeak) {
-            Some(PasswordFault::TooWeak)
-        } else if again.is_empty() {
-            Some(PasswordFault::NotRepeated)
-        } else if password != again {
-            Some(PasswordFault::Different)
-        } else {
-            None
-        }
+        self.password.fault(&self.known().iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// How good the typed password is; none when nothing is typed.
     pub fn strength(&self) -> Option<Strength> {
-        let password = self.password.expose();
-        if password.is_empty() || self.make_password {
-            return None;
-        }
-        // Whoever knows the person tries these first. A very long text is not looked at to its end.
-        let whole: String = self.full_name.split_whitespace().collect();
-        let others = [&*whole, &*self.user_name, &*self.computer_name, "intergenos"];
-        let known: Vec<&str> = self.full_name.split_whitespace().chain(others).collect();
-        let looked_at: String = password.chars().take(100).collect();
-        let looked_at = zeroize::Zeroizing::new(looked_at);
-        Some(match u8::from(zxcvbn::zxcvbn(&looked_at, &known).score()) {
-            0 => Strength::VeryWeak,
-            1 => Strength::Weak,
-            2 => Strength::Fair,
-            3 => Strength::Good,
-            _ => Strength::Strong,
-        })
+        self.password.strength(&self.known().iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Whether everything is answered.

@@ -1,6 +1,6 @@
 //! What each change does.
 
-use super::{Change, Effect, Ended, Found, Judged, Notice, Page, Run, Session, Trouble, choices, disks};
+use super::{Change, Effect, Ended, Found, Judged, Notice, Page, Run, Secrets, Session, Trouble, choices, disks};
 use forge_dbus::{Error, client::ClientError};
 use forge_model::{Inventory, answers::Password};
 
@@ -16,11 +16,7 @@ impl Session {
             }
             Change::FilledIn(answers) => {
                 self.answers_found = Some(answers);
-                let effects = self.fill_in();
-                if self.begun {
-                    self.withdraw_firmware();
-                }
-                effects
+                self.fill_in()
             }
             Change::Disks(inventory) => self.look_again(inventory, false),
             Change::Language(locale) => {
@@ -28,7 +24,13 @@ impl Session {
                 self.chosen(|session| session.language = Some(locale))
             }
             Change::Keyboard(keyboard) => {
-                let mut effects = self.chosen(|session| session.keyboard = Some(keyboard.clone()));
+                let is_other = self.keyboard.as_ref() != Some(&keyboard);
+                let mut effects = self.chosen(|session| {
+                    session.keyboard = Some(keyboard.clone());
+                    if is_other {
+                        session.encryption.change_keyboard();
+                    }
+                });
                 effects.push(Effect::Type(keyboard));
                 effects
             }
@@ -38,12 +40,21 @@ impl Session {
                 let identity = found.map(|disk| disk.identity.clone());
                 self.chosen(|session| session.disk = identity.or(session.disk.take()))
             }
+            Change::Encrypt(wanted) => self.chosen(|session| session.encryption.set_wanted(wanted)),
+            Change::MakePassphrase(make) => self.chosen(|session| session.encryption.set_made(make)),
+            Change::Passphrase(passphrase) => self.chosen(|session| session.encryption.set_first(passphrase)),
+            Change::PassphraseAgain(again) => self.chosen(|session| session.encryption.set_again(again)),
+            Change::RecoveryKey(made) => {
+                self.encryption.take(made);
+                vec![]
+            }
+            Change::RecoveryKept(kept) => self.chosen(|session| session.encryption.set_kept(kept)),
             Change::FullName(name) => self.chosen(|session| session.account.set_full_name(name)),
             Change::UserName(name) => self.chosen(|session| session.account.set_user_name(name)),
             Change::ComputerName(name) => self.chosen(|session| session.account.set_computer_name(name)),
-            Change::MakePassword(make) => self.chosen(|session| session.account.set_make_password(make)),
-            Change::Password(password) => self.chosen(|session| session.account.set_password(password)),
-            Change::PasswordAgain(again) => self.chosen(|session| session.account.set_again(again)),
+            Change::MakePassword(make) => self.chosen(|session| session.account.password_mut().set_made(make)),
+            Change::Password(password) => self.chosen(|session| session.account.password_mut().set_first(password)),
+            Change::PasswordAgain(again) => self.chosen(|session| session.account.password_mut().set_again(again)),
             Change::Firmware { bundle, accepted } => self.chosen(|session| session.accept(&bundle, accepted)),
             Change::Licence(bundle) => self.licence(bundle),
             Change::Next => self.next(),
@@ -158,9 +169,10 @@ impl Session {
         self.account.set_full_name(answers.user.full_name);
         self.account.set_user_name(answers.user.name);
         self.account.set_computer_name(system.hostname);
-        self.account.set_make_password(matches!(answers.user.password, Password::Generate { .. }));
-        // Only what is asked for here is taken; that is known when the machine was looked at.
-        self.accepted = answers.firmware;
+        self.account.password_mut().set_made(matches!(answers.user.password, Password::Generate { .. }));
+        self.encryption.fill_in(answers.encryption, self.page);
+        // Whoever wrote the file is not the person here, and nobody has signed it: the page says that it asks, no more.
+        self.asked_for = answers.firmware;
         self.filled_in = true;
         if offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard) {
             self.keyboard = Some(system.keyboard.clone());
@@ -189,19 +201,24 @@ impl Session {
         let same = self.inventory == inventory;
         let asked_for_firmware = self.wants_firmware();
         self.inventory = inventory;
-        self.withdraw_firmware();
         // While it runs, the disk is held and looks different: that is no reason for anything.
-        if same && self.disk.is_some() || matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
+        if matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
+            return vec![];
+        }
+        let withdrawn = self.withdraw_firmware();
+        if same && self.disk.is_some() && withdrawn.is_empty() {
             return vec![];
         }
         let mut effects = self.change_way(asked_for_firmware);
         match choice {
             disks::Choice::Stays => {
+                effects.extend(withdrawn);
                 effects.extend(self.ask_again());
                 effects
             }
             disks::Choice::Only(only) => {
                 self.disk = Some(only);
+                effects.extend(withdrawn);
                 effects.extend(self.ask_again());
                 effects
             }
@@ -209,8 +226,10 @@ impl Session {
                 self.disk = None;
                 self.verdict = Judged::Unasked;
                 let mut effects = vec![Effect::DiskWithdrawn];
-                let past_it = matches!(self.page, Page::Account | Page::Firmware | Page::SecureBoot | Page::Review);
-                if past_it {
+                effects.extend(withdrawn);
+                let way = self.way();
+                let place = |page| way.iter().position(|other| *other == page);
+                if place(self.page) > place(Page::Disk) {
                     self.page = Page::Disk;
                     effects.push(Effect::Show(Page::Disk));
                 }
@@ -248,6 +267,9 @@ impl Session {
         if next == Page::Keyboard {
             effects.extend(self.keyboard.clone().map(Effect::Type));
         }
+        if next == Page::RecoveryKey {
+            effects.extend(self.make_recovery_key());
+        }
         if next == Page::Review {
             effects.extend(self.ask());
         }
@@ -274,8 +296,9 @@ impl Session {
         self.run = Run { plan: Some(plan.clone()), ..Run::default() };
         self.ended = None;
         self.page = Page::Installing;
-        let password = self.account.typed();
-        vec![Effect::Show(Page::Installing), Effect::Install { disk, answers, digest, password }]
+        let (passphrase, recovery_key) = self.encryption.secrets();
+        let secrets = Secrets { password: self.account.typed(), passphrase, recovery_key };
+        vec![Effect::Show(Page::Installing), Effect::Install { disk, answers, digest, secrets }]
     }
 
     fn end(&mut self, ended: Ended) -> Vec<Effect> {
@@ -311,6 +334,8 @@ impl Session {
             self.page = Page::Review;
             self.ended = None;
             let mut effects = vec![Effect::Show(Page::Review)];
+            // What went meanwhile was not looked at while the install was on.
+            effects.extend(self.withdraw_firmware());
             effects.extend(self.ask());
             return effects;
         }
@@ -323,6 +348,9 @@ impl Session {
         }
         if self.page == Page::Review {
             return self.ask();
+        }
+        if self.page == Page::RecoveryKey {
+            return self.make_recovery_key();
         }
         // The helper keeps what it hands over until it was taken.
         if self.page == Page::Done {

@@ -21,6 +21,12 @@ impl Session {
         self.accepted.iter().any(|answer| answer.bundle == bundle)
     }
 
+    /// Whether the answer file that was found asks for this very image. That accepts nothing: only the person does.
+    pub fn is_asked_for(&self, bundle: &str) -> bool {
+        let wanted = self.wanted_firmware();
+        self.asked_for.iter().any(|answer| answer.bundle == bundle && is_wanted(answer, &wanted))
+    }
+
     /// Whether the person accepted any bundle.
     pub fn accepts_any(&self) -> bool {
         !self.accepted.is_empty()
@@ -28,8 +34,12 @@ impl Session {
 
     /// The pages that a person walks through on this machine, in order.
     pub fn way(&self) -> Vec<Page> {
-        let asks = self.wants_firmware();
-        Page::ORDER.into_iter().filter(|page| *page != Page::Firmware || asks).collect()
+        let is_on_it = |page: &Page| match page {
+            Page::Firmware => self.wants_firmware(),
+            Page::RecoveryKey => self.encryption.is_wanted(),
+            _ => true,
+        };
+        Page::ORDER.into_iter().filter(is_on_it).collect()
     }
 
     /// The page after this one on this machine.
@@ -53,14 +63,14 @@ impl Session {
         self.accepted.sort_by(|a, b| a.bundle.cmp(&b.bundle));
     }
 
-    /// Withdraws what nothing wants any more, and what is another image than the one that was accepted.
-    pub(super) fn withdraw_firmware(&mut self) {
+    /// Withdraws what nothing wants any more, and what is another image than the one that was accepted. The person is told.
+    pub(super) fn withdraw_firmware(&mut self) -> Vec<Effect> {
         let wanted = self.wanted_firmware();
-        let is_wanted = |answer: &FirmwareAnswer| {
-            wanted.iter().any(|row| row.bundle.name == answer.bundle && row.bundle.image.sha256 == answer.sha256)
-        };
-        let kept: Vec<FirmwareAnswer> = self.accepted.iter().filter(|answer| is_wanted(answer)).cloned().collect();
+        let kept: Vec<FirmwareAnswer> =
+            self.accepted.iter().filter(|answer| is_wanted(answer, &wanted)).cloned().collect();
+        let is_less = kept.len() < self.accepted.len();
         self.accepted = kept;
+        is_less.then_some(Effect::FirmwareWithdrawn).into_iter().collect()
     }
 
     /// The way of a person has one page more or less than before: what lies behind the page on screen is made anew, and
@@ -85,4 +95,8 @@ impl Session {
         let found = bundles.iter().find(|known| known.name == bundle);
         found.map(|known| Effect::Licence { id: known.licence.id.clone(), bundle }).into_iter().collect()
     }
+}
+
+fn is_wanted(answer: &FirmwareAnswer, wanted: &[Wanted]) -> bool {
+    wanted.iter().any(|row| row.bundle.name == answer.bundle && row.bundle.image.sha256 == answer.sha256)
 }

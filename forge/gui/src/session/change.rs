@@ -28,6 +28,18 @@ pub enum Change {
     TimeZone(String),
     /// The person chose the disk with this path.
     Disk(String),
+    /// The person wants the state to be encrypted, or not.
+    Encrypt(bool),
+    /// The person wants a passphrase that is made, or not.
+    MakePassphrase(bool),
+    /// The person typed a passphrase.
+    Passphrase(Secret),
+    /// The person typed it again.
+    PassphraseAgain(Secret),
+    /// A recovery key was made, or was not.
+    RecoveryKey(Result<Secret, ClientError>),
+    /// The person has kept the recovery key, or has not.
+    RecoveryKept(bool),
     /// The person wrote their name.
     FullName(String),
     /// The person wrote a user name.
@@ -186,6 +198,17 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// What an install takes along beside its answers.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// The password of the first person, if it was typed.
+    pub password: Option<Secret>,
+    /// What opens the encrypted state, if it was typed.
+    pub passphrase: Option<Secret>,
+    /// The recovery key that the person has kept.
+    pub recovery_key: Option<Arc<Secret>>,
+}
+
 /// What follows from a change.
 #[derive(Debug)]
 pub enum Effect {
@@ -199,6 +222,8 @@ pub enum Effect {
     Type(KeyboardAnswers),
     /// Say that the disk that was chosen is gone.
     DiskWithdrawn,
+    /// Say that a device is gone, and with it the firmware that was accepted for it.
+    FirmwareWithdrawn,
     /// Tell the person how it went.
     Tell(Notice),
     /// Look at the machine.
@@ -220,9 +245,11 @@ pub enum Effect {
         answers: String,
         /// What was confirmed.
         digest: String,
-        /// What was typed.
-        password: Option<Secret>,
+        /// What was typed, and what is kept already.
+        secrets: Secrets,
     },
+    /// Have a recovery key made.
+    MakeRecoveryKey,
     /// Fetch the licence of a bundle of firmware.
     Licence {
         /// The bundle's name.

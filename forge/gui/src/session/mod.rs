@@ -9,6 +9,8 @@
 //! | [`page`] | the pages and their order |
 //! | [`change`] | everything that can happen, and what follows from it |
 //! | [`account`] | the person: names proposed and checked, where the password comes from |
+//! | [`encryption`] | whether the state is encrypted, its passphrase, the recovery key |
+//! | [`typed_twice`] | a password that is made, or typed twice: what stands against it |
 //! | [`disks`] | which disk can be chosen, and when the choice is withdrawn |
 //! | [`bundles`] | proprietary firmware: who wants which, and what was accepted |
 //! | [`choices`] | language, keyboard and time zone: what is proposed |
@@ -22,16 +24,20 @@ pub mod bundles;
 pub mod change;
 pub mod choices;
 pub mod disks;
+pub mod encryption;
 pub mod page;
 pub mod run;
 #[cfg(test)]
 mod tests;
+pub mod typed_twice;
 pub mod wanted;
 
 pub use account::Account;
-pub use change::{Change, Credentials, Effect, Found, Notice, Running, Trouble};
+pub use change::{Change, Credentials, Effect, Found, Notice, Running, Secrets, Trouble};
+pub use encryption::Encryption;
 pub use page::Page;
 pub use run::Run;
+pub use typed_twice::TypedTwice;
 
 use forge_dbus::{
     backend::{Offer, Verdict},
@@ -61,8 +67,10 @@ pub struct Session {
     timezone: Option<String>,
     zones: BTreeMap<String, String>,
     disk: Option<Identity>,
+    encryption: Encryption,
     account: Account,
     accepted: Vec<FirmwareAnswer>,
+    asked_for: Vec<FirmwareAnswer>,
     answers_found: Option<Box<Answers>>,
     filled_in: bool,
     has_chosen_language: bool,
@@ -148,8 +156,10 @@ impl Session {
             timezone: None,
             zones: BTreeMap::new(),
             disk: None,
+            encryption: Encryption::default(),
             account: Account::default(),
             accepted: Vec::new(),
+            asked_for: Vec::new(),
             answers_found: None,
             filled_in: false,
             has_chosen_language: false,
@@ -284,6 +294,8 @@ impl Session {
             Page::Keyboard => self.keyboard.is_some(),
             Page::TimeZone => self.timezone.is_some(),
             Page::Disk => self.disk().is_some_and(|disk| self.is_free(disk)),
+            Page::Encryption => self.encryption.is_decided(),
+            Page::RecoveryKey => self.encryption.is_kept(),
             Page::Account => self.account.is_complete(),
             Page::Firmware | Page::SecureBoot => true,
             Page::Review => matches!(self.verdict, Judged::Plan { .. }),

@@ -12,6 +12,10 @@ pub enum Page {
     TimeZone,
     /// Which disk.
     Disk,
+    /// Whether the state is encrypted, and the passphrase.
+    Encryption,
+    /// The recovery key; only where the state is encrypted.
+    RecoveryKey,
     /// The person and the computer's name.
     Account,
     /// Which proprietary firmware; only where a device wants some.
@@ -29,12 +33,14 @@ pub enum Page {
 }
 
 impl Page {
-    /// The pages that a person walks through, in order.
-    pub const ORDER: [Self; 8] = [
+    /// The pages that a person may walk through, in order; not every machine and every answer leads through each.
+    pub const ORDER: [Self; 10] = [
         Self::Welcome,
         Self::Keyboard,
         Self::TimeZone,
         Self::Disk,
+        Self::Encryption,
+        Self::RecoveryKey,
         Self::Account,
         Self::Firmware,
         Self::SecureBoot,
@@ -42,11 +48,13 @@ impl Page {
     ];
 
     /// Every page.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Welcome,
         Self::Keyboard,
         Self::TimeZone,
         Self::Disk,
+        Self::Encryption,
+        Self::RecoveryKey,
         Self::Account,
         Self::Firmware,
         Self::SecureBoot,
@@ -63,6 +71,8 @@ impl Page {
             Self::Keyboard => "keyboard",
             Self::TimeZone => "timezone",
             Self::Disk => "disk",
+            Self::Encryption => "encryption",
+            Self::RecoveryKey => "recovery-key",
             Self::Account => "account",
             Self::Firmware => "firmware",
             Self::SecureBoot => "secure-boot",
@@ -76,17 +86,5 @@ impl Page {
     /// The page with this name.
     pub fn from_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|page| page.tag() == tag)
-    }
-
-    /// The page after this one, in the part that a person walks through.
-    pub fn next(self) -> Option<Self> {
-        let at = Self::ORDER.iter().position(|page| *page == self)?;
-        Self::ORDER.get(at + 1).copied()
-    }
-
-    /// The page before this one; none where there is no way back.
-    pub fn previous(self) -> Option<Self> {
-        let at = Self::ORDER.iter().position(|page| *page == self)?;
-        Self::ORDER.get(at.checked_sub(1)?).copied()
     }
 }

@@ -1,9 +1,10 @@
 //! The rules, without a display: every order, back, skip and issue.
 
+mod encryption;
 mod firmware;
 
 use super::*;
-use crate::gateway::scripted::{machine, way_to};
+use crate::gateway::scripted::{encrypts, machine, pages, way_to};
 use forge_dbus::status::Progress;
 use forge_model::{Handover, Secret};
 
@@ -31,6 +32,8 @@ fn answer(session: &mut Session, effects: Vec<Effect>) -> Vec<Effect> {
                 Err(issues) => Verdict::Issues { issues },
             };
             more.extend(session.apply(Change::Checked { asked, verdict: Box::new(Ok(verdict)) }));
+        } else if matches!(effect, Effect::MakeRecoveryKey) {
+            more.extend(session.apply(Change::RecoveryKey(Ok(machine::recovery_key()))));
         } else {
             more.push(effect);
         }
@@ -59,14 +62,14 @@ fn without(path: &str) -> Change {
 fn a_person_walks_through_every_page_in_order_and_back() {
     let mut session = ready();
     walk(&mut session, Page::Review);
-    for page in Page::ORDER.into_iter().rev() {
+    for page in pages().rev() {
         assert_eq!(session.page(), page);
         assert!(session.is_complete(page), "{page:?}");
         session.apply(Change::Left(page));
     }
     assert_eq!(session.page(), Page::Welcome);
     // Nothing was forgotten on the way back.
-    for _ in 1..Page::ORDER.len() {
+    for _ in 1..pages().count() {
         let effects = session.apply(Change::Next);
         answer(&mut session, effects);
     }
@@ -101,7 +104,7 @@ fn no_page_can_be_skipped() {
 #[test]
 fn nothing_is_installed_before_it_is_confirmed_on_the_last_page() {
     let mut session = ready();
-    for page in Page::ORDER {
+    for page in pages() {
         let effects = session.apply(Change::Confirm);
         if page == Page::Review {
             assert!(effects.iter().any(|effect| matches!(effect, Effect::Install { .. })));
@@ -114,7 +117,7 @@ fn nothing_is_installed_before_it_is_confirmed_on_the_last_page() {
 
 /// From a page to the next one.
 fn walk_one(session: &mut Session, from: Page) {
-    let next = from.next().unwrap();
+    let next = pages().skip_while(|page| *page != from).nth(1).unwrap();
     let already = way_to(from).len();
     for change in way_to(next).into_iter().skip(already) {
         let effects = session.apply(change);
@@ -177,7 +180,7 @@ fn the_installation_medium_is_not_among_the_disks_that_are_shown() {
 
 #[test]
 fn a_disk_that_is_pulled_out_withdraws_the_choice_and_leads_back_to_the_disks() {
-    for page in [Page::Disk, Page::Account, Page::SecureBoot, Page::Review] {
+    for page in [Page::Disk, Page::Encryption, Page::RecoveryKey, Page::Account, Page::SecureBoot, Page::Review] {
         let mut session = ready();
         walk(&mut session, page);
         let effects = session.apply(without("/dev/nvme0n1"));
@@ -297,12 +300,12 @@ fn a_user_name_is_proposed_until_the_person_writes_one() {
 
 #[test]
 fn a_password_is_looked_at_from_every_side() {
-    use account::PasswordFault::*;
+    use typed_twice::PasswordFault::*;
     let fault = |first: &str, again: &str| {
         let mut account = Account::default();
         account.set_full_name("Anna Schmidt".into());
-        account.set_password(Secret::new(first.into()));
-        account.set_again(Secret::new(again.into()));
+        account.password_mut().set_first(Secret::new(first.into()));
+        account.password_mut().set_again(Secret::new(again.into()));
         account.password_fault()
     };
     assert_eq!(fault("", ""), Some(Empty));
@@ -391,7 +394,7 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
     assert!(matches!(effects[..], [Effect::Show(Page::Disk), Effect::Look]));
     assert!(session.disk().is_none());
     session.apply(Change::Disk("/dev/nvme0n1".into()));
-    for _ in 0..4 {
+    for _ in 0..5 {
         let effects = session.apply(Change::Next);
         answer(&mut session, effects);
     }
@@ -447,18 +450,23 @@ fn the_answers_are_an_answer_file_and_hold_no_password() {
 fn no_debug_output_shows_a_secret() {
     let mut session = ready();
     let mut shown = String::new();
-    for change in way_to(Page::Installing) {
+    let encrypted = encrypts(false).into_iter().chain([Change::RecoveryKept(true)]);
+    let rest = way_to(Page::Installing).into_iter().skip(way_to(Page::Encryption).len());
+    for change in way_to(Page::Encryption).into_iter().chain(encrypted).chain(rest) {
         shown += &format!("{change:?}");
         let effects = session.apply(change);
         shown += &format!("{effects:?}{session:?}");
         let effects = answer(&mut session, effects);
         shown += &format!("{effects:?}{session:?}");
     }
-    let handed = Change::HandedOver(Ok(Credentials::new(machine::handover())));
-    shown += &format!("{handed:#?}");
+    assert_eq!(session.page(), Page::Installing, "the whole way was walked");
+    let made = Change::RecoveryKey(Ok(machine::recovery_key()));
+    let disk = Some(machine::disk_keys(forge_model::plan::PasswordKind::Generated));
+    let handed = Change::HandedOver(Ok(Credentials::new(Handover { disk, ..machine::handover() })));
+    shown += &format!("{made:#?}{handed:#?}");
     session.apply(handed);
     shown += &format!("{session:#?}");
-    for secret in ["copper", "lantern", "hdjk", "5e5e"] {
+    for secret in ["copper", "lantern", "velvet", "mürmurs", "marble", "cbdefghi", "jklnrtuv", "hdjk", "5e5e"] {
         assert!(!shown.contains(secret), "{secret}");
     }
 }

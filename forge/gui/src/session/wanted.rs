@@ -21,10 +21,10 @@ impl Session {
     /// so that it can be shown, and nothing is written before it is confirmed.
     pub fn answers(&self) -> Option<Answers> {
         let account = &self.account;
-        if !account.is_complete() {
+        if !account.is_complete() || !self.encryption.is_complete() {
             return None;
         }
-        let password = match account.makes_password() {
+        let password = match account.password().is_made() {
             true => Password::Generate { generate: Generator::Passphrase },
             false => Password::Ask { ask: true },
         };
@@ -44,6 +44,7 @@ impl Session {
                 password,
             },
             unattended: None,
+            encryption: self.encryption.answers(),
             firmware: self.accepted.clone(),
             overrides: Vec::new(),
         })
@@ -54,10 +55,14 @@ impl Session {
         toml::to_string(&self.answers()?).ok()
     }
 
-    /// The answers as a file to keep: a typed password becomes one that is made, so that the file works unattended.
+    /// The answers as a file to keep: what was typed becomes something that is made, so that the file works unattended.
     pub fn answers_to_keep(&self) -> Option<String> {
         let mut answers = self.answers()?;
-        answers.user.password = Password::Generate { generate: Generator::Passphrase };
+        let made = || Password::Generate { generate: Generator::Passphrase };
+        answers.user.password = made();
+        if let Some(encryption) = &mut answers.encryption {
+            encryption.passphrase = made();
+        }
         toml::to_string(&answers).ok()
     }
 }

@@ -3,7 +3,7 @@
 use crate::played::{Window, until};
 use forge_gui::{
     app::Input,
-    gateway::scripted::{Play, way_to},
+    gateway::scripted::{Play, encrypts, pages, way_to},
     session::{Change, Page},
 };
 use relm4::{ComponentController, adw, adw::prelude::*, gtk};
@@ -23,6 +23,9 @@ pub fn has_name(widget: &gtk::Widget) -> bool {
         || widget.is::<gtk::Text>() && widget.parent().is_some_and(|entry| has_name(&entry))
         || widget.is::<gtk::Text>() && widget.ancestor(adw::EntryRow::static_type()).is_some()
 }
+
+/// The first letters of the recovery key that is played.
+const RECOVERY_KEY_GROUP: &str = "cbdefghi-";
 
 /// What stands out of a page: wider than the window at its narrowest.
 pub const NARROWEST: i32 = 360;
@@ -61,9 +64,9 @@ fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text
                 }
             }
         };
-        for page in Page::ORDER {
+        for page in pages() {
             if page != Page::Welcome {
-                let before = page.previous().expect("it has one");
+                let before = pages().take_while(|before| *before != page).last().expect("it has one");
                 for change in way_to(page).into_iter().skip(way_to(before).len()) {
                     window.controller.emit(Input::Change(change));
                 }
@@ -74,6 +77,18 @@ fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text
             }
             if play == Play::Works {
                 look(page);
+            }
+            // Everything that there is about encryption; the way goes on without.
+            if page == Page::Encryption && play == Play::Works {
+                for change in encrypts(false) {
+                    window.controller.emit(Input::Change(change));
+                }
+                until("the recovery key", || window.texts().contains(RECOVERY_KEY_GROUP));
+                look(Page::RecoveryKey);
+                window.back();
+                until("the page about encryption", || window.page() == Some(Page::Encryption));
+                look(page);
+                window.controller.emit(Input::Change(Change::Encrypt(false)));
             }
         }
         window.controller.emit(Input::Change(Change::Confirm));

@@ -3,7 +3,7 @@
 use crate::played::{Window, until};
 use forge_gui::{
     app::Input,
-    gateway::scripted::{Play, way_to},
+    gateway::scripted::{Play, pages, way_to},
     session::{Change, Page},
 };
 use relm4::{
@@ -64,6 +64,7 @@ fn the_keyboard_alone_goes_on_and_back() {
         (Page::Keyboard, Some("Next")),
         (Page::TimeZone, Some("Next")),
         (Page::Disk, Some("Next")),
+        (Page::Encryption, Some("Next")),
         (Page::Account, Some("Next")),
         (Page::Firmware, Some("Continue Without")),
         (Page::SecureBoot, Some("Next")),
@@ -71,7 +72,7 @@ fn the_keyboard_alone_goes_on_and_back() {
         (Page::Installing, None),
     ] {
         let way = way_to(page);
-        let before = Page::ORDER.iter().position(|p| *p == page).map_or(Page::Review, |at| Page::ORDER[at.max(1) - 1]);
+        let before = pages().take_while(|before| *before != page).last().unwrap_or_default();
         for change in way.into_iter().skip(if page == Page::Welcome { 0 } else { way_to(before).len() }) {
             if matches!(change, Change::Confirm) {
                 until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));

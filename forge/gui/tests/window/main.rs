@@ -9,12 +9,14 @@
 //! | `way` | from the first page to the last |
 //! | `keyboard` | the keyboard alone |
 //! | `told` | what did not work, and what is printed |
+//! | `encryption` | encryption, off until it is turned on, and the recovery key |
 //! | `firmware` | proprietary firmware, off until it is turned on |
 //! | `guide` | the first-boot guide, the rehearsal and the card |
 //! | `accessible` | what a screen reader is told, what large text needs |
 #![cfg(feature = "scripted")]
 
 mod accessible;
+mod encryption;
 mod firmware;
 mod guide;
 mod keyboard;

@@ -112,6 +112,12 @@ impl Window {
         }
     }
 
+    /// Leaves the page backwards.
+    pub fn back(&self) {
+        let navigation = self.widgets().into_iter().find_map(|w| w.downcast::<adw::NavigationView>().ok());
+        assert!(navigation.expect("the pages").pop(), "there is a way back");
+    }
+
     pub fn calls(&self) -> Vec<&'static str> {
         self.machine.calls.lock().expect("no call panics").clone()
     }

@@ -6,17 +6,20 @@
 //! |---|---|
 //! | `mod` | the answers of one machine |
 //! | `disk_match` | how a disk is named |
+//! | `encryption` | whether the state is encrypted |
 //! | `dmi` | which machine is meant, and what is different on one of many |
 //! | `unattended` | an install at which nobody sits |
 //! | `parse` | the text of an answer file, and what is said about its faults |
 
 mod disk_match;
 mod dmi;
+mod encryption;
 mod parse;
 mod unattended;
 
 pub use disk_match::{Described, DiskMatch, Size};
 pub use dmi::{Differs, FoundValue, MachineAnswers, Mismatch, Override, UserOverride};
+pub use encryption::EncryptionAnswers;
 pub use parse::AnswersError;
 pub use unattended::{CredentialsAnswers, Exit, FromCredential, LeaveOn, Recipient, UnattendedAnswers};
 
@@ -40,6 +43,9 @@ pub struct Answers {
     pub machine: Option<MachineAnswers>,
     /// What to do with the disk.
     pub disk: DiskAnswers,
+    /// Whether the state is encrypted; it is not when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionAnswers>,
     /// How the system is set.
     pub system: SystemAnswers,
     /// The first person.
@@ -162,6 +168,13 @@ pub enum Password {
         /// The file's name.
         sealed: String,
     },
+}
+
+impl Answers {
+    /// Every password and passphrase of one machine.
+    pub fn passwords(&self) -> impl Iterator<Item = &Password> {
+        std::iter::once(&self.user.password).chain(self.encryption.iter().map(|encryption| &encryption.passphrase))
+    }
 }
 
 impl Password {

@@ -171,6 +171,17 @@ impl<'de> Deserialize<'de> for Password {
     }
 }
 
+/// Takes what opens an encrypted disk: the text itself, wherever it comes from.
+pub(super) fn opening<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+    match Password::deserialize(deserializer)? {
+        Password::Hash { .. } => Err(de::Error::custom(
+            "a hash opens no encrypted disk; write { generate = 'passphrase' }, { ask = true }, \
+             { credential = 'forge.disk' }, or { sealed = 'FILE' }",
+        )),
+        other => Ok(other),
+    }
+}
+
 /// Takes a size of the EFI system partition within the bounds that the schema names.
 pub(super) fn esp_mib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(asked) = Option::<i64>::deserialize(deserializer)? else {
@@ -273,6 +284,18 @@ password = { generate = "passphrase" }
     fn a_hash_is_read_as_it_is() {
         let answers = Answers::parse(&GOOD.replace("{ generate = \"passphrase\" }", "{ hash = \"$6$x\" }")).unwrap();
         assert_eq!(answers.user.password, Password::Hash { hash: "$6$x".into() });
+    }
+
+    #[test]
+    fn a_hash_is_no_passphrase_of_a_disk_and_is_not_repeated() {
+        let with = |wanted: &str| format!("{GOOD}\n[encryption]\npassphrase = {wanted}\n");
+        let fault = Answers::parse(&with("{ hash = \"$6$canary\" }")).unwrap_err();
+        assert_eq!(fault.line, 17, "{fault}");
+        assert!(fault.to_string().contains("opens no encrypted disk") && !fault.to_string().contains("canary"));
+        for wanted in ["{ generate = \"passphrase\" }", "{ ask = true }", "{ credential = \"forge.disk\" }"] {
+            assert!(Answers::parse(&with(wanted)).unwrap().encryption.is_some());
+        }
+        assert!(Answers::parse(&format!("{GOOD}\n[encryption]\n")).unwrap_err().to_string().contains("passphrase"));
     }
 
     #[test]

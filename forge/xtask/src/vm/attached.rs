@@ -74,6 +74,8 @@ pub(super) struct Attached {
     pub card: Option<&'static str>,
     /// A shell of root's for the test.
     pub door: bool,
+    /// More words of the kernel's command line, which systemd-stub takes from whoever makes the machine's tables.
+    pub more_words: Option<&'static str>,
     /// A virtio port with this name; what comes out of it goes to `NAME.port.txt`.
     pub port: Option<&'static str>,
 }
@@ -160,6 +162,7 @@ impl Attached {
         let of =
             |name: &str, content: &[u8]| format!("io.systemd.credential.binary:{name}={}", STANDARD.encode(content));
         let mut strings: Vec<String> = self.credentials.iter().map(|(name, content)| of(name, content)).collect();
+        strings.extend(self.more_words.map(|words| format!("io.systemd.stub.kernel-cmdline-extra={words}")));
         if self.door {
             strings.push(of("systemd.extra-unit.forge-test-door.service", DOOR.as_bytes()));
             strings.push(of("systemd.unit-dropin.sysinit.target", WANTED.as_bytes()));

@@ -93,7 +93,10 @@ fn person(machine: &mut Machine) -> Result<()> {
     next(machine)?;
     page(machine, "4-disk")?;
     next(machine)?;
-    page(machine, "5-account")?;
+    // Encryption is off.
+    page(machine, "5-encryption")?;
+    next(machine)?;
+    page(machine, "6-account")?;
     machine.type_keys("Anna Schmidt")?;
     // The user name is proposed; then comes the switch for a password that Forge makes.
     tab(machine, 3)?;
@@ -104,13 +107,13 @@ fn person(machine: &mut Machine) -> Result<()> {
     tab(machine, 2)?;
     machine.chord(&["ctrl", "a"])?;
     machine.type_keys("kiosk-otter")?;
-    machine.screenshot("5-account-filled")?;
+    machine.screenshot("6-account-filled")?;
     next(machine)?;
-    page(machine, "6-secure-boot")?;
+    page(machine, "7-secure-boot")?;
     next(machine)?;
-    page(machine, "7-review")?;
+    page(machine, "8-review")?;
     machine.chord(&["alt", "e"])?;
-    page(machine, "8-installing")
+    page(machine, "9-installing")
 }
 
 fn tab(machine: &mut Machine, times: usize) -> Result<()> {

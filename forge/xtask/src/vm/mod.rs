@@ -5,6 +5,7 @@
 //! | [`scenarios`] | what must happen, and the first of them |
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
+//! | [`encrypted`] | what opens an encrypted state |
 //! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
 //! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
@@ -20,6 +21,7 @@ mod audit;
 mod checks;
 mod console;
 mod demo;
+mod encrypted;
 mod enrollment;
 mod firmware;
 mod guest;

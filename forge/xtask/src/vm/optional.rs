@@ -96,7 +96,10 @@ pub(super) fn accepted(stage: &Stage) -> Result<()> {
 
     guest.output("mkdir -p /run/medium && mount -r /dev/disk/by-id/virtio-medium /run/medium")?;
     for name in [CARD, MICROCODE] {
-        guest.output(&format!("forgectl firmware add {name} --from /run/medium"))?;
+        let sha256 =
+            bundles.iter().find(|bundle| bundle["name"] == name).and_then(|bundle| bundle["image"]["sha256"].as_str());
+        let sha256 = sha256.context("the demo's payload lacks it")?;
+        guest.output(&format!("forgectl firmware add {name} --from /run/medium --sha256 {sha256}"))?;
     }
     let mut guest = again(guest, demo)?;
     in_use(&mut guest)?;

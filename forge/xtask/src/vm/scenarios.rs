@@ -3,6 +3,7 @@ use super::attached::Attached;
 use super::audit;
 use super::checks;
 use super::demo::Demo;
+use super::encrypted;
 use super::enrollment;
 use super::firmware::Store;
 use super::guest::Guest;
@@ -40,7 +41,7 @@ pub(super) const ONLY_IN_ALL: [&str; 10] = [
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 28] = [
+pub(super) const SCENARIOS: [Scenario; 29] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -115,6 +116,11 @@ pub(super) const SCENARIOS: [Scenario; 28] = [
         run: optional::none,
     },
     Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
+    Scenario {
+        name: "encrypted",
+        sentence: "an encrypted state opens with its passphrase on the keyboard that was chosen, and with the recovery key",
+        run: encrypted::run_it,
+    },
     Scenario {
         name: "live-disk",
         sentence: "the ISO as a USB stick starts the installer; nobody logs in, nothing listens, no packet leaves",

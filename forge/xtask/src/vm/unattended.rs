@@ -213,6 +213,7 @@ fn start(
         credentials,
         network: true,
         door: true,
+        more_words: None,
         port: Some(PORT),
     };
     let parts = Parts { name, disk, snapshot: false, store, out: &live.out, attached: &attached };

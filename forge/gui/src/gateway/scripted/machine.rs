@@ -3,8 +3,10 @@
 use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
     firmware::Device,
+    handover::DiskKeys,
     inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
     machine::{Firmware, Preflight, SecureBoot, Staged, Staging, StagingFault},
+    plan::PasswordKind,
     receipt::Key,
 };
 use serde_json::{Value, json};
@@ -240,11 +242,23 @@ pub fn receipt(plan: &Plan) -> Receipt {
         partitions: vec![],
         esp_files: vec![],
         firmware: vec![],
+        encryption: None,
         boot_key: key("boot key of quiet-otter"),
         module_key: key("module key of quiet-otter"),
         command_line: String::new(),
         credentials: vec!["mesh.token".into()],
     }
+}
+
+/// The recovery key that is played. It opens nothing.
+pub fn recovery_key() -> Secret {
+    Secret::new("cbdefghi-jklnrtuv-vutrnlkj-ihgfedbc-ccbbddee-ffgghhii-jjkkllnn-rrttuuvv".into())
+}
+
+/// What opens the disk that is played.
+pub fn disk_keys(kind: PasswordKind) -> DiskKeys {
+    let made = || Secret::new("marble sparrow hums under winter bridge".into());
+    DiskKeys { passphrase: (kind == PasswordKind::Generated).then(made), recovery: recovery_key() }
 }
 
 /// What was left in a firmware that has no room.
@@ -261,6 +275,7 @@ pub fn handover() -> Handover {
         receipt_json: "{}".into(),
         receipt_signature: String::new(),
         certificate: String::new(),
+        disk: None,
         user_password: Some(secret("copper lantern walks quietly past harbor")),
         enrollment_code: secret("hdjkufgsxbntrcep"),
         services: BTreeMap::from([("mesh.token".into(), secret(&"5e".repeat(32)))]),

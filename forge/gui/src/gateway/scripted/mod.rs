@@ -9,7 +9,7 @@ use super::{Begun, Gateway};
 use crate::parts::rehearsal::walk::Key;
 use crate::{
     guide::{self, Request, Step},
-    session::{Change, Credentials, Found, Page},
+    session::{Change, Credentials, Found, Page, Secrets},
 };
 use async_trait::async_trait;
 use forge_dbus::{
@@ -21,6 +21,7 @@ use forge_dbus::{
 use forge_model::{
     Answers, Audit, Handover, Inventory, Machine, Manifest, Plan, Secret, Stage,
     machine::{Enrollment, Staged},
+    plan::PasswordKind,
 };
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use std::{env, future, sync::Mutex, time::Duration};
@@ -99,6 +100,11 @@ pub fn script() -> Vec<Change> {
     let Ok(wanted) = env::var(SCRIPT) else { return vec![] };
     let mut way = wizard_page(&wanted).map(way_to).unwrap_or_default();
     match wanted.as_str() {
+        "encryption-on" => way.push(Change::Encrypt(true)),
+        // What is typed is only in the fields, so they are empty here.
+        "encryption-caution" => way.extend(encrypts(false).into_iter().take(3)),
+        "review-encrypted" => way = way_encrypted(Page::Review),
+        "done-encrypted" => way = way_encrypted(Page::Done),
         "card" => way.push(Change::Card),
         "firmware-on" => way.push(Change::Firmware { bundle: "intel-wifi".into(), accepted: true }),
         "firmware-licence" => way.push(Change::Licence("intel-wifi".into())),
@@ -134,7 +140,9 @@ pub fn has_other_keyboard() -> bool {
 /// The page of the wizard on which something is shown.
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
-        "card" | "done-refused" => Some(Page::Done),
+        "card" | "done-refused" | "done-encrypted" => Some(Page::Done),
+        "encryption-on" | "encryption-caution" => Some(Page::Encryption),
+        "review-encrypted" => Some(Page::Review),
         "firmware-on" | "firmware-licence" => Some(Page::Firmware),
         rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
         page => Page::from_tag(page),
@@ -162,14 +170,41 @@ fn keys_of(wanted: &str) -> Vec<Key> {
     }
 }
 
-/// The changes of a person who walks to a page.
+/// The pages of a person who encrypts nothing, in order.
+pub fn pages() -> impl DoubleEndedIterator<Item = Page> {
+    Page::ORDER.into_iter().filter(|page| *page != Page::RecoveryKey)
+}
+
+/// The changes of a person who stands on the page about encryption and goes on to the recovery key. The passphrase has a
+/// letter that not every keyboard has.
+pub fn encrypts(made: bool) -> Vec<Change> {
+    let typed = || Secret::new("velvet anchor mürmurs".into());
+    let passphrase = match made {
+        true => vec![Change::MakePassphrase(true)],
+        false => vec![Change::Passphrase(typed()), Change::PassphraseAgain(typed())],
+    };
+    [Change::Encrypt(true)].into_iter().chain(passphrase).chain([Change::Next]).collect()
+}
+
+/// The changes of a person who walks to a page and encrypts the state; the passphrase is made.
+fn way_encrypted(page: Page) -> Vec<Change> {
+    let rest = way_to(page).into_iter().skip(way_to(Page::Encryption).len());
+    let way = way_to(Page::Encryption).into_iter().chain(encrypts(true));
+    way.chain([Change::RecoveryKept(true)]).chain(rest).collect()
+}
+
+/// The changes of a person who walks to a page, and encrypts nothing on the way.
 pub fn way_to(page: Page) -> Vec<Change> {
+    if page == Page::RecoveryKey {
+        return way_to(Page::Encryption).into_iter().chain(encrypts(false)).collect();
+    }
     let mut way = vec![];
     for (reached, changes) in [
         (Page::Welcome, vec![]),
         (Page::Keyboard, vec![Change::Next]),
         (Page::TimeZone, vec![Change::Next, Change::TimeZone("Europe/Berlin".into())]),
         (Page::Disk, vec![Change::Next, Change::Disk("/dev/nvme0n1".into())]),
+        (Page::Encryption, vec![Change::Next]),
         (
             Page::Account,
             vec![Change::FullName("Anna Schmidt".into()), Change::ComputerName("quiet-otter".into()), Change::Next],
@@ -225,17 +260,16 @@ impl Gateway for Scripted {
         }
     }
 
-    async fn install(
-        &self,
-        disk: &str,
-        answers: &str,
-        digest: &str,
-        password: Option<Secret>,
-    ) -> Result<Begun, ClientError> {
+    async fn install(&self, disk: &str, answers: &str, digest: &str, secrets: Secrets) -> Result<Begun, ClientError> {
         self.called("install");
         let plan = self.plan(disk, answers)?;
-        if password.is_none() && answers.contains("ask") {
-            return Err(ClientError::Refused(Error::BadArgument("a typed password is missing".into())));
+        // What a helper would refuse: more or less than the answers say.
+        let is_typed = |kind: Option<PasswordKind>| kind == Some(PasswordKind::Typed);
+        if is_typed(Some(plan.user.password)) != secrets.password.is_some()
+            || is_typed(plan.encryption) != secrets.passphrase.is_some()
+            || plan.encryption.is_some() != secrets.recovery_key.is_some()
+        {
+            return Err(ClientError::Refused(Error::BadArgument("secrets: not those of the answers".into())));
         }
         if plan.digest() != digest || self.play == Play::ChangesItsMind {
             return Ok(Begun::OtherPlan { digest: "1".repeat(64), plan: Box::new(plan) });
@@ -275,6 +309,11 @@ impl Gateway for Scripted {
         Ok(Begun::Running(updates))
     }
 
+    async fn recovery_key(&self) -> Result<Secret, ClientError> {
+        self.called("recovery_key");
+        Ok(machine::recovery_key())
+    }
+
     async fn follow(&self) -> Result<BoxStream<'static, Update>, ClientError> {
         Ok(stream::pending().boxed())
     }
@@ -290,7 +329,9 @@ impl Gateway for Scripted {
         if self.play == Play::HandsOverLate && taken == 1 {
             return Err(ClientError::Refused(Error::Failed("too many open files".into())));
         }
+        let planned = self.planned.lock().expect("no call panics");
         let mut handover: Handover = machine::handover();
+        handover.disk = planned.as_ref().and_then(|plan| plan.encryption).map(machine::disk_keys);
         if self.play == Play::FirmwareRefuses {
             handover.staged = machine::refused_request();
         }

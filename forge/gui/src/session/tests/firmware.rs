@@ -90,6 +90,7 @@ fn a_device_that_goes_takes_its_firmware_along_and_the_way_back_is_made_anew() {
         assert!(!session.accepts_any(), "{page:?}");
         assert_eq!(session.page(), shown);
         assert!(matches!(effects[0], Effect::Show(to) if to == shown), "{effects:?}");
+        assert!(matches!(effects[1], Effect::FirmwareWithdrawn), "nobody is told: {effects:?}");
         assert!(!session.way().contains(&Page::Firmware));
         // It comes again: it is a question again, and nothing is accepted.
         session.apply(Change::Disks(machine::inventory()));
@@ -98,7 +99,7 @@ fn a_device_that_goes_takes_its_firmware_along_and_the_way_back_is_made_anew() {
 }
 
 #[test]
-fn answers_that_were_found_turn_on_what_is_wanted_here_and_nothing_else() {
+fn answers_that_were_found_turn_nothing_on_and_the_page_says_what_they_ask_for() {
     let mut answers = {
         let mut session = ready();
         walk(&mut session, Page::Review);
@@ -119,10 +120,30 @@ fn answers_that_were_found_turn_on_what_is_wanted_here_and_nothing_else() {
         for change in if before { [fill(), found()] } else { [found(), fill()] } {
             session.apply(change);
         }
-        assert!(session.accepts("intel-wifi"), "{before}");
-        assert!(!session.accepts("intel-sound"), "nothing here wants it");
-        assert!(!session.accepts("amd-graphics"), "it is another image than the one that was accepted");
+        assert!(!session.accepts_any(), "{before}: nobody signed the file, and it is not the person");
+        assert!(session.is_asked_for("intel-wifi"));
+        assert!(!session.is_asked_for("intel-sound"), "nothing here wants it");
+        assert!(!session.is_asked_for("amd-graphics"), "it is another image than the one that was accepted");
+        walk(&mut session, Page::Review);
+        assert!(session.answers().unwrap().firmware.is_empty());
     }
+}
+
+#[test]
+fn a_device_that_goes_while_it_is_installed_takes_nothing_along_until_it_is_tried_again() {
+    let mut session = ready();
+    walk(&mut session, Page::Review);
+    let effects = session.apply(accept("intel-wifi"));
+    answer(&mut session, effects);
+    session.apply(Change::Confirm);
+    assert_eq!(session.page(), Page::Installing);
+    assert!(session.apply(without_firmware()).is_empty());
+    assert!(session.accepts("intel-wifi"), "the install that runs has it");
+    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false })));
+    assert!(session.apply(without_firmware()).is_empty());
+    let effects = session.apply(Change::TryAgain);
+    assert!(matches!(effects[..], [Effect::Show(Page::Review), Effect::FirmwareWithdrawn, Effect::Check { .. }]));
+    assert!(!session.accepts_any());
 }
 
 #[test]

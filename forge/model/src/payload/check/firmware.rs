@@ -23,8 +23,7 @@ pub(super) fn check(bundles: &[Bundle]) -> Checked {
 }
 
 fn check_bundle(bundle: &Bundle) -> Checked {
-    let name = is_name(&bundle.name);
-    must(name, "firmware.name", "is 1 to 64 lower-case letters, digits and \"-\", a letter first")?;
+    bundle.check_files()?;
     must(is_words(&bundle.title), "firmware.title", "is 1 to 128 characters of one line")?;
     must(is_words(&bundle.vendor), "firmware.vendor", "is 1 to 128 characters of one line")?;
     let without = (1..=512).contains(&bundle.without.chars().count()) && !bundle.without.chars().any(char::is_control);
@@ -48,6 +47,21 @@ fn check_bundle(bundle: &Bundle) -> Checked {
     bundle.files.iter().try_for_each(check_file)?;
     let paths: BTreeSet<&str> = bundle.files.iter().map(|file| file.path.as_str()).collect();
     must(paths.len() == bundle.files.len(), "firmware.files", "names each file once")
+}
+
+impl Bundle {
+    /// Checks its name, and that its files lie where the name says: `firmware/NAME.raw`, `.licence` and `.cpio`.
+    pub fn check_files(&self) -> Result<(), ManifestFault> {
+        let name = is_name(&self.name);
+        must(name, "firmware.name", "is 1 to 64 lower-case letters, digits and \"-\", a letter first")?;
+        let files = [(Some(&self.image), "raw"), (Some(&self.licence.text), "licence"), (self.early.as_ref(), "cpio")];
+        for (entry, end) in files.into_iter().filter_map(|(entry, end)| Some((entry?, end))) {
+            if entry.path != format!("firmware/{}.{end}", self.name) {
+                return Err(ManifestFault::Path { path: entry.path.clone() });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn check_file(file: &BundledFile) -> Checked {
@@ -111,9 +125,10 @@ mod tests {
             ("/vendor", vec![json!(""), json!("x".repeat(129))]),
             ("/without", vec![json!(""), json!("a\u{1b}[2J"), json!("x".repeat(513))]),
             ("/licence/id", vec![json!(""), json!("a\nb"), json!("<b>")]),
-            ("/licence/text/path", vec![json!("../x"), json!("/etc/passwd")]),
+            ("/licence/text/path", vec![json!("../x"), json!("/etc/passwd"), json!("firmware/x.licence")]),
             ("/licence/text/size", vec![json!(0)]),
-            ("/image/path", vec![json!("../x")]),
+            ("/image/path", vec![json!("../x"), json!("system.img"), json!("firmware/realtek-wifi.cpio")]),
+            ("/early/path", vec![json!("firmware/x/../realtek-wifi.cpio")]),
             ("/image/size", vec![json!(0), json!(4097), json!(1_u64 << 31)]),
             ("/image/sha256", vec![json!("A".repeat(64)), json!("0".repeat(63))]),
             ("/early/size", vec![json!(0)]),

@@ -1,0 +1,14 @@
+//! Whether the state is encrypted, and what opens it.
+
+use super::{Password, parse};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The state is encrypted: `/var`, `/home` and the writable layer of `/etc`. Without this part of the answers it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EncryptionAnswers {
+    /// Where the passphrase comes from that is asked for at each start; a hash would not open anything.
+    #[serde(deserialize_with = "parse::opening")]
+    pub passphrase: Password,
+}
