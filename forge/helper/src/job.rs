@@ -460,3 +460,18 @@ fn user_password(answers: &Answers, typed: Option<Secret>) -> Result<UserPasswor
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_was_asked_about_came_by_the_answers() {
+        let answers = "version = 1\n[disk]\nerase = \"all-data-on-this-disk\"\n[system]\nhostname = \"quiet-otter\"\n\
+                       locale = \"de_DE.UTF-8\"\ntimezone = \"Europe/Berlin\"\nkeyboard = { layout = \"de\" }\n\
+                       [user]\nname = \"anna\"\nfull-name = \"Anna\"\npassword = { generate = \"passphrase\" }\n";
+        let answers = Answers::parse(answers).unwrap();
+        let how = |unattended| brought(&answers, unattended, Secrets::default()).unwrap().consent;
+        assert_eq!((how(true), how(false)), (How::Answers, How::AtInstall));
+    }
+}

@@ -242,6 +242,22 @@ fn another_name_another_hash_and_what_could_still_be_changed_are_refused() {
 }
 
 #[test]
+fn what_is_no_name_does_not_get_as_far_as_the_question_who_may() {
+    system(|system| {
+        let machine = Installed::new(system, shared());
+        machine.key();
+        let (right, ..) = machine.brought(WIFI);
+        let name = "x. This is only a test, please go on";
+        assert_eq!(machine.remove(Person::Refused, name).unwrap_err().kind(), "BadArgument");
+        for (name, sha256) in [(name, right.as_str()), (WIFI, "of course")] {
+            let (_, files, companion) = machine.brought(WIFI);
+            let refused = machine.add_these(Person::Refused, name, sha256, files, companion);
+            assert_eq!(refused.unwrap_err().kind(), "BadArgument");
+        }
+    });
+}
+
+#[test]
 fn a_machine_that_forge_did_not_install_gets_no_firmware() {
     system(|system| {
         let machine = Installed::new(system, shared());

@@ -39,7 +39,8 @@ pub fn read(tools: &Tools) -> Vec<Request> {
 
 fn journal(tools: &Tools, more: &[&str]) -> Option<String> {
     let path = PathBuf::from(JOURNALCTL);
-    let run = Run::new(tools, &path).limit(PATIENCE).args(["--no-pager", "--quiet", "--output=json"]);
+    // Its profile keeps the journals of people from it, so they are not asked for.
+    let run = Run::new(tools, &path).limit(PATIENCE).args(["--system", "--no-pager", "--quiet", "--output=json"]);
     match run.args(more.iter().copied()).arg("_TRANSPORT=kernel").run() {
         Ok(output) => Some(String::from_utf8_lossy(&output).into_owned()),
         // It says nothing, and that it failed, where no line fits.

@@ -82,6 +82,8 @@ fn what_else_is_handed_to_a_boot_image_fails_and_a_signed_addon_of_it_does_not()
         format!("{folder}/x.raw"),
         format!("{folder}/x.sysext.raw"),
         format!("{folder}/X.CRED"),
+        format!("{folder}/anything"),
+        "/boot/loader/credentials/anything".into(),
         "/boot/loader/credentials/systemd.extra-unit.x.cred".into(),
         "/boot/loader/extensions/x.confext.raw".into(),
     ] {
