@@ -145,7 +145,7 @@ fn a_payload_takes_only_firmware_that_was_made_for_its_own_system_and_not_change
             fs::write(place.join("firmware/outside.raw"), b"x").unwrap();
         };
         let error = build(&elsewhere).unwrap_err();
-        assert!(matches!(error, BuildError::Manifest(ManifestFault::Path { .. })), "{path}: {error}");
+        assert!(matches!(error, BuildError::Manifest(ManifestFault::FirmwarePath { .. })), "{path}: {error}");
     }
     let named = |place: &Path| {
         let list = place.join("firmware").join(LIST);

@@ -194,6 +194,16 @@ pub enum ManifestFault {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A file of a bundle of firmware does not lie where the bundle's name says.
+    #[error(
+        "manifest.json lists the path {path:?} for the firmware {name:?}; its files are firmware/{name}.raw, .licence and .cpio"
+    )]
+    FirmwarePath {
+        /// The path.
+        path: String,
+        /// The bundle's name.
+        name: String,
+    },
     /// A path leaves the payload directory or is not plain.
     #[error("manifest.json lists the path {path:?}; a path is plain names joined by \"/\", inside the payload")]
     Path {

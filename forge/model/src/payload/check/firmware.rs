@@ -57,7 +57,7 @@ impl Bundle {
         let files = [(Some(&self.image), "raw"), (Some(&self.licence.text), "licence"), (self.early.as_ref(), "cpio")];
         for (entry, end) in files.into_iter().filter_map(|(entry, end)| Some((entry?, end))) {
             if entry.path != format!("firmware/{}.{end}", self.name) {
-                return Err(ManifestFault::Path { path: entry.path.clone() });
+                return Err(ManifestFault::FirmwarePath { path: entry.path.clone(), name: self.name.clone() });
             }
         }
         Ok(())
@@ -105,7 +105,7 @@ mod tests {
         let mut bundle = good();
         *bundle.pointer_mut(pointer).expect(pointer) = value;
         let fault = parse("/firmware", json!([bundle])).unwrap_err();
-        matches!(fault, ManifestFault::Value { .. } | ManifestFault::Path { .. })
+        matches!(fault, ManifestFault::Value { .. } | ManifestFault::Path { .. } | ManifestFault::FirmwarePath { .. })
     }
 
     #[test]
