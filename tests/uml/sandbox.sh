@@ -7,7 +7,9 @@ mount -t tmpfs tmpfs /sys/firmware/efi/efivars
 efivars=/sys/firmware/efi/efivars
 global=8be4df61-93ca-11d2-aa0d-00e098032b8c
 shim=605dab50-e046-4300-abb6-3dd810dd8b23
-mkdir -p /var/lib/forge/mok && echo certificate >/var/lib/forge/mok/boot.cer && echo key >/var/lib/forge/mok/boot.key
+mkdir -p /var/lib/forge/mok && echo certificate >/var/lib/forge/mok/boot.cer
+echo key >/var/lib/forge/mok/boot.key
+echo key >/var/lib/forge/mok/module.key
 probe
 show() { systemctl show --property "$1" --value forge-helper.service; }
 person() { setpriv --reuid 1000 --regid 1000 --clear-groups "$@"; }
@@ -45,7 +47,7 @@ refused "it writes to no other file of sysfs" "EROFS" inside 'open("/sys/firmwar
 for variable in db-d719b2cb-3d3a-4596-a3bc-dad00e67656f "PK-$global" "BootNext-$global" "Boot12-$global" "MokSB-$shim"; do
     refused "it does not write the variable $variable" "EACCES" inside 'open("'"$efivars/$variable"'", "w")'
 done
-refused "it reads no key of this machine" "EACCES" inside 'read("/var/lib/forge/mok/boot.key")'
+refused "of the keys of this machine it reads only the one that signs consents" "EACCES" inside 'read("/var/lib/forge/mok/module.key")'
 refused "it reads no password hash" "EACCES" inside 'read("/etc/shadow")'
 refused "it sees no home directory" "" inside 'os.listdir("/home/person")'
 refused "it makes no network socket" "" inside 'socket.socket(socket.AF_INET)'
@@ -81,6 +83,7 @@ mkdir -p /usr/share/forge/payload && echo index >/usr/share/forge/payload/manife
 openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=test -keyout /usr/share/forge/test.key \
     -out /usr/share/forge/test.crt 2>/dev/null
 check "it reads this machine's certificate" inside 'read("/var/lib/forge/mok/boot.cer")'
+check "and the key that signs consents" inside 'read("/var/lib/forge/mok/boot.key")'
 for variable in "MokNew-$shim" "MokAuth-$shim" "MokTimeout-$shim" "BootOrder-$global" "Boot00AF-$global"; do
     check "it writes and removes the variable $variable" inside \
         'good(open("'"$efivars/$variable"'", "w").write("x") - 1) or os.remove("'"$efivars/$variable"'")'
@@ -104,4 +107,4 @@ check "the window's and forgectl's profiles are loaded, too" grep -q '^forgectl 
     /sys/kernel/security/apparmor/profiles
 
 # polkit: the rule is for the person at the machine, and nobody else.
-check "polkit knows the five actions" sh -c '[ "$(pkaction | grep -c "^org.intergenos.Forge1\.")" = 5 ]'
+check "polkit knows the six actions" sh -c '[ "$(pkaction | grep -c "^org.intergenos.Forge1\.")" = 6 ]'
