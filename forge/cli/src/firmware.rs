@@ -66,11 +66,12 @@ fn on_this_machine(installed: &[InstalledFirmware]) -> Vec<String> {
     let mut lines = vec!["On this machine:".to_owned()];
     for InstalledFirmware { name, consent, faults } in installed {
         lines.push(match consent {
-            Some(Consent { bundle, by, at, .. }) => format!(
-                "  {name}: {}, by {}, licence {}, accepted by {by} on {}, SHA-256 {}",
+            Some(Consent { bundle, by, at, how, .. }) => format!(
+                "  {name}: {}, by {}, licence {}, accepted by {by}{} on {}, SHA-256 {}",
                 bundle.title,
                 bundle.vendor,
                 bundle.licence,
+                how.map(|how| format!(" {},", how.words())).unwrap_or_default(),
                 when(*at),
                 bundle.sha256
             ),
