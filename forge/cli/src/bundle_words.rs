@@ -1,9 +1,6 @@
 //! Optional proprietary firmware in sentences: what was accepted, who asks for what, and what does not work without it.
 
-use forge_model::{
-    Plan,
-    firmware::{self, Bundle, Chosen, Device, FirmwareAnswer},
-};
+use forge_model::firmware::{self, Bundle, Chosen, Device, FirmwareAnswer};
 
 /// What of it will be installed, one sentence a line.
 pub fn chosen(chosen: &[Chosen]) -> Vec<String> {
@@ -17,13 +14,9 @@ pub fn chosen(chosen: &[Chosen]) -> Vec<String> {
     lines
 }
 
-/// What a machine and a plan have to say to each other: a line for each bundle that is asked for and was not accepted, and
+/// What a machine and the bundles of a plan have to say to each other: a line for each bundle that is asked for and was not accepted, and
 /// for each that was accepted and that nothing asks for.
-pub fn on_this_machine(plan: &Plan, devices: &[Device], bundles: &[Bundle]) -> Vec<String> {
-    on_machine(&plan.firmware, devices, bundles)
-}
-
-fn on_machine(chosen: &[Chosen], devices: &[Device], bundles: &[Bundle]) -> Vec<String> {
+pub fn on_this_machine(chosen: &[Chosen], devices: &[Device], bundles: &[Bundle]) -> Vec<String> {
     let wanted = firmware::wanted(devices, bundles);
     let is_chosen = |name: &str| chosen.iter().any(|one| one.name == name);
     let left_out = wanted.iter().filter(|row| !is_chosen(&row.bundle.name)).map(|row| {
@@ -108,7 +101,7 @@ mod tests {
             serde_json::from_slice(&std::fs::read(format!("{MACHINES}/bundles.json")).unwrap()).unwrap();
         let said = |accepted: &[&str], machine: &str| {
             let chosen = bundles.iter().filter(|bundle| accepted.contains(&bundle.name.as_str())).map(Bundle::chosen);
-            on_machine(&chosen.collect::<Vec<_>>(), &devices(machine), &bundles)
+            on_this_machine(&chosen.collect::<Vec<_>>(), &devices(machine), &bundles)
         };
         let none = said(&[], "sof-sound");
         assert_eq!(none.len(), 1, "{none:?}");

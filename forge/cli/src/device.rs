@@ -61,7 +61,9 @@ pub fn plan(wanted: &PlanArguments) -> Result<(), Failure> {
 /// Which devices ask for firmware that was not accepted. A plan is worth reading without it.
 async fn about_firmware(forge: &Forge, plan: &Plan) -> Vec<String> {
     match (forge.inventory().await, forge.offer().await) {
-        (Ok(found), Ok(offer)) => bundle_words::on_this_machine(plan, &found.devices, &offer.manifest.firmware),
+        (Ok(found), Ok(offer)) => {
+            bundle_words::on_this_machine(&plan.firmware, &found.devices, &offer.manifest.firmware)
+        }
         _ => Vec::new(),
     }
 }

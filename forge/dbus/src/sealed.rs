@@ -47,21 +47,22 @@ pub fn hand_down(fd: impl AsFd) -> io::Result<()> {
 
 /// Puts bytes into a sealed file in memory.
 pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
-    let fd = memfd_create(c"forge-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(fd);
-    file.write_all(bytes)?;
-    fcntl_add_seals(&file, SEALS | SealFlags::SEAL)?;
-    Ok(file.into())
+    made(|file| file.write_all(bytes))
 }
 
 /// Copies a file of at most `most` bytes into a sealed file in memory.
 pub fn copy(from: impl Read, most: u64) -> io::Result<OwnedFd> {
+    made(|file| match io::copy(&mut from.take(most.saturating_add(1)), file)? > most {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => file.rewind(),
+    })
+}
+
+/// A sealed file in memory, after somebody has filled it.
+fn made(fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<OwnedFd> {
     let fd = memfd_create(c"forge-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut file = File::from(fd);
-    if io::copy(&mut from.take(most.saturating_add(1)), &mut file)? > most {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    file.rewind()?;
+    fill(&mut file)?;
     fcntl_add_seals(&file, SEALS | SealFlags::SEAL)?;
     Ok(file.into())
 }

@@ -1,9 +1,9 @@
 //! Random initial credentials: made here, handed over once, kept nowhere.
 
 use crate::seal::SealTo;
-use forge_model::firmware::How;
 use forge_model::{
     Secret,
+    firmware::How,
     handover::{self, DiskKeys},
     payload::{Credential, CredentialKind},
 };

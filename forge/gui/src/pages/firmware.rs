@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::{
-    parts::frame::Frame,
+    parts::{frame::Frame, switch::Switch},
     sentences::firmware::{self, Fact},
     session::{Change, Page, Session},
 };
@@ -56,7 +56,7 @@ pub struct Widgets {
     list: gtk::Box,
     shown: Vec<Row>,
     /// The switch of each bundle, in the order of what is shown.
-    switches: Vec<adw::SwitchRow>,
+    switches: Vec<Switch>,
 }
 
 impl SimpleComponent for Firmware {
@@ -101,7 +101,7 @@ impl SimpleComponent for Firmware {
             widgets.shown = view.rows.clone();
         }
         for (row, switch) in view.rows.iter().zip(&widgets.switches) {
-            switch.set_active(view.accepted.contains(&row.bundle));
+            switch.show(view.accepted.contains(&row.bundle));
         }
         let label = match view.accepted.is_empty() {
             true => gettext("_Continue Without"),
@@ -115,18 +115,17 @@ impl SimpleComponent for Firmware {
 }
 
 /// The switch of a bundle, and below it what there is to know before it is turned on.
-fn build(list: &gtk::Box, row: &Row, sender: &ComponentSender<Firmware>) -> adw::SwitchRow {
+fn build(list: &gtk::Box, row: &Row, sender: &ComponentSender<Firmware>) -> Switch {
     let group = adw::PreferencesGroup::new();
     let subtitle = match row.is_asked_for {
         true => format!("{}\n{}", row.without, gettext("The answer file that was found asks for this.")),
         false => row.without.clone(),
     };
-    let switch = adw::SwitchRow::builder().title(&row.title).subtitle(&subtitle).use_markup(false).build();
     let (tell, bundle) = (sender.clone(), row.bundle.clone());
-    switch.connect_active_notify(move |switch| {
-        let _ = tell.output(Change::Firmware { bundle: bundle.clone(), accepted: switch.is_active() });
+    let switch = Switch::new(&row.title, &subtitle, move |accepted| {
+        let _ = tell.output(Change::Firmware { bundle: bundle.clone(), accepted });
     });
-    group.add(&switch);
+    group.add(&switch.row);
     let about = adw::ExpanderRow::builder()
         .title(gettext("About This Firmware"))
         .subtitle(&row.about)
