@@ -3,7 +3,7 @@
 use forge_engine::gpt;
 use forge_model::{
     Issue, Layout, Manifest,
-    answers::{DiskAnswers, Erase, SecondSlot},
+    answers::{DiskAnswers, Erase, SecondSlot, Way},
     layout::Role,
     size::{GIB, MIB},
 };
@@ -61,7 +61,13 @@ fn wanted(random: &mut Random, manifest: &Manifest) -> (Manifest, DiskAnswers) {
     manifest.boot.initrd.size = random.size(10, 28);
     let second_slot = [SecondSlot::IfItFits, SecondSlot::Yes, SecondSlot::No][random.below(3) as usize];
     let esp_mib = (random.below(3) == 0).then(|| 64 + random.below(4000) as u32);
-    (manifest, DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), matching: None, second_slot, esp_mib })
+    (manifest, DiskAnswers {
+        way: Way::WholeDisk,
+        erase: Some(Erase::AllDataOnThisDisk),
+        matching: None,
+        second_slot,
+        esp_mib,
+    })
 }
 
 /// Asserts everything that must hold for a layout that was given.
@@ -141,7 +147,8 @@ fn sgdisk_finds_no_problem_in_any_layout() {
 #[test]
 fn a_disk_with_other_sectors_is_refused_with_the_number() {
     let manifest = payload::shared().manifest();
-    let answers = DiskAnswers { erase: None, matching: None, second_slot: SecondSlot::IfItFits, esp_mib: None };
+    let answers =
+        DiskAnswers { way: Way::WholeDisk, erase: None, matching: None, second_slot: SecondSlot::IfItFits, esp_mib: None };
     for found in [0, 520, 2048, 8192] {
         let issues = Layout::on_whole_disk(100 * GIB, found, &answers, &manifest).unwrap_err();
         assert_eq!(issues, [Issue::SectorSize { found }]);

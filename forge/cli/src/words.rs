@@ -5,7 +5,7 @@ use forge_dbus::{Error as Refused, client::ClientError};
 use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
     Disk, Issue, Plan, Stage,
-    inventory::{Content, Found, Holding, Obstacle, Transport},
+    inventory::{Content, Found, GptFault, Holding, Obstacle, Transport},
     layout::Role,
     names::NameFault,
     plan::PasswordKind,
@@ -160,6 +160,38 @@ pub fn issue(issue: &Issue) -> String {
         Issue::EraseNotConfirmed => {
             "nothing says that the target may be erased. Write erase = \"all-data-on-this-disk\".".into()
         }
+        Issue::EraseAndKeep => "the answers keep what is on the disk, and say that it may be erased. Leave erase out, or write \
+             use = \"whole-disk\"."
+            .into(),
+        Issue::NoGpt { table: None } => {
+            "the target has no partition table that was read, so there is nothing to install beside. \
+             Plain files are read so far; for anything else, write use = \"whole-disk\"."
+                .into()
+        }
+        Issue::NoGpt { table: Some(table) } => format!(
+            "the target has a partition table of the kind {table:?}; partitions can only be added to a GUID partition table \
+             that was read. Take another disk, or write use = \"whole-disk\"."
+        ),
+        Issue::TableFault { fault } => {
+            format!("nothing is added to the partition table as it is: {}.", table_fault(*fault))
+        }
+        Issue::TableSectors { disk, table } => {
+            format!("the partition table counts in sectors of {table} bytes, and the target has sectors of {disk}.")
+        }
+        Issue::NoFreeRoom { free, largest, needs, piece } => format!(
+            "there is too little free room: {} in all, {} in the largest piece. {} is needed, of which {} in one piece.",
+            size::words(*free),
+            size::words(*largest),
+            size::words(*needs),
+            size::words(*piece)
+        ),
+        Issue::NoFreeEntries { free, needs } => {
+            format!("the partition table has room for {free} more partitions, and {needs} are needed.")
+        }
+        Issue::SameReleaseThere { number } => format!(
+            "the same release is on this disk already (partition {number}). Its partitions would have the same names, \
+             so only one of them can be there."
+        ),
         Issue::TooSmall { has, needs } => format!(
             "the target is too small: it has {}, and {} is needed. It lacks {}.",
             size::words(*has),
@@ -211,6 +243,20 @@ pub fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::PartOf { holding } => {
             format!("it is {}, and can only be written as a whole.", self::holding(holding))
         }
+    }
+}
+
+/// Why nothing is added to a partition table.
+fn table_fault(fault: GptFault) -> &'static str {
+    match fault {
+        GptFault::FirstCopy => "its first copy is damaged. A partition editor can restore it from the second one",
+        GptFault::NotAtEnd => {
+            "its second copy does not lie at the end. The disk was made larger; a partition editor can move it there"
+        }
+        GptFault::NoProtectiveMbr => "the protective MBR is missing, so that other systems do not see the table",
+        GptFault::HybridMbr => "the MBR has partitions, too (a hybrid MBR), and both would have to agree",
+        GptFault::Overlap => "its partitions overlap, or lie outside of it",
+        GptFault::Unusual => "it has a form that Forge does not write",
     }
 }
 

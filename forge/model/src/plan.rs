@@ -20,7 +20,7 @@ pub struct Plan {
     pub version: u32,
     /// The one target.
     pub target: Target,
-    /// What is on it now, and will be lost.
+    /// What is on it now, and will be lost; [`Content::Empty`] when all of it stays.
     pub erased: Content,
     /// Where each partition will lie.
     pub layout: Layout,
@@ -117,8 +117,10 @@ impl Plan {
             issues.push(issue);
             String::new()
         });
-        if answers.disk.erase.is_none() {
-            issues.push(Issue::EraseNotConfirmed);
+        match (answers.disk.way.is_whole_disk(), answers.disk.erase.is_some()) {
+            (true, false) => issues.push(Issue::EraseNotConfirmed),
+            (false, true) => issues.push(Issue::EraseAndKeep),
+            _ => {}
         }
         let Some(disk) = inventory.disk(path) else {
             issues.push(Issue::NoSuchDisk { path: path.into() });
@@ -130,7 +132,7 @@ impl Plan {
         let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
         let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
         issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
-        let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, manifest);
+        let layout = Layout::new(disk, &answers.disk, manifest);
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),
@@ -148,7 +150,10 @@ impl Plan {
                 size: disk.size,
                 sector_size: disk.sector_size,
             },
-            erased: disk.content.clone(),
+            erased: match layout.beside {
+                None => disk.content.clone(),
+                Some(_) => Content::Empty,
+            },
             layout,
             payload: PayloadId {
                 id: manifest.id.clone(),

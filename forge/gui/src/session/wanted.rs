@@ -3,12 +3,13 @@
 use super::Session;
 use forge_model::{
     Answers,
-    answers::{DiskAnswers, Erase, Generator, Password, SecondSlot, SystemAnswers, UserAnswers},
+    answers::{DiskAnswers, Erase, Generator, Password, SecondSlot, SystemAnswers, UserAnswers, Way},
 };
 
 /// What is wanted of whichever disk is chosen.
 pub(super) fn disk() -> DiskAnswers {
     DiskAnswers {
+        way: Way::WholeDisk,
         erase: Some(Erase::AllDataOnThisDisk),
         matching: None,
         second_slot: SecondSlot::IfItFits,

@@ -59,7 +59,10 @@ pub struct Answers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DiskAnswers {
-    /// Says in words that everything on the disk may go.
+    /// Which part of the disk is used.
+    #[serde(default, rename = "use", skip_serializing_if = "Way::is_whole_disk")]
+    pub way: Way,
+    /// Says in words that everything on the disk may go: for the whole disk, and for nothing else.
     pub erase: Option<Erase>,
     /// Which disk is meant. An install at which nobody sits needs it.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
@@ -71,6 +74,24 @@ pub struct DiskAnswers {
     #[serde(default, deserialize_with = "parse::esp_mib")]
     #[schemars(range(min = *ESP_MIB.start(), max = *ESP_MIB.end()))]
     pub esp_mib: Option<u32>,
+}
+
+/// Which part of the disk is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// All of it: whatever is there is lost.
+    #[default]
+    WholeDisk,
+    /// Room that no partition has: whatever is there stays.
+    FreeSpace,
+}
+
+impl Way {
+    /// Whether everything on the disk is lost.
+    pub fn is_whole_disk(&self) -> bool {
+        *self == Self::WholeDisk
+    }
 }
 
 /// The one way to say that a disk may be erased.

@@ -110,7 +110,7 @@ fn disk(path: &str, model: &str, transport: Transport, size: u64, content: Conte
 }
 
 fn found(number: u32, label: &str, size: u64, holding: Option<Holding>) -> Found {
-    Found { number, label: label.into(), type_id: None, size, holding }
+    Found { number, label: label.into(), type_id: None, size, holding, entry: None }
 }
 
 fn file_system(name: &str, label: &str) -> Option<Holding> {
@@ -158,7 +158,7 @@ pub fn inventory() -> Inventory {
 }
 
 fn table(partitions: Vec<Found>) -> Content {
-    Content::Table { table: "gpt".into(), partitions }
+    Content::Table { table: "gpt".into(), partitions, gpt: None }
 }
 
 /// The proof of the install that is played.
