@@ -39,6 +39,11 @@ full-name = "Anna Müller"
 password = { generate = "passphrase" }
 "#;
 
+/// The same answers for a disk on which everything stays.
+pub fn beside_answers() -> String {
+    ANSWERS.replace("erase = \"all-data-on-this-disk\"", "use = \"free-space\"")
+}
+
 /// Why an install was refused or failed.
 #[derive(Debug)]
 pub enum Refusal {

@@ -6,6 +6,8 @@
 //! - [`desk`]: a desk at which a person sits: compositor, keyboard, a screen reader's eyes, the real window
 //! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
 //! - [`installed`]: one finished install that many tests look at
+//! - [`neighbours`]: a disk on which other systems live, made and judged by their own tools
+//! - [`random`]: random numbers that a seed repeats
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
 //! - [`private`]: a system of its own for a test: a real bus, polkit, udev and UDisks2 with loop devices as drives
 
@@ -14,8 +16,10 @@ pub mod disk;
 pub mod installed;
 pub mod job;
 pub mod look;
+pub mod neighbours;
 pub mod payload;
 pub mod private;
+pub mod random;
 pub mod system;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -52,6 +52,11 @@ pub enum Failure {
         /// Whether anything was written.
         written: bool,
     },
+    /// The install was cancelled, beside other systems.
+    CancelledBeside {
+        /// In this stage.
+        stage: Stage,
+    },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
     /// The helper can not be reached, or refused.
@@ -157,7 +162,7 @@ impl Failure {
                 InstallError::Target(_) => 5,
                 _ => 1,
             },
-            Self::Cancelled { .. } => 7,
+            Self::Cancelled { .. } | Self::CancelledBeside { .. } => 7,
             Self::HelperLost => 6,
             Self::Job(failure) if failure.written => 6,
             Self::Job(failure) => match failure.kind.as_str() {
@@ -210,6 +215,9 @@ impl fmt::Display for Failure {
 impl Failure {
     /// Says it; `again` is how to begin again when something was written.
     fn say(&self, f: &mut fmt::Formatter<'_>, again: &str) -> fmt::Result {
+        const OLD_TABLE: &str = "The old partition table is still there, and nothing of yours was touched.";
+        const EITHER_TABLE: &str = "The partition table is the old one or the new one, and whole; nothing of yours was \
+             touched. \"forgectl verify\" tells whether the new system is complete.";
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
         let claimed = format!("The target starts nothing now. {again}");
         match self {
@@ -236,12 +244,21 @@ impl Failure {
             Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
-                let state = if failed.written { &claimed } else { UNTOUCHED };
+                let state = match (failed.written, failed.beside) {
+                    (false, _) => UNTOUCHED,
+                    (true, false) => &claimed,
+                    (true, true) if failed.stage < Stage::Commit => &format!("{OLD_TABLE} {again}"),
+                    (true, true) => EITHER_TABLE,
+                };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
                 words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
             Self::Cancelled { stage, written } => {
                 let state = if *written { &claimed } else { UNTOUCHED };
+                write!(f, "cancelled while {}. {state}", words::doing(*stage))
+            }
+            Self::CancelledBeside { stage } => {
+                let state = if *stage >= Stage::Claim { OLD_TABLE } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
             Self::Job(failure) => {
@@ -399,13 +416,19 @@ mod tests {
     fn what_is_on_the_target_comes_from_the_engine_and_not_from_the_stage() {
         let failed = |written| {
             let error = InstallError::Io(io::Error::other("x"));
-            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, error }))
+            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, beside: false, error }))
         };
         assert!(failed(false).to_string().contains("Nothing was written"));
         assert_eq!(failed(false).exit_code(), ExitCode::from(1));
         assert!(failed(true).to_string().contains("starts nothing now"));
         assert_eq!(failed(true).exit_code(), ExitCode::from(6));
         assert!(failed(true).to_string().contains("Run the command again"));
+        for (stage, says) in [(Stage::Write, "The old partition table is still"), (Stage::Commit, "old one or the new")]
+        {
+            let error = InstallError::Io(io::Error::other("x"));
+            let said = Failure::Install(Box::new(Failed { stage, written: true, beside: true, error })).to_string();
+            assert!(said.contains(says) && !said.contains("starts nothing"), "{said}");
+        }
         for failure in [failed(true), Failure::HelperLost] {
             let alone = Failure::Alone(Box::new(failure));
             assert!(alone.to_string().contains("Start this machine from the medium again"), "{alone}");

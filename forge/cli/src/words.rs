@@ -160,9 +160,11 @@ pub fn issue(issue: &Issue) -> String {
         Issue::EraseNotConfirmed => {
             "nothing says that the target may be erased. Write erase = \"all-data-on-this-disk\".".into()
         }
-        Issue::EraseAndKeep => "the answers keep what is on the disk, and say that it may be erased. Leave erase out, or write \
+        Issue::EraseAndKeep => {
+            "the answers keep what is on the disk, and say that it may be erased. Leave erase out, or write \
              use = \"whole-disk\"."
-            .into(),
+                .into()
+        }
         Issue::NoGpt { table: None } => {
             "the target has no partition table that was read, so there is nothing to install beside. \
              Plain files are read so far; for anything else, write use = \"whole-disk\"."
@@ -323,7 +325,13 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
     let target = &plan.target;
     let name = target.model.as_deref().unwrap_or(&target.identity.path);
     let mut lines = vec![
-        format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
+        match &plan.layout.beside {
+            None => format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
+            Some(_) => format!(
+                "{name}, {}, will be written where it is free. Nothing that is there will be touched.",
+                size::words(target.size)
+            ),
+        },
         format!(
             "{} {} ({}) will be installed; its root hash is {}.",
             plan.payload.name,
@@ -331,8 +339,17 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
             size::words(plan.payload.image_bytes),
             plan.payload.root_hash
         ),
-        "These partitions will be made:".into(),
     ];
+    if let Some(beside) = &plan.layout.beside {
+        let kept = &beside.kept;
+        lines.push(if kept.is_empty() { "It has no partitions." } else { "These partitions stay as they are:" }.into());
+        lines.extend(kept.iter().map(|one| {
+            let holds = one.holding.as_ref().map_or(String::new(), |found| format!("  {}", holding(found)));
+            format!("  {}. {:>10}  {:?}{holds}", one.number, size::words(one.size), one.label)
+        }));
+        lines.push("They keep their numbers and their names; the partition table is written last of all.".into());
+    }
+    lines.push("These partitions will be made:".into());
     for partition in &plan.layout.partitions {
         let what = match partition.role {
             Role::Esp => "EFI system partition with the signed boot files",

@@ -151,7 +151,7 @@ fn install(
         Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
     let target = target.started_by(firmware);
     install::run(&Tools::default(), plan, payload, &target, brought, told).map_err(|failed| {
-        let Failed { stage, written, error } = &failed;
+        let Failed { stage, written, error, .. } = &failed;
         failure(error.kind(), *stage, *written, error.to_string())
     })
 }

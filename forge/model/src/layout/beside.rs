@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Disk, Issue, Manifest,
-    answers::{DiskAnswers, SecondSlot},
+    answers::{DiskAnswers, SecondSlot, Way},
     inventory::{Content, Entry, Found, Gpt, GptFault},
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ use uuid::Uuid;
 /// install, makes it another plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beside {
+    /// Which room is used.
+    pub way: Way,
     /// The GUID of the disk, which stays.
     pub disk_id: Uuid,
     /// The first byte that a partition can have.
@@ -53,7 +55,8 @@ impl Layout {
         match placed {
             Ok(partitions) if issues.is_empty() => {
                 let Gpt { disk_id, first_usable, end_usable, .. } = *gpt;
-                Ok(Self { partitions, beside: Some(Beside { disk_id, first_usable, end_usable, kept }) })
+                let beside = Beside { way: answers.way, disk_id, first_usable, end_usable, kept };
+                Ok(Self { partitions, beside: Some(beside) })
             }
             placed => {
                 issues.extend(placed.err());

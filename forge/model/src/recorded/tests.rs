@@ -21,7 +21,8 @@ fn canaries() -> (Machine, Inventory) {
         },
     };
     let holding = || Holding::FileSystem { name: text("ext4"), label: text("canary") };
-    let found = Found { number: 1, label: text("canary"), type_id: None, size: 7, holding: Some(holding()), entry: None };
+    let found =
+        Found { number: 1, label: text("canary"), type_id: None, size: 7, holding: Some(holding()), entry: None };
     let disk = |path: &str, serial: &str, wwn: &str, content| Disk {
         identity: Identity { path: text(path), serial: Some(text(serial)), wwn: Some(text(wwn)), sequence: Some(4242) },
         model: Some(text("Samsung SSD 870 EVO 500GB")),

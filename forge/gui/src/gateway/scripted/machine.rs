@@ -165,6 +165,7 @@ fn table(partitions: Vec<Found>) -> Content {
 pub fn receipt(plan: &Plan) -> Receipt {
     let key = |name: &str| Key { name: name.into(), sha1: "1A".repeat(20), sha256: "2B".repeat(32) };
     Receipt {
+        way: Default::default(),
         version: 1,
         forge: env!("CARGO_PKG_VERSION").into(),
         finished: 1_790_000_000,
