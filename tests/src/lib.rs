@@ -10,6 +10,7 @@
 //! - [`random`]: random numbers that a seed repeats
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
 //! - [`private`]: a system of its own for a test: a real bus, polkit, udev and UDisks2 with loop devices as drives
+//! - [`writes`]: every write that a program makes to a file, so that a power cut can be tried at each
 
 pub mod desk;
 pub mod disk;
@@ -21,6 +22,7 @@ pub mod payload;
 pub mod private;
 pub mod random;
 pub mod system;
+pub mod writes;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

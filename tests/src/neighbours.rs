@@ -49,7 +49,7 @@ pub fn disk() -> Option<Disk> {
     });
     let script = format!("label: gpt\n{}", lines.collect::<String>());
     assert_well(run_with("sfdisk", &["--quiet", &disk.text()], script.as_bytes()));
-    disk.write(&[NOISE; 1 << 19], 34 * 512);
+    disk.write(&vec![NOISE; 1 << 19], 34 * 512);
     for one in all() {
         let part = Disk::empty(one.size);
         fill(&one, part).map(|part| copy_in(&part, &disk, one.offset))?;
@@ -64,19 +64,19 @@ fn fill(one: &Neighbour, part: Disk) -> Option<Disk> {
         "EFI system partition" => {
             assert_well(run("mkfs.fat", &["-F", "32", "-n", "WINDOWS", &path]));
             assert_well(run("mmd", &["-i", &path, "::/EFI", "::/EFI/Microsoft"]));
-            assert_well(run_with("mcopy", &["-i", &path, "-", "::/EFI/Microsoft/bootmgfw.efi"], &[0x4d; 200_000]));
+            assert_well(run_with("mcopy", &["-i", &path, "-", "::/EFI/Microsoft/bootmgfw.efi"], &vec![0x4d; 200_000]));
         }
         "Basic data partition" => {
             assert_well(run("mkntfs", &["--force", "--fast", "--quiet", "--label", "Windows", &path]));
         }
         "linux" => {
             let tree = tempfile::tempdir().unwrap();
-            fs::write(tree.path().join("thesis"), [0x42; 3 << 20]).unwrap();
+            fs::write(tree.path().join("thesis"), vec![0x42; 3 << 20]).unwrap();
             assert_well(run("mke2fs", &["-q", "-t", "ext4", "-d", &tree.path().display().to_string(), &path]));
         }
         "fedora" => {
             let tree = tempfile::tempdir().unwrap();
-            fs::write(tree.path().join("photos"), [0x17; 3 << 20]).unwrap();
+            fs::write(tree.path().join("photos"), vec![0x17; 3 << 20]).unwrap();
             let tree = tree.path().display().to_string();
             assert_well(run("mkfs.btrfs", &["--quiet", "--mixed", "--rootdir", &tree, &path]));
         }
