@@ -35,7 +35,7 @@ impl Tables {
     fn is_new(&self, disk: &Path, when: &str) -> bool {
         let found = in_force(disk);
         let said =
-            run("partx", &["--show", "--noheadings", "--raw", "--output", "NR", &disk.display().to_string()]).text;
+            run("partx", &["--show", "--noheadings", "--output", "NR", &disk.display().to_string()]).text;
         let rows = said.lines().count();
         assert!(found == self.old || found == self.new, "{when}: {found:#?}");
         assert_eq!(rows, found.len(), "{when}: {said}");
@@ -122,7 +122,7 @@ fn reordered(before: &Disk, acts: &[Act], tables: &Tables) -> u32 {
     let mut states = 0;
     for epoch in acts.split_inclusive(|act| matches!(act, Act::Flush)) {
         if epoch.iter().any(|act| act.extent().is_some()) {
-            for _ in 0..3 {
+            for _ in 0..8 {
                 let cut = Disk::copy_of(&flushed.path);
                 let file = writable(&cut);
                 epoch.iter().filter(|_| random.below(2) == 0).for_each(|act| act.apply(&file));
