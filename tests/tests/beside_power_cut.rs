@@ -34,8 +34,7 @@ impl Tables {
     /// to see the same. (gdisk does not, where a first copy was written in part: it takes neither.)
     fn is_new(&self, disk: &Path, when: &str) -> bool {
         let found = in_force(disk);
-        let said =
-            run("partx", &["--show", "--noheadings", "--output", "NR", &disk.display().to_string()]).text;
+        let said = run("partx", &["--show", "--noheadings", "--output", "NR", &disk.display().to_string()]).text;
         let rows = said.lines().count();
         assert!(found == self.old || found == self.new, "{when}: {found:#?}");
         assert_eq!(rows, found.len(), "{when}: {said}");

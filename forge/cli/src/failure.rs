@@ -59,6 +59,8 @@ pub enum Failure {
     },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
+    /// The same, beside other systems.
+    JobBeside(forge_dbus::status::Failure),
     /// The helper can not be reached, or refused.
     Helper {
         /// Why.
@@ -164,8 +166,8 @@ impl Failure {
             },
             Self::Cancelled { .. } | Self::CancelledBeside { .. } => 7,
             Self::HelperLost => 6,
-            Self::Job(failure) if failure.written => 6,
-            Self::Job(failure) => match failure.kind.as_str() {
+            Self::Job(failure) | Self::JobBeside(failure) if failure.written => 6,
+            Self::Job(failure) | Self::JobBeside(failure) => match failure.kind.as_str() {
                 "accounts" => 3,
                 "payload" | "payload-changed" => 4,
                 kind if kind.starts_with("disk-") => 5,
@@ -220,6 +222,10 @@ impl Failure {
              touched. \"forgectl verify\" tells whether the new system is complete.";
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
         let claimed = format!("The target starts nothing now. {again}");
+        let beside = |stage| match stage < Stage::Commit {
+            true => format!("{OLD_TABLE} {again}"),
+            false => EITHER_TABLE.into(),
+        };
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Answers(path, error) => write!(f, "{}, {error}", path.display()),
@@ -244,11 +250,10 @@ impl Failure {
             Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
-                let state = match (failed.written, failed.beside) {
-                    (false, _) => UNTOUCHED,
-                    (true, false) => &claimed,
-                    (true, true) if failed.stage < Stage::Commit => &format!("{OLD_TABLE} {again}"),
-                    (true, true) => EITHER_TABLE,
+                let state = match failed.written {
+                    false => UNTOUCHED,
+                    true if failed.beside => &beside(failed.stage),
+                    true => &claimed,
                 };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
                 words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
@@ -261,8 +266,12 @@ impl Failure {
                 let state = if *stage >= Stage::Claim { OLD_TABLE } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
-            Self::Job(failure) => {
-                let state = if failure.written { &claimed } else { UNTOUCHED };
+            Self::Job(failure) | Self::JobBeside(failure) => {
+                let state = match (failure.written, self) {
+                    (false, _) => UNTOUCHED,
+                    (true, Self::JobBeside(_)) => &beside(failure.stage),
+                    (true, _) => &claimed,
+                };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
                 words::job_help(&failure.kind).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }

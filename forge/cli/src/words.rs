@@ -166,13 +166,15 @@ pub fn issue(issue: &Issue) -> String {
                 .into()
         }
         Issue::NoGpt { table: None } => {
-            "the target has no partition table that was read, so there is nothing to install beside. \
-             Plain files are read so far; for anything else, write use = \"whole-disk\"."
+            "the target has no partition table, so there is nothing to install beside. Write use = \"whole-disk\"."
                 .into()
+        }
+        Issue::NoGpt { table: Some(table) } if table == "gpt" => {
+            "the partition table of the target could not be read, or changed just now. Try again.".into()
         }
         Issue::NoGpt { table: Some(table) } => format!(
             "the target has a partition table of the kind {table:?}; partitions can only be added to a GUID partition table \
-             that was read. Take another disk, or write use = \"whole-disk\"."
+             (GPT). Take another disk, or write use = \"whole-disk\"."
         ),
         Issue::TableFault { fault } => {
             format!("nothing is added to the partition table as it is: {}.", table_fault(*fault))

@@ -80,7 +80,7 @@ impl View<'_> {
             (Some(table), _) => Content::Table {
                 table: table.clone(),
                 partitions: self.partitions().into_iter().map(|(block, partition)| found(block, partition)).collect(),
-                // The helper does not read disks: it shows what UDisks2 shows.
+                // Only a look at the disk tells.
                 gpt: None,
             },
             (None, Some(holding)) => Content::Whole { holding },
