@@ -1,9 +1,11 @@
 //! The power goes at any write of an install beside other systems: their table, their partitions and their data are there.
 
-use forge_model::layout::Role;
+use forge_engine::install::End;
+use forge_model::{Stage, layout::Role};
 use forge_tests::{
     disk::{Disk, MIB},
     installed::receipt_of,
+    job::{Job, Recorder, beside_answers},
     look::run,
     neighbours, payload,
     random::Random,
@@ -104,6 +106,7 @@ fn at_every_write_the_others_are_whole_and_one_table_is_in_force() {
     assert!(receipt.partitions.iter().any(|one| one.role == Role::Esp));
 
     torn_tables(&before, &acts, &tables);
+    goes_on_between_the_copies(&before, &acts);
     let reordered = reordered(&before, &acts, &tables);
     println!("{} calls, {cuts} cuts in order, {reordered} in another order", acts.len());
     assert!(cuts > 30 && reordered > 30, "{cuts} {reordered}");
@@ -133,6 +136,23 @@ fn reordered(before: &Disk, acts: &[Act], tables: &Tables) -> u32 {
         epoch.iter().for_each(|act| act.apply(&file));
     }
     states
+}
+
+/// A cut between the two copies leaves everything but the first one: the next run proves what is there, and adds it.
+fn goes_on_between_the_copies(before: &Disk, acts: &[Act]) {
+    let disk = Disk::copy_of(&before.path);
+    let file = writable(&disk);
+    let last = acts.iter().rposition(|act| act.extent().is_some()).unwrap();
+    acts[..last].iter().for_each(|act| act.apply(&file));
+    drop(file);
+    let payload = payload::shared();
+    let directory = payload.directory();
+    let job = Job { answers: beside_answers(), ..Job::new(&payload, &disk.path, &directory) };
+    let seen = Recorder::default();
+    assert!(matches!(job.run(&seen), Ok(End::Installed(_))));
+    assert!(!seen.stages().contains(&Stage::Write), "the image was there already: {:?}", seen.stages());
+    receipt_of(&disk.path);
+    neighbours::check(&disk.path);
 }
 
 /// A copy of the table is several sectors: any of them may be on the disk when the power goes, in any mixture.
