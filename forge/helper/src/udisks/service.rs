@@ -73,8 +73,9 @@ impl Udisks {
         let mut found = self.seen(&self.objects().await?);
         for disk in &mut found.disks {
             let blank = disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium);
-            let table = matches!(&disk.content, Content::Table { table, .. } if table == "gpt");
-            if !blank && !(table && disk.obstacles.is_empty()) {
+            let gpt = matches!(&disk.content, Content::Table { table, .. } if table == "gpt");
+            let table = gpt && disk.obstacles.is_empty();
+            if !blank && !table {
                 continue;
             }
             let look = async { Ok(probed(self.read_only(disk).await?).await) };
