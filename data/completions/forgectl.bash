@@ -40,6 +40,9 @@ _forgectl() {
             forgectl,enroll)
                 cmd="forgectl__subcmd__enroll"
                 ;;
+            forgectl,firmware)
+                cmd="forgectl__subcmd__firmware"
+                ;;
             forgectl,install)
                 cmd="forgectl__subcmd__install"
                 ;;
@@ -82,8 +85,20 @@ _forgectl() {
             forgectl__subcmd__credentials,seal)
                 cmd="forgectl__subcmd__credentials__subcmd__seal"
                 ;;
+            forgectl__subcmd__firmware,add)
+                cmd="forgectl__subcmd__firmware__subcmd__add"
+                ;;
+            forgectl__subcmd__firmware,list)
+                cmd="forgectl__subcmd__firmware__subcmd__list"
+                ;;
+            forgectl__subcmd__firmware,remove)
+                cmd="forgectl__subcmd__firmware__subcmd__remove"
+                ;;
             forgectl__subcmd__payload,build)
                 cmd="forgectl__subcmd__payload__subcmd__build"
+                ;;
+            forgectl__subcmd__payload,firmware)
+                cmd="forgectl__subcmd__payload__subcmd__firmware"
                 ;;
             forgectl__subcmd__payload,keys)
                 cmd="forgectl__subcmd__payload__subcmd__keys"
@@ -101,7 +116,7 @@ _forgectl() {
 
     case "${cmd}" in
         forgectl)
-            opts="-h -V --help --version check record plan install disks unattended attach verify audit machine receipt enroll credentials answers payload schema completions man"
+            opts="-h -V --help --version check record plan install disks unattended attach verify audit machine receipt enroll firmware credentials answers payload schema completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +341,78 @@ _forgectl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        forgectl__subcmd__firmware)
+            opts="-h --help list add remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__firmware__subcmd__add)
+            opts="-h --from --certificate --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__firmware__subcmd__list)
+            opts="-h --from --certificate --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__firmware__subcmd__remove)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         forgectl__subcmd__install)
             opts="-h --answers --payload --certificate --target --json --output --digest --log --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -401,7 +488,7 @@ _forgectl() {
             return 0
             ;;
         forgectl__subcmd__payload)
-            opts="-h --help build verify keys"
+            opts="-h --help build firmware verify keys"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -422,6 +509,28 @@ _forgectl() {
             fi
             case "${prev}" in
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        forgectl__subcmd__payload__subcmd__firmware)
+            opts="-h --system --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --system)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -38,6 +38,7 @@ complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "audit" -d 'Measur
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "machine" -d 'Shows whether this machine\'s key is enrolled, and what its firmware says'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "receipt" -d 'Checks receipts'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "enroll" -d 'Asks once more to have this machine\'s key enrolled at the next start, with a new code'
+complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "firmware" -d 'Lists the proprietary firmware of this machine, adds some and takes it away'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "credentials" -d 'Opens sealed credentials, and seals a password for answers'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "answers" -d 'Signs answers, and checks their signature'
 complete -c forgectl -n "__fish_forgectl_needs_command" -f -a "payload" -d 'Makes and checks payloads'
@@ -92,6 +93,18 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_se
 complete -c forgectl -n "__fish_forgectl_using_subcommand receipt; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -l output -d 'The directory for the code. Without it, it is shown' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand enroll" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -f -a "list" -d 'Shows what is on this machine and who accepted it, which devices ask for more, and what a payload has'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -f -a "add" -d 'Adds a bundle from a payload: whoever calls accepts it'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and not __fish_seen_subcommand_from list add remove" -f -a "remove" -d 'Takes a bundle away; it is gone at the next start'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -l from -d 'A payload\'s directory' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON, of this machine only'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -l from -d 'A payload\'s directory: of the medium, or a copy' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -l certificate -d 'The OpenPGP certificate that signs payloads. The helper has its own, and takes no other' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -f -a "open" -d 'Prints what a sealed file holds: it is secret'
 complete -c forgectl -n "__fish_forgectl_using_subcommand credentials; and not __fish_seen_subcommand_from open seal" -f -a "seal" -d 'Seals a file, such as a password for answers, to a passphrase or to age keys'
@@ -109,13 +122,17 @@ complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_se
 complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from sign" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from verify" -l certificate -d 'The OpenPGP certificate of somebody who may sign' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand answers; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -s h -l help -d 'Print help'
-complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "build" -d 'Makes a signed payload from a system tree and its boot files'
-complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "verify" -d 'Checks a payload\'s signature and every byte of its files'
-complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build verify keys" -f -a "keys" -d 'Makes a master key and a release key, for a distributor or a trial'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build firmware verify keys" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build firmware verify keys" -f -a "build" -d 'Makes a signed payload from a system tree and its boot files'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build firmware verify keys" -f -a "firmware" -d 'Makes bundles of proprietary firmware that a payload can carry'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build firmware verify keys" -f -a "verify" -d 'Checks a payload\'s signature and every byte of its files'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and not __fish_seen_subcommand_from build firmware verify keys" -f -a "keys" -d 'Makes a master key and a release key, for a distributor or a trial'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from build" -l key -d 'The release key that signs it' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from build" -l output -d 'The new directory that it goes to' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help'
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from firmware" -l system -d 'The tree of the system that they are for: its os-release and its kernels\' lists of devices are read' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from firmware" -l output -d 'The new directory that they go to; payload.toml names it in "firmware"' -r -F
+complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from firmware" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from verify" -l certificate -d 'The OpenPGP certificate that signs payloads' -r -F
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c forgectl -n "__fish_forgectl_using_subcommand payload; and __fish_seen_subcommand_from keys" -l user-id -d 'Whose keys they are, such as "Example releases <releases@example.org>"' -r

@@ -14,9 +14,12 @@ locales=$!
 # The initrd, and a check that it can open the sealed root.
 kernel=$(ls /usr/lib/modules)
 mkdir /forge-build/none
+mkdir -p /etc/systemd/system/initrd.target.wants
+ln -s /usr/lib/systemd/system/systemd-sysext-sysroot.service /etc/systemd/system/initrd.target.wants/
 dracut --quiet --force --conf /forge-build/initrd.conf --confdir /forge-build/none --kver "$kernel" /forge-build/initrd.img
 lsinitrd /forge-build/initrd.img > /forge-build/initrd.list
 for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-generator \
+    bin/systemd-sysext initrd.target.wants/systemd-sysext-sysroot.service modprobe@.service loop.ko \
     sbin/losetup overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
     # ext4 may be part of the kernel itself.
     grep -q "/$need" /forge-build/initrd.list ||
@@ -30,7 +33,7 @@ echo "$kernel" > /forge-build/kernel-release
 rm -rf /boot/*
 
 # The demo runs in virtual machines, and on a computer like many: drivers for what neither of them has go. The dummy network
-# card stays, a test signs it.
+# card stays, a test signs it; e100 and test_firmware stay, tests let them ask for firmware.
 (
     cd "/usr/lib/modules/$kernel/kernel"
     rm -rf arch/x86/kvm sound net/bluetooth net/ceph net/mac80211 net/sctp net/sunrpc net/wireless \
@@ -40,7 +43,7 @@ rm -rf /boot/*
         pcmcia power soundwire staging target thunderbolt ufs vfio w1 watchdog \
         gpu/drm/amd gpu/drm/gma500 gpu/drm/i915 gpu/drm/nouveau gpu/drm/radeon gpu/drm/xe \
         net/arcnet net/can net/fddi net/ieee802154 net/usb net/wan net/wireless net/wwan
-    find net/ethernet -mindepth 2 -type f ! -path '*/e1000*' ! -name 'r8169*' ! -name 'igb*' ! -name 'igc*' -delete
+    find net/ethernet -mindepth 2 -type f ! -path '*/e1000*' ! -name 'e100.*' ! -name 'r8169*' ! -name 'igb*' ! -name 'igc*' -delete
 )
 depmod "$kernel"
 

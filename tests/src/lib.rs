@@ -5,6 +5,7 @@
 //! - [`job`]: one install into a file, from answers to its end
 //! - [`desk`]: a desk at which a person sits: compositor, keyboard, a screen reader's eyes, the real window
 //! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
+//! - [`firmware`]: a small linux-firmware, and a payload that carries bundles of it
 //! - [`installed`]: one finished install that many tests look at
 //! - [`neighbours`]: a disk on which other systems live, made and judged by their own tools
 //! - [`random`]: random numbers that a seed repeats
@@ -14,6 +15,7 @@
 
 pub mod desk;
 pub mod disk;
+pub mod firmware;
 pub mod installed;
 pub mod job;
 pub mod look;

@@ -27,7 +27,8 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 /// The name of the one service credential.
 pub const CREDENTIAL: &str = "forgetest.token";
 
-const SOURCE: &str = r#"version = 1
+/// `payload.toml` of the test payload.
+pub const SOURCE: &str = r#"version = 1
 id = "forgetest"
 name = "Forge test system"
 release = "1"
@@ -84,12 +85,18 @@ impl TestPayload {
     }
 
     fn of_system(make_system: impl Fn(&Path)) -> Self {
+        Self::of_sources(make_system, |_| {})
+    }
+
+    /// One whose sources are changed before it is made: `root` and `payload.toml` lie in the directory.
+    pub(crate) fn of_sources(make_system: impl Fn(&Path), change: impl Fn(&Path)) -> Self {
         let (scratch, keys) = (tempfile::tempdir().unwrap(), keys());
         let sources = tempfile::tempdir().unwrap();
         make_system(&sources.path().join("root"));
         fs::write(sources.path().join("initrd"), b"stands for an initrd").unwrap();
         let source = sources.path().join("payload.toml");
         fs::write(&source, SOURCE).unwrap();
+        change(sources.path());
         let output = scratch.path().join("payload");
         let made = build::build(&Tools::default(), &source, &keys.release, &output, SystemTime::now(), &Unwatched);
         made.unwrap().done().unwrap();

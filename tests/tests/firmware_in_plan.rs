@@ -70,3 +70,27 @@ fn a_firmware_that_takes_no_request_is_told_and_is_no_part_of_what_is_confirmed(
     let json = serde_json::to_string(&plans[1]).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plans[1], "it travels");
 }
+
+#[test]
+fn the_firmware_that_is_accepted_is_a_part_of_what_is_confirmed() {
+    let payload = shared();
+    let mut opened = payload.open().unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/machines/firmware/bundles.json");
+    opened.manifest.firmware = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let disk = Disk::empty(USUAL);
+    let target = forge_engine::target::Target::open_file(&disk.path).unwrap();
+    let inventory = probe::file(&target).unwrap();
+    let plan = |more: &str| {
+        let answers = Answers::parse(&format!("{ANSWERS}\n{more}")).unwrap();
+        Plan::new(&inventory, target.path(), &answers, &opened.manifest, &opened.manifest_sha256)
+    };
+    let accept =
+        |name: &str, digit: &str| format!("[[firmware]]\nbundle = \"{name}\"\nsha256 = \"{}\"\n", digit.repeat(32));
+    let (none, one) = (plan("").unwrap(), plan(&accept("intel-wifi", "a2")).unwrap());
+    assert!(none.firmware.is_empty());
+    assert_eq!(one.firmware.iter().map(|chosen| chosen.name.as_str()).collect::<Vec<_>>(), ["intel-wifi"]);
+    assert_ne!(none.digest(), one.digest());
+    let issues = plan(&accept("intel-wifi", "ff")).unwrap_err();
+    assert!(matches!(&issues[..], [Issue::OtherBundle { name, .. }] if name == "intel-wifi"), "{issues:?}");
+    assert_eq!(issues[0].place(), Some("firmware.sha256"));
+}

@@ -7,6 +7,7 @@ its name. It is what shows that the sandbox holds, and that every tool works in 
 import ctypes
 import errno
 import io
+import json
 import mmap
 import os
 import signal
@@ -151,6 +152,15 @@ def uki():
     for fd in every:
         os.close(fd)
     return said + str(size)
+
+
+def kernel_log():
+    """What the kernel looked for in vain, as the helper reads it."""
+    said = tool("/usr/bin/journalctl", "--no-pager", "--quiet", "--output=json", "--lines=1", "--output-fields=_BOOT_ID",
+                "_TRANSPORT=kernel")
+    boot = json.loads(said.splitlines()[0])["_BOOT_ID"]
+    return tool("/usr/bin/journalctl", "--no-pager", "--quiet", "--output=json", "--lines=2000",
+                "--output-fields=MESSAGE", "--grep=firmware", f"_BOOT_ID={boot}", "_TRANSPORT=kernel")
 
 
 def rescan(disk):

@@ -89,6 +89,15 @@ check "it reads the payload" inside 'read("/usr/share/forge/payload/manifest.jso
 check "mke2fs fills a file system in memory from a tar stream" inside 'state()'
 check "mkfs.fat, mmd, mcopy and fsck.fat make an ESP in memory" inside 'esp()'
 check "ukify builds and sbsign signs a boot image" inside 'uki()'
+# What devices want: a line as the firmware loader writes it, and the name of a device.
+echo "<4>iwlwifi 0000:00:14.3: Direct firmware load for forge.ucode failed with error -2" >/dev/kmsg
+journalctl --sync
+check "journalctl reads the kernel's log of this start" says 's "True"' inside \
+    '"Direct firmware load for forge.ucode" in kernel_log()'
+check "systemd-hwdb knows a device" says 's "True"' inside \
+    '"Wi-Fi" in tool("/usr/bin/systemd-hwdb", "query", "pci:v00008086d00002723sv00008086sd00000084bc02sc80i00")'
+check "it sees the devices of each bus" inside \
+    '[os.listdir(f"/sys/bus/{bus}/devices") for bus in ("pci", "usb", "virtio") if os.path.exists(f"/sys/bus/{bus}")]'
 
 check "the helper ends when it is told to" timeout 20 systemctl stop forge-helper.service
 check "the window's and forgectl's profiles are loaded, too" grep -q '^forgectl (enforce)' \

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Where an installation medium keeps the certificate that signs its payload.
 const CERTIFICATE: &str = "/usr/share/forge/payload-certificate.pgp";
+/// Where the live medium has its payload.
+const PAYLOAD: &str = "/usr/share/forge/payload";
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -94,6 +96,11 @@ pub enum Command {
         /// The directory for the code. Without it, it is shown
         #[arg(long)]
         output: Option<PathBuf>,
+    },
+    /// Lists the proprietary firmware of this machine, adds some and takes it away
+    Firmware {
+        #[command(subcommand)]
+        command: FirmwareCommand,
     },
     /// Opens sealed credentials, and seals a password for answers
     Credentials {
@@ -266,6 +273,38 @@ pub enum AnswersCommand {
 }
 
 #[derive(Subcommand)]
+pub enum FirmwareCommand {
+    /// Shows what is on this machine and who accepted it, which devices ask for more, and what a payload has
+    List {
+        /// A payload's directory
+        #[arg(long, value_name = "DIRECTORY", default_value = PAYLOAD)]
+        from: PathBuf,
+        /// The OpenPGP certificate that signs payloads
+        #[arg(long, default_value = CERTIFICATE)]
+        certificate: PathBuf,
+        /// Prints JSON, of this machine only
+        #[arg(long)]
+        json: bool,
+    },
+    /// Adds a bundle from a payload: whoever calls accepts it
+    Add {
+        /// The bundle's name
+        name: String,
+        /// A payload's directory: of the medium, or a copy
+        #[arg(long, value_name = "DIRECTORY", default_value = PAYLOAD)]
+        from: PathBuf,
+        /// The OpenPGP certificate that signs payloads. The helper has its own, and takes no other
+        #[arg(long, default_value = CERTIFICATE)]
+        certificate: PathBuf,
+    },
+    /// Takes a bundle away; it is gone at the next start
+    Remove {
+        /// The bundle's name
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
 pub enum PayloadCommand {
     /// Makes a signed payload from a system tree and its boot files
     Build {
@@ -275,6 +314,17 @@ pub enum PayloadCommand {
         #[arg(long)]
         key: PathBuf,
         /// The new directory that it goes to
+        #[arg(long)]
+        output: PathBuf,
+    },
+    /// Makes bundles of proprietary firmware that a payload can carry
+    Firmware {
+        /// The description of the bundles (firmware.toml)
+        source: PathBuf,
+        /// The tree of the system that they are for: its os-release and its kernels' lists of devices are read
+        #[arg(long, value_name = "ROOT")]
+        system: PathBuf,
+        /// The new directory that they go to; payload.toml names it in "firmware"
         #[arg(long)]
         output: PathBuf,
     },

@@ -1,8 +1,8 @@
 //! `check`: is an answer file well-formed, who signed it, and what would become of a recorded machine?
 
 use crate::{
-    answers_sign::signature_of, answers_words, arguments::CheckArguments, failure::Failure, output::print,
-    plan::parse_answers,
+    answers_sign::signature_of, answers_words, arguments::CheckArguments, bundle_words, failure::Failure,
+    output::print, plan::parse_answers,
 };
 use forge_engine::{
     openpgp::{self, AnswersSignatureError, Fingerprint},
@@ -74,6 +74,8 @@ struct Verdict<'a> {
     used: Option<&'a Override>,
     /// Every disk, where the answers say which is meant.
     seen: Vec<Seen>,
+    /// What is accepted, and what the machine's devices asked for.
+    firmware: Vec<String>,
     decision: Decision,
 }
 
@@ -91,7 +93,8 @@ fn on_machine(
     let decision = decide(&trust, answers, &facts, &inventory);
     let (Decision::RunAlone { answers: own, .. } | Decision::Prefill { answers: own, .. }) = &decision;
     let seen = own.disk.matching.as_ref().map(|wanted| disk::seen(wanted, &inventory)).unwrap_or_default();
-    let verdict = Verdict { used: answers.override_for(&facts), facts, seen, decision };
+    let firmware = bundle_words::on_recorded_machine(&answers.firmware, &inventory.devices);
+    let verdict = Verdict { used: answers.override_for(&facts), facts, seen, firmware, decision };
     match wanted.json {
         true => print(verdict.json(signer))?,
         false => verdict.lines(signer).into_iter().try_for_each(print)?,
@@ -117,6 +120,7 @@ impl Verdict<'_> {
             lines.push("Its disks:".into());
             lines.extend(answers_words::disks(&self.seen).iter().map(|line| format!("  {line}")));
         }
+        lines.extend(self.firmware.iter().cloned());
         if let Decision::RunAlone { disk, answers } = &self.decision {
             let path = &disk.identity.path;
             lines.push(format!(

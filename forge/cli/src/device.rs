@@ -2,6 +2,7 @@
 
 use crate::{
     arguments::{InstallArguments, PlanArguments},
+    bundle_words,
     failure::Failure,
     firmware_words, handover, log_file,
     output::{print, tell},
@@ -15,7 +16,7 @@ use forge_dbus::{
     client::{ClientError, Forge, Job, Update},
     status::{Outcome, Progress, State},
 };
-use forge_model::pace::Measured;
+use forge_model::{Plan, pace::Measured};
 use futures_util::{Stream, StreamExt};
 use std::{fs, io::IsTerminal, os::unix::fs::FileTypeExt, path::Path, time::Duration};
 use tokio::{runtime::Runtime, time::interval};
@@ -44,9 +45,24 @@ pub fn disks(json: bool) -> Result<(), Failure> {
 pub fn plan(wanted: &PlanArguments) -> Result<(), Failure> {
     let disk = device(wanted)?;
     let (_, text) = read_answers_text(&wanted.answers)?;
-    match runtime()?.block_on(async { Forge::connect().await?.check(&disk, &text).await }).map_err(untouched)? {
-        Verdict::Plan { plan, .. } => print_plan(&plan, wanted.json),
-        Verdict::Issues { issues } => Err(Failure::Issues(wanted.answers.clone(), issues)),
+    let checked = async {
+        let forge = Forge::connect().await?;
+        Ok(match forge.check(&disk, &text).await? {
+            Verdict::Plan { plan, .. } => Ok((about_firmware(&forge, &plan).await, plan)),
+            Verdict::Issues { issues } => Err(issues),
+        })
+    };
+    match runtime()?.block_on(checked).map_err(untouched)? {
+        Ok((more, plan)) => print_plan(&plan, &more, wanted.json),
+        Err(issues) => Err(Failure::Issues(wanted.answers.clone(), issues)),
+    }
+}
+
+/// Which devices ask for firmware that was not accepted. A plan is worth reading without it.
+async fn about_firmware(forge: &Forge, plan: &Plan) -> Vec<String> {
+    match (forge.inventory().await, forge.offer().await) {
+        (Ok(found), Ok(offer)) => bundle_words::on_this_machine(plan, &found.devices, &offer.manifest.firmware),
+        _ => Vec::new(),
     }
 }
 
@@ -75,6 +91,7 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
             tell(serde_json::json!({ "event": "plan", "digest": digest, "target": plan.target }));
         } else {
             words::plan(&plan).iter().for_each(tell);
+            about_firmware(&forge, &plan).await.iter().for_each(tell);
         }
         log::info!("plan {digest} for {}", plan.target.identity.path);
         let updates = job.updates().await?;

@@ -8,6 +8,7 @@ use crate::{
 };
 use forge_dbus::{Error as RefusedBy, client::ClientError};
 use forge_engine::{
+    firmware::make::MakeError,
     install::{Failed, InstallError},
     openpgp::{AnswersSignatureError, SignError, SignatureError},
     payload::{PayloadError, build::BuildError},
@@ -41,6 +42,8 @@ pub enum Failure {
     Payload(PayloadError),
     /// No payload was made.
     Build(Box<BuildError>),
+    /// No firmware was made.
+    Firmware(Box<MakeError>),
     /// The target is not used.
     Target(TargetError),
     /// The install failed.
@@ -70,6 +73,10 @@ pub enum Failure {
     },
     /// It is installed on a disk, but a file of the handover could not be written; the helper still has all of it.
     HandoverKept(PathBuf, io::Error),
+    /// No medium with a payload is there to take firmware from.
+    NoMedium(PathBuf),
+    /// The payload has no such bundle; those that it has.
+    NoSuchBundle(String, Vec<String>),
     /// The helper went away in the middle of an install.
     HelperLost,
     /// No install is under way.
@@ -142,7 +149,12 @@ impl Failure {
         match self {
             Self::Unattended(fault) => fault.code(),
             Self::Alone(failure) => failure.code(),
-            Self::File(..) | Self::Build(_) | Self::Keys(_) | Self::MissingTools(_) | Self::Terminal(_) => 1,
+            Self::File(..)
+            | Self::Build(_)
+            | Self::Firmware(_)
+            | Self::Keys(_)
+            | Self::MissingTools(_)
+            | Self::Terminal(_) => 1,
             Self::Seal(_)
             | Self::Open(..)
             | Self::OpenWith(..)
@@ -180,6 +192,7 @@ impl Failure {
                 ClientError::Refused(RefusedBy::NoDisks(_)) => 5,
                 _ => 10,
             },
+            Self::NoMedium(_) | Self::NoSuchBundle(..) => 4,
             Self::NoJob => 10,
             Self::Verify(..) | Self::NotInOrder(_) | Self::NotMeasured(_) | Self::NotEnrolled(_) => 8,
             Self::NoFirmware | Self::NotStaged(..) => 11,
@@ -248,6 +261,7 @@ impl Failure {
                 }
             }
             Self::Build(error) => write!(f, "no payload was made.\n  {}", Chain(error.as_ref())),
+            Self::Firmware(error) => write!(f, "no firmware was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
                 let state = match failed.written {
@@ -370,6 +384,16 @@ impl Failure {
             Self::NotInOrder(faults) => write!(f, "{faults} of the checks failed"),
             Self::NotEnrolled(Enrollment::Pending) => f.write_str("the key is not enrolled yet."),
             Self::NotEnrolled(_) => f.write_str("the key is not enrolled."),
+            Self::NoMedium(path) => write!(
+                f,
+                "{} is not there. Put in the medium that Forge came on, mount it, and name its directory \
+                 \"payload\" with --from; a copy of that directory will do.",
+                path.display()
+            ),
+            Self::NoSuchBundle(name, names) if names.is_empty() => {
+                write!(f, "{name}: this payload has no proprietary firmware.")
+            }
+            Self::NoSuchBundle(name, names) => write!(f, "{name}: this payload has only {}.", names.join(", ")),
             Self::NoFirmware => write!(f, "this computer was not started by UEFI. {FROM_DISK}"),
             Self::NotStaged(fault, details) => f.write_str(&firmware_words::not_staged(*fault, details)),
             Self::Alone(failure) => failure.say(f, "Start this machine from the medium again to begin anew."),

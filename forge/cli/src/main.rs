@@ -12,6 +12,7 @@
 //! | `audit` | `audit`: the posture of this machine, by the helper or as far as the caller can see |
 //! | `receipt` | `receipt verify`: a receipt and the boot files beside it |
 //! | `machine` | `machine`, `enroll`: this machine's key and its enrollment |
+//! | `firmware` | `firmware list`, `add`, `remove`: proprietary firmware on an installed machine |
 //! | `credentials` | `credentials open`, `credentials seal`: sealed files |
 //! | `answers_sign` | `answers sign`, `answers verify` |
 //! | `password` | asks for a password or a passphrase |
@@ -22,6 +23,7 @@
 //! | `verify` | `verify`: a finished disk or file against its receipt |
 //! | `failure` | every way to end, its exit code, and the sentence |
 //! | `firmware_words` | the firmware in sentences |
+//! | `bundle_words` | optional proprietary firmware in sentences |
 //! | `answers_words` | which machine and which disk answers mean, in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
@@ -29,10 +31,12 @@ mod answers_sign;
 mod answers_words;
 mod arguments;
 mod audit;
+mod bundle_words;
 mod check;
 mod credentials;
 mod device;
 mod failure;
+mod firmware;
 mod firmware_words;
 mod handover;
 mod install;
@@ -86,6 +90,7 @@ fn run(command: Command) -> Result<(), failure::Failure> {
         Command::Machine { issue: Some(file), .. } => machine::issue(&file),
         Command::Machine { json, .. } => machine::show(json),
         Command::Enroll { output } => machine::enroll(output.as_deref()),
+        Command::Firmware { command } => firmware::run(command),
         Command::Payload { command } => payload::run(command),
         Command::Credentials { command } => credentials::run(command),
         Command::Answers { command } => answers_sign::run(command),

@@ -2,6 +2,7 @@
 
 use crate::{arguments::PayloadCommand, failure::Failure, output::print, plan::open_payload};
 use forge_engine::{
+    firmware::make,
     openpgp::{self, Validity},
     payload::build,
     tool::Tools,
@@ -22,6 +23,7 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 pub fn run(command: PayloadCommand) -> Result<(), Failure> {
     match command {
         PayloadCommand::Build { source, key, output } => make(&source, &key, &output),
+        PayloadCommand::Firmware { source, system, output } => firmware(&source, &system, &output),
         PayloadCommand::Verify { payload, certificate } => verify(&payload, &certificate),
         PayloadCommand::Keys { user_id, output } => keys(&user_id, &output),
     }
@@ -35,6 +37,23 @@ fn make(source: &Path, key: &Path, output: &Path) -> Result<(), Failure> {
         let (image, hash) = (size::words(manifest.image.data.size), manifest.image.root_hash);
         let (name, release) = (&manifest.name, &manifest.release);
         print(format_args!("{}: {name} {release}, {image}, root hash {hash}", output.display()))?;
+    }
+    Ok(())
+}
+
+/// Makes bundles of proprietary firmware, for a payload that carries them.
+fn firmware(source: &Path, system: &Path, output: &Path) -> Result<(), Failure> {
+    let made = make::make(&Tools::default(), source, system, output, &Unwatched);
+    // Nobody can cancel it, so it is always done.
+    let Some(made) = made.map_err(|e| Failure::Firmware(Box::new(e)))?.done() else {
+        return Ok(());
+    };
+    for bundle in &made.bundles {
+        let (name, licence, image) = (&bundle.name, &bundle.licence.id, size::words(bundle.image.size));
+        let (files, devices, sha256) = (bundle.files.len(), bundle.modaliases.len(), &bundle.image.sha256);
+        print(format_args!(
+            "{name}: {image}, {licence}, files: {files}, device patterns: {devices}, SHA-256 {sha256}"
+        ))?;
     }
     Ok(())
 }

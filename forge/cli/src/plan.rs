@@ -8,15 +8,16 @@ use std::{fs, path::Path, time::SystemTime};
 /// Shows the plan.
 pub fn show(wanted: &PlanArguments) -> Result<(), Failure> {
     let made = Made::new(wanted)?;
-    print_plan(&made.plan, wanted.json)
+    // A plain file is for another machine than this one: nothing is said about its devices.
+    print_plan(&made.plan, &[], wanted.json)
 }
 
-/// Prints a plan and what confirms it.
-pub fn print_plan(plan: &Plan, json: bool) -> Result<(), Failure> {
+/// Prints a plan, what else there is to say, and what confirms it.
+pub fn print_plan(plan: &Plan, more: &[String], json: bool) -> Result<(), Failure> {
     if json {
         return print(serde_json::json!({ "digest": plan.digest(), "plan": plan }));
     }
-    print(words::plan(plan).join("\n"))?;
+    print(words::plan(plan).iter().chain(more).map(String::as_str).collect::<Vec<_>>().join("\n"))?;
     print(format_args!("Plan digest: {}", plan.digest()))
 }
 

@@ -1,6 +1,9 @@
 //! Plans, issues and stages in sentences.
 
-use crate::firmware_words::{FROM_DISK, by_hand, chain_fault};
+use crate::{
+    bundle_words,
+    firmware_words::{FROM_DISK, by_hand, chain_fault},
+};
 use forge_dbus::{Error as Refused, client::ClientError};
 use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
@@ -224,6 +227,15 @@ pub fn issue(issue: &Issue) -> String {
         Issue::NoSuchLocale { name, nearest } => unknown("locale", name, nearest),
         Issue::NoSuchTimezone { name, nearest } => unknown("time zone", name, nearest),
         Issue::NoSuchKeyboard { name, nearest } => unknown("keyboard", name, nearest),
+        Issue::UnknownBundle { name, nearest } => {
+            let near = nearest.as_ref().map(|nearest| format!(" Did you mean {nearest:?}?")).unwrap_or_default();
+            format!("this payload has no firmware {name:?}.{near} \"forgectl firmware list\" says what it has.")
+        }
+        Issue::OtherBundle { name, asked, has } => format!(
+            "what was accepted as {name:?} is not what this payload has: SHA-256 {asked} was accepted, and {has} is there. \
+             Read its licence and files again, and write the new one if you accept it."
+        ),
+        Issue::TwiceBundle { name } => format!("{name:?} is named twice. Write each bundle once."),
         Issue::ChainRefused { fault } => chain_fault(fault),
     };
     match issue.place() {
@@ -394,5 +406,6 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
     if !plan.credentials.is_empty() {
         lines.push(format!("Credentials will be made for: {}.", plan.credentials.join(", ")));
     }
+    lines.extend(bundle_words::chosen(&plan.firmware));
     lines
 }

@@ -5,7 +5,11 @@ use crate::{
     status::{Outcome, Progress, State},
 };
 use async_trait::async_trait;
-use forge_model::{Inventory, Issue, Machine, Manifest, Plan, Secret, audit::Audit};
+use forge_model::{
+    Inventory, Issue, Machine, Manifest, Plan, Secret,
+    audit::Audit,
+    firmware::{Consent, Device, FirmwareAnswer},
+};
 use serde::{Deserialize, Serialize};
 use std::{os::fd::OwnedFd, sync::Arc};
 use zbus::{OwnedObjectPath, message::Header, names::OwnedUniqueName};
@@ -71,6 +75,39 @@ pub struct Offer {
     pub certificate: String,
 }
 
+/// The proprietary firmware of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareState {
+    /// What is on it.
+    pub installed: Vec<InstalledFirmware>,
+    /// The devices that want firmware, or asked for it in vain.
+    pub devices: Vec<Device>,
+}
+
+/// A bundle of which a part is on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledFirmware {
+    /// Its name.
+    pub name: String,
+    /// Who accepted it, if that can be believed.
+    pub consent: Option<Consent>,
+    /// What is wrong with it, in English.
+    pub faults: Vec<String>,
+}
+
+/// A bundle that is brought to an installed machine: sealed copies of files of a payload. None of them is believed.
+#[derive(Debug)]
+pub struct Brought {
+    /// The index.
+    pub manifest: OwnedFd,
+    /// Its signature.
+    pub signature: OwnedFd,
+    /// The bundle's image.
+    pub image: OwnedFd,
+    /// What is needed before the root is mounted, if the index names it.
+    pub companion: Option<OwnedFd>,
+}
+
 /// The helper, as the manager's interface sees it.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
@@ -78,12 +115,20 @@ pub trait Backend: Send + Sync + 'static {
     async fn inventory(&self, caller: Caller) -> Result<Inventory, Error>;
     /// The payload of this medium.
     async fn offer(&self, caller: Caller) -> Result<Offer, Error>;
+    /// The licence of a bundle of firmware of this medium's payload.
+    async fn licence(&self, caller: Caller, bundle: &str) -> Result<String, Error>;
     /// The posture of this machine.
     async fn audit(&self, caller: Caller) -> Result<Audit, Error>;
     /// What this machine's firmware says, and how far the enrollment of its key is.
     async fn machine(&self, caller: Caller) -> Result<Machine, Error>;
     /// Asks shim once more to enroll the key of this machine: an [`Asked`](forge_model::handover::Asked), sealed.
     async fn enroll(&self, caller: Caller) -> Result<OwnedFd, Error>;
+    /// The proprietary firmware of this machine.
+    async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error>;
+    /// Adds a bundle, which this caller accepts.
+    async fn add_firmware(&self, caller: Caller, accepted: FirmwareAnswer, brought: Brought) -> Result<Consent, Error>;
+    /// Takes a bundle away.
+    async fn remove_firmware(&self, caller: Caller, name: &str) -> Result<(), Error>;
     /// What these answers would do.
     async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error>;
     /// Makes a job that waits.

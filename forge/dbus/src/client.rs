@@ -2,14 +2,19 @@
 
 use crate::{
     Error, NAME,
-    backend::{Offer, Verdict},
+    backend::{Brought, FirmwareState, Offer, Verdict},
     error::AnswersFault,
     job::{JobProxy, SEAL_PASSPHRASE, USER_PASSWORD},
     manager::ManagerProxy,
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_model::{Handover, Inventory, Issue, Machine, Plan, Secret, audit::Audit, handover::Asked};
+use forge_model::{
+    Handover, Inventory, Issue, Machine, Plan, Secret,
+    audit::Audit,
+    firmware::{Consent, FirmwareAnswer},
+    handover::Asked,
+};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use std::{collections::HashMap, io};
@@ -101,6 +106,11 @@ impl Forge {
         read(&again(async || self.manager.offer().await).await?)
     }
 
+    /// The licence of a bundle of firmware of this medium's payload.
+    pub async fn licence(&self, bundle: &str) -> Result<String, ClientError> {
+        Ok(again(|| self.manager.licence(bundle)).await?)
+    }
+
     /// The posture of this machine, measured with all the rights that it takes.
     pub async fn audit(&self) -> Result<Audit, ClientError> {
         read(&again(async || self.manager.audit().await).await?)
@@ -116,6 +126,30 @@ impl Forge {
         let fd = again(|| self.manager.enroll()).await?;
         let bytes = sealed::open(&fd, HANDOVER).map_err(ClientError::Handover)?;
         Asked::from_bytes(&bytes).map_err(|e| ClientError::Unreadable(e.to_string()))
+    }
+
+    /// The proprietary firmware of this machine.
+    pub async fn firmware(&self) -> Result<FirmwareState, ClientError> {
+        read(&again(async || self.manager.firmware().await).await?)
+    }
+
+    /// Adds a bundle from the files of a payload.
+    pub async fn add_firmware(&self, accepted: &FirmwareAnswer, brought: &Brought) -> Result<Consent, ClientError> {
+        let consent = again(async || {
+            let copy = |fd: &std::os::fd::OwnedFd| -> Result<zbus::OwnedFd, Error> {
+                Ok(fd.try_clone().map_err(|e| Error::Failed(e.to_string()))?.into())
+            };
+            let companion = brought.companion.iter().map(copy).collect::<Result<_, _>>()?;
+            let (manifest, signature, image) = (&brought.manifest, &brought.signature, &brought.image);
+            let (name, sha256) = (&accepted.bundle, &accepted.sha256);
+            self.manager.add_firmware(name, sha256, copy(manifest)?, copy(signature)?, copy(image)?, companion).await
+        });
+        read(&consent.await?)
+    }
+
+    /// Takes a bundle away.
+    pub async fn remove_firmware(&self, name: &str) -> Result<(), ClientError> {
+        Ok(again(|| self.manager.remove_firmware(name)).await?)
     }
 
     /// What these answers would do.

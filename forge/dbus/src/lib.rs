@@ -47,6 +47,8 @@ pub mod action {
     pub const AUDIT: &str = "org.intergenos.Forge1.audit";
     /// Ask shim to enroll the key of this machine.
     pub const ENROLL: &str = "org.intergenos.Forge1.enroll";
+    /// Add proprietary firmware to this machine, or take it away.
+    pub const FIRMWARE: &str = "org.intergenos.Forge1.firmware";
     /// Cancel or close a job that somebody else began.
     pub const CANCEL_OTHER: &str = "org.intergenos.Forge1.cancel-other";
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     Error,
-    backend::{Backend, Caller, Sealed},
+    backend::{Backend, Brought, Caller, Sealed},
     error::json,
     sealed,
 };
+use forge_model::firmware::FirmwareAnswer;
 use std::sync::{Arc, Weak};
 use zbus::{OwnedFd, OwnedObjectPath, message::Header, object_server::SignalEmitter};
 
@@ -44,6 +45,13 @@ impl Manager {
     #[zbus(out_args("offer"), proxy(allow_interactive_auth))]
     async fn offer(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
         Ok(json(&self.backend()?.offer(Caller::of(&header)?).await?))
+    }
+
+    /// The licence of a bundle of firmware of this medium's payload, by the bundle's name.
+    #[zbus(out_args("text"), proxy(allow_interactive_auth))]
+    async fn licence(&self, #[zbus(header)] header: Header<'_>, bundle: &str) -> Result<String, Error> {
+        let caller = Caller::of(&header)?;
+        self.backend()?.licence(caller, bundle).await
     }
 
     /// The posture of this machine, as JSON: a line for each promise, with its evidence. It takes some seconds.
@@ -89,6 +97,49 @@ impl Manager {
         Ok(self.backend()?.enroll(Caller::of(&header)?).await?.into())
     }
 
+    /// The proprietary firmware that is on this machine, by whose consent, and the devices that want some, as JSON.
+    #[zbus(out_args("state"), proxy(allow_interactive_auth))]
+    async fn firmware(&self, #[zbus(header)] header: Header<'_>) -> Result<String, Error> {
+        Ok(json(&self.backend()?.firmware(Caller::of(&header)?).await?))
+    }
+
+    /// Adds the bundle of this name, whose image has this SHA-256, from the files of a payload: the index, its signature,
+    /// the image, and the archive for before the root is mounted if the index names one. Each comes in a sealed memfd. The
+    /// signature has to be by the certificate that this system trusts. Whoever calls accepts the bundle; the signed consent
+    /// comes back as JSON. It is in use from the next start on.
+    #[zbus(out_args("consent"), proxy(allow_interactive_auth))]
+    #[expect(clippy::too_many_arguments, reason = "each is another thing, and all are needed")]
+    async fn add_firmware(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        name: &str,
+        sha256: &str,
+        manifest: OwnedFd,
+        signature: OwnedFd,
+        image: OwnedFd,
+        companion: Vec<OwnedFd>,
+    ) -> Result<String, Error> {
+        let caller = Caller::of(&header)?;
+        let mut companion = companion.into_iter();
+        let brought = Brought {
+            manifest: brought(manifest, "manifest")?,
+            signature: brought(signature, "signature")?,
+            image: brought(image, "image")?,
+            companion: companion.next().map(|fd| brought(fd, "companion")).transpose()?,
+        };
+        if companion.next().is_some() {
+            return Err(Error::BadArgument("companion: there is never more than one".into()));
+        }
+        let accepted = FirmwareAnswer { bundle: name.into(), sha256: sha256.into() };
+        Ok(json(&self.backend()?.add_firmware(caller, accepted, brought).await?))
+    }
+
+    /// Takes the bundle of this name away. What is in use stays so until the next start.
+    #[zbus(proxy(allow_interactive_auth))]
+    async fn remove_firmware(&self, #[zbus(header)] header: Header<'_>, name: &str) -> Result<(), Error> {
+        self.backend()?.remove_firmware(Caller::of(&header)?, name).await
+    }
+
     /// Keeps the helper awake, and its signals coming, while the caller is on the bus.
     #[zbus(proxy(allow_interactive_auth))]
     async fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
@@ -131,6 +182,16 @@ fn device_path(path: &str) -> Result<&str, Error> {
 fn sealed(fd: OwnedFd) -> Result<Sealed, Error> {
     sealed::keep_to_ourselves(&fd).map_err(|e| Error::BadArgument(format!("answers: {e}")))?;
     Ok(Sealed(fd))
+}
+
+/// A file of a payload that a caller brings: nobody can change it any more.
+fn brought(fd: OwnedFd, what: &str) -> Result<std::os::fd::OwnedFd, Error> {
+    let refused = |why: &dyn std::fmt::Display| Error::BadArgument(format!("{what}: {why}"));
+    sealed::keep_to_ourselves(&fd).map_err(|e| refused(&e))?;
+    match sealed::is_sealed(&fd) {
+        true => Ok(fd.into()),
+        false => Err(refused(&sealed::Refused::NotSealed)),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rustix::{
 };
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, Read, Seek, Write},
     os::fd::{AsFd, OwnedFd},
 };
 use zeroize::Zeroizing;
@@ -54,11 +54,28 @@ pub fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
+/// Copies a file of at most `most` bytes into a sealed file in memory.
+pub fn copy(from: impl Read, most: u64) -> io::Result<OwnedFd> {
+    let fd = memfd_create(c"forge-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(fd);
+    if io::copy(&mut from.take(most.saturating_add(1)), &mut file)? > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    file.rewind()?;
+    fcntl_add_seals(&file, SEALS | SealFlags::SEAL)?;
+    Ok(file.into())
+}
+
+/// Whether a descriptor is a plain file in memory that nobody can change any more.
+pub fn is_sealed(fd: impl AsFd) -> bool {
+    let plain = fstat(&fd).is_ok_and(|about| FileType::from_raw_mode(about.st_mode) == FileType::RegularFile);
+    plain && fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(SEALS))
+}
+
 /// Reads a sealed file in memory of at most `most` bytes.
 pub fn open(fd: impl AsFd, most: usize) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let about = fstat(&fd).map_err(io::Error::from)?;
-    let sealed = fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(SEALS));
-    if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile || !sealed {
+    if !is_sealed(&fd) {
         return Err(Refused::NotSealed);
     }
     let length = usize::try_from(about.st_size).unwrap_or(usize::MAX);

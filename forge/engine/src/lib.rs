@@ -13,6 +13,7 @@
 //! | [`gpt`], [`journal`] | the partition table; what an unfinished run leaves |
 //! | [`system`], [`state`] | accounts and settings; the file system that holds them |
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
+//! | [`firmware`] | proprietary firmware that a person chose |
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
 //! | [`efivars`] | the firmware's variables, and what they say about a machine |
 //! | [`nvram`] | what an install leaves in the firmware: boot entry and request |
@@ -28,6 +29,7 @@ pub mod audit;
 pub mod credentials;
 pub mod efivars;
 pub mod esp;
+pub mod firmware;
 pub mod gpt;
 pub mod image;
 pub mod install;

@@ -5,6 +5,7 @@
 use crate::{
     credentials::{self, Brought, CredentialError, Credentials, UserPassword},
     esp::{Esp, EspError},
+    firmware::chosen::{self, ChosenError, Ready},
     gpt, memory,
     mok::{self, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
     payload::{Payload, PayloadError},
@@ -17,6 +18,7 @@ use crate::{
 };
 use forge_model::{
     Plan, Secret,
+    firmware::Consent,
     layout::Role,
     receipt::{Key, WrittenPartition},
 };
@@ -61,6 +63,9 @@ pub enum PrepareError {
     /// The enrollment request can not be made.
     #[error("the enrollment request can not be made: {0}")]
     Request(#[from] VariableError),
+    /// Firmware that was chosen can not be used.
+    #[error(transparent)]
+    Firmware(#[from] ChosenError),
     /// The boot image can not be built.
     #[error(transparent)]
     Uki(#[from] UkiError),
@@ -100,6 +105,8 @@ pub struct Prepared<'a> {
     pub keys: [Key; 2],
     /// The command line in the UKI.
     pub command_line: String,
+    /// The firmware that was accepted.
+    pub firmware: Vec<Consent>,
     /// What is handed over once.
     pub credentials: Credentials,
     /// What asks shim to enroll the boot key.
@@ -117,6 +124,10 @@ pub fn prepare<'a>(
     now: SystemTime,
 ) -> Result<Prepared<'a>, PrepareError> {
     let mut missing = tools.missing();
+    let early = plan.firmware.iter().any(|chosen| chosen.early);
+    if early && !tools.addon_stub.is_file() {
+        missing.push(tools.addon_stub.clone());
+    }
     if brought.seal.as_ref().is_some_and(|to| !to.age.is_empty()) && !tools.age.is_file() {
         missing.push(tools.age.clone());
     }
@@ -151,6 +162,10 @@ pub fn prepare<'a>(
     };
     let request = Request::enroll(&certificate, &PasswordHash::new(code.typed())?)?;
 
+    let mut chosen = chosen::ready(tools, plan, payload, &boot_pair, now)?;
+    let firmware = chosen.iter().map(|ready| ready.consent.clone()).collect();
+    let addons: Vec<_> = chosen.iter_mut().filter_map(Ready::take_addon).collect();
+
     let command_line = uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions);
     let secrets = Secrets {
         password_hash: &hash,
@@ -164,11 +179,15 @@ pub fn prepare<'a>(
         boot_der: &certificate,
         module_der: &module_pair.certificate_der()?,
     };
-    let tree = system::tree(plan, payload, &command_line, &secrets, &certificates)?;
+    let tree = system::tree(plan, payload, &command_line, &secrets, &certificates, chosen)?;
     let state = state::image(tools, plan.layout.must(Role::State).size, &tree)?;
     drop(tree);
 
     let mut esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
+    // The receipt does not name them: they go when the firmware does.
+    for (path, addon) in &addons {
+        esp.add_unlisted(path, addon)?;
+    }
     for Sealed { kind, bytes } in &sealed {
         esp.add_unlisted(credentials_file(*kind), &memory::file(c"forge-sealed", bytes)?)?;
     }
@@ -181,6 +200,7 @@ pub fn prepare<'a>(
         keys: [key("boot", host, &boot_pair)?, key("module", host, &module_pair)?],
         boot_pair,
         command_line,
+        firmware,
         credentials,
         request,
         certificate,

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, Seek, Write},
 };
 use uuid::Uuid;
 
@@ -57,6 +57,13 @@ fn write_tar(tree: &Tree, to: &mut dyn Write) -> io::Result<()> {
                 header.set_entry_type(tar::EntryType::Regular);
                 header.set_size(bytes.len() as u64);
                 tar.append_data(&mut header, path, bytes.as_slice())?;
+            }
+            NodeKind::Copy(file) => {
+                let mut file = file;
+                file.rewind()?;
+                header.set_entry_type(tar::EntryType::Regular);
+                header.set_size(file.metadata()?.len());
+                tar.append_data(&mut header, path, file)?;
             }
             NodeKind::Link(to) => {
                 header.set_entry_type(tar::EntryType::Symlink);

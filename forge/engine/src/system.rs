@@ -1,6 +1,7 @@
 //! What makes the sealed image this machine's system: the writable layer of `/etc`, `/var` and `/home`, as a tree.
 
 use crate::{
+    firmware::{self, CONSENTS, EXTENSIONS, chosen::Ready},
     payload::{Payload, PayloadError},
     uki::{ETC_UPPER, ETC_WORK},
 };
@@ -33,6 +34,8 @@ pub enum NodeKind {
     Directory,
     /// A file with these bytes, wiped after use: some are keys.
     File(Zeroizing<Vec<u8>>),
+    /// A large file, from memory that no other process can change.
+    Copy(std::fs::File),
     /// A symbolic link.
     Link(String),
 }
@@ -93,6 +96,7 @@ pub fn tree(
     command_line: &str,
     secrets: &Secrets<'_>,
     certificates: &Certificates<'_>,
+    chosen: Vec<Ready>,
 ) -> Result<Tree, SystemError> {
     let mut tree = Tree::new();
     for path in ["lib/forge", MOK_DIRECTORY] {
@@ -112,6 +116,7 @@ pub fn tree(
     ] {
         file(&mut tree, &format!("{MOK_DIRECTORY}/{name}"), bytes.to_vec(), mode);
     }
+    firmware(&mut tree, chosen);
     accounts(&mut tree, plan, payload, secrets.password_hash)?;
     settings(&mut tree, plan, &payload.manifest, command_line);
     for (name, value) in secrets.services {
@@ -255,6 +260,19 @@ fn join(text: &mut String, group: &str, member: &str) -> Option<()> {
 
 fn etc(path: &str) -> String {
     format!("{ETC_UPPER}/{path}")
+}
+
+/// The firmware that was chosen, with the consent to each bundle.
+fn firmware(tree: &mut Tree, chosen: Vec<Ready>) {
+    for Ready { consent, image, json, signature, .. } in chosen {
+        let name = &consent.bundle.name;
+        let at = |directory: &str, file: String| format!("{directory}/{file}");
+        add(tree, &at(EXTENSIONS, firmware::image_file(name)), NodeKind::Copy(image), 0o644, 0, 0);
+        let root_hash = format!("{}\n", consent.bundle.root_hash).into_bytes();
+        file(tree, &at(EXTENSIONS, firmware::root_hash_file(name)), root_hash, 0o644);
+        file(tree, &at(CONSENTS, firmware::consent_file(name)), json, 0o644);
+        file(tree, &at(CONSENTS, firmware::consent_signature_file(name)), signature, 0o644);
+    }
 }
 
 fn file(tree: &mut Tree, path: &str, bytes: Vec<u8>, mode: u32) {

@@ -33,10 +33,14 @@ pub struct Tools {
     pub fsck_fat: PathBuf,
     /// ukify(1)
     pub ukify: PathBuf,
+    /// The stub of addons of the boot image, for firmware that is needed early.
+    pub addon_stub: PathBuf,
     /// sbsign(1)
     pub sbsign: PathBuf,
     /// mkfs.erofs(1), for payloads only.
     pub mkfs_erofs: PathBuf,
+    /// cpio(1), for payloads only.
+    pub cpio: PathBuf,
     /// localedef(1), for payloads only.
     pub localedef: PathBuf,
     /// sbverify(1), for `forgectl verify` and the audit.
@@ -66,7 +70,9 @@ impl Default for Tools {
             mdir: "/usr/bin/mdir".into(),
             fsck_fat: "/usr/sbin/fsck.fat".into(),
             ukify: "/usr/bin/ukify".into(),
+            addon_stub: "/usr/lib/systemd/boot/efi/addonx64.efi.stub".into(),
             sbsign: "/usr/bin/sbsign".into(),
+            cpio: "/usr/bin/cpio".into(),
             mkfs_erofs: "/usr/bin/mkfs.erofs".into(),
             localedef: "/usr/bin/localedef".into(),
             sbverify: "/usr/bin/sbverify".into(),

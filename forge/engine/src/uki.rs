@@ -34,7 +34,11 @@ pub fn command_line(plan: &Plan, base: &str, file_system: &str, partitions: &[Wr
         format!("root=/dev/mapper/root rootfstype={file_system} ro"),
         format!("roothash={}", plan.payload.root_hash),
         "systemd.verity_root_options=panic-on-corruption".into(),
-        format!("rd.systemd.mount-extra=PARTUUID={state}:/sysroot/var:ext4:rw,nodev,nosuid"),
+        // What was accepted of firmware lies there, and is merged before the root is switched to.
+        format!(
+            "rd.systemd.mount-extra=PARTUUID={state}:/sysroot/var:ext4:rw,nodev,nosuid,\
+             x-systemd.before=systemd-sysext-sysroot.service"
+        ),
         format!(
             "rd.systemd.mount-extra=overlay:/sysroot/etc:overlay:lowerdir=/sysroot/etc,\
              upperdir=/sysroot/var/{ETC_UPPER},workdir=/sysroot/var/{ETC_WORK},\

@@ -2,6 +2,7 @@
 
 use crate::{
     esp::{EspError, EspReader},
+    firmware,
     gpt::{self, Table},
     image::{self, Place},
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
@@ -125,7 +126,14 @@ pub fn verify(
             found(Check::Signed(file.path.clone()), check_signed(tools, certificate, bytes));
         }
     }
-    found(Check::NoOtherFile, esp.list().map_err(Into::into).and_then(|files| check_no_other(&files, &receipt)));
+    // Addons come and go with the firmware that they are of; while one is there, this machine's key has signed it.
+    let list = esp.list();
+    for path in list.iter().flatten().filter(|path| firmware::is_addon(path)) {
+        let signed = certificate.as_ref().map_err(|e| e.to_string().into());
+        let signed = signed.and_then(|certificate| check_signed(tools, certificate, &read(path)?));
+        found(Check::Signed(path.clone()), signed);
+    }
+    found(Check::NoOtherFile, list.map_err(Into::into).and_then(|files| check_no_other(&files, &receipt)));
     Ok(Outcome::Done((receipt, findings)))
 }
 
@@ -182,7 +190,8 @@ fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
         [RECEIPT_FILE, RECEIPT_SIGNATURE_FILE].into_iter().chain([Kind::Age, Kind::Passphrase].map(credentials_file));
     let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain(others);
     let ours: Vec<String> = ours.map(str::to_lowercase).collect();
-    let others: Vec<&str> = files.iter().filter(|f| !ours.contains(&f.to_lowercase())).map(String::as_str).collect();
+    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f));
+    let others: Vec<&str> = others.map(String::as_str).collect();
     if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }
 }
 

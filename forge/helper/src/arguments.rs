@@ -26,6 +26,18 @@ pub struct Arguments {
     /// The directory in which the kernel shows which machine this is
     #[arg(long, default_value = "/sys/class/dmi/id")]
     pub dmi: PathBuf,
+    /// The directory in which the kernel shows the devices of this machine
+    #[arg(long, default_value = "/sys")]
+    pub sysfs: PathBuf,
+    /// The directory of system extensions, in which firmware lies
+    #[arg(long, default_value = "/var/lib/extensions")]
+    pub extensions: PathBuf,
+    /// The directory of what was accepted of it, and by whom
+    #[arg(long, default_value = "/var/lib/forge/firmware")]
+    pub consents: PathBuf,
+    /// The mounted EFI system partition; where systemd mounts it, if this is left out
+    #[arg(long)]
+    pub esp: Option<PathBuf>,
     /// Milliseconds to stay when nobody needs it
     #[arg(long, default_value_t = 30_000)]
     pub idle_ms: u64,

@@ -11,6 +11,8 @@
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
 //! | `audit` | the posture of this machine, asked from a service of its own |
+//! | `accepted` | the proprietary firmware of this machine: listed, added, taken away |
+//! | [`devices`] | the devices that firmware is a question for |
 //! | `dmi` | which machine this is |
 //! | `firmware` | what the firmware says, and a new request to enroll the key |
 //! | `authority`, `clients`, `inhibitor` | polkit; who is on the bus; no sleep while it works |
@@ -18,10 +20,12 @@
 //! | `life` | stays while it is needed, and leaves without losing a call |
 //! | `log_lines` | the journal |
 
+pub mod accepted;
 pub mod arguments;
 pub mod audit;
 pub mod authority;
 pub mod clients;
+pub mod devices;
 pub mod dmi;
 pub mod firmware;
 pub mod inhibitor;

@@ -1,10 +1,12 @@
 //! The manager: inventory, plans, jobs.
 
 use crate::{
+    accepted::Accepted,
     arguments::Arguments,
     audit,
     authority::Authority,
     clients::Clients,
+    devices::Devices,
     firmware::Firmware,
     job::{Confirmed, Work},
     life::{Life, Task},
@@ -14,8 +16,8 @@ use crate::{
 use async_trait::async_trait;
 use forge_dbus::{
     Error,
-    action::{AUDIT, ENROLL, INSPECT},
-    backend::{Backend, Caller, JobBackend, Offer, Sealed, Verdict},
+    action::{AUDIT, ENROLL, FIRMWARE, INSPECT},
+    backend::{Backend, Brought, Caller, FirmwareState, JobBackend, Offer, Sealed, Verdict},
     error::AnswersFault,
     job::Job,
     manager::Manager,
@@ -23,7 +25,12 @@ use forge_dbus::{
     status::State,
 };
 use forge_engine::{journal::Journal, payload::Payload};
-use forge_model::{Answers, Inventory, Machine, Plan, audit::Audit, inventory::Content};
+use forge_model::{
+    Answers, Inventory, Machine, Plan,
+    audit::Audit,
+    firmware::{Consent, FirmwareAnswer},
+    inventory::Content,
+};
 use futures_util::StreamExt;
 use std::{
     io,
@@ -48,6 +55,9 @@ const LOOKS: usize = 8;
 /// How long the look for an install that did not end may take on one disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The most bytes of a licence that is shown.
+const LICENCE: u64 = 1 << 20;
+
 /// Everything that the helper is.
 pub struct Service {
     this: Weak<Self>,
@@ -61,6 +71,10 @@ pub struct Service {
     pub udisks: Udisks,
     /// The firmware's variables and this machine's keys.
     pub firmware: Firmware,
+    /// The devices that firmware is a question for.
+    pub devices: Devices,
+    /// The proprietary firmware of this machine.
+    accepted: Accepted,
     /// How long it stays.
     pub life: Arc<Life>,
     /// How long the new partitions may take to be seen.
@@ -112,6 +126,8 @@ pub async fn start(connection: &Connection, arguments: &Arguments) -> zbus::Resu
         clients,
         udisks,
         firmware: Firmware::new(arguments),
+        devices: Devices::new(arguments),
+        accepted: Accepted::new(arguments),
         life: Life::new(),
         settle: arguments.settle(),
         payload: arguments.payload.clone(),
@@ -144,13 +160,18 @@ impl Service {
     /// The disks and the firmware, freshly looked at.
     pub async fn look(&self) -> Result<Inventory, Error> {
         // The payload is opened under a permit of its own.
-        let payload = match self.firmware.knows_chain() {
+        let payload = match self.firmware.knows_chain() && self.devices.knows_bundles() {
             true => None,
             false => self.open_payload().await.ok(),
         };
+        if let Some(payload) = &payload {
+            self.devices.know_bundles(&payload.manifest.firmware);
+        }
         let firmware = self.firmware.preflight(payload).await;
         let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
-        let mut inventory = self.udisks.inventory().await.map_err(no_disks)?;
+        let (inventory, devices) = tokio::join!(self.udisks.inventory(), self.devices.look());
+        let mut inventory = inventory.map_err(no_disks)?;
+        inventory.devices = devices;
         for disk in &mut inventory.disks {
             // An install that did not end leaves nothing that UDisks2 could name.
             if disk.obstacles.is_empty() && matches!(disk.content, Content::Empty | Content::Unknown) {
@@ -270,6 +291,21 @@ impl Backend for Service {
         Ok(Offer { certificate: payload.signer.certificate.to_hex(), manifest: payload.manifest })
     }
 
+    async fn licence(&self, caller: Caller, bundle: &str) -> Result<String, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let payload = self.open_payload().await?;
+        let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
+        let found = payload.manifest.firmware.iter().find(|known| known.name == bundle);
+        let found = found.ok_or_else(|| Error::BadArgument("bundle: this payload has none of that name".into()))?;
+        let text = found.licence.text.clone();
+        if text.size > LICENCE {
+            return Err(Error::NoPayload(format!("{}: no licence is as long as that", text.path)));
+        }
+        let read = tokio::task::spawn_blocking(move || payload.text(&text)).await;
+        read.map_err(|e| Error::Failed(e.to_string()))?.map_err(|e| Error::NoPayload(e.to_string()))
+    }
+
     async fn audit(&self, caller: Caller) -> Result<Audit, Error> {
         let _reason = self.life.answer();
         self.authority.allow(&caller, AUDIT, &[]).await?;
@@ -291,6 +327,27 @@ impl Backend for Service {
         let asked = self.firmware.enroll().await?;
         let bytes = asked.to_bytes().map_err(|e| Error::Failed(format!("the request: {e}")))?;
         sealed::seal(&bytes).map_err(|e| Error::Failed(format!("the request: {e}")))
+    }
+
+    async fn firmware(&self, caller: Caller) -> Result<FirmwareState, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, INSPECT, &[]).await?;
+        let _permit = self.looks.acquire().await.map_err(|e| Error::Failed(e.to_string()))?;
+        let (installed, devices) = tokio::join!(self.accepted.list(), self.devices.look());
+        Ok(FirmwareState { installed: installed?, devices })
+    }
+
+    async fn add_firmware(&self, caller: Caller, accepted: FirmwareAnswer, brought: Brought) -> Result<Consent, Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, FIRMWARE, &[("bundle", &accepted.bundle)]).await?;
+        let uid = self.clients.uid(&caller).await?;
+        self.accepted.add(accepted, brought, uid).await
+    }
+
+    async fn remove_firmware(&self, caller: Caller, name: &str) -> Result<(), Error> {
+        let _reason = self.life.answer();
+        self.authority.allow(&caller, FIRMWARE, &[("bundle", name)]).await?;
+        self.accepted.remove(name).await
     }
 
     async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error> {

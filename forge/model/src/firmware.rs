@@ -1,4 +1,16 @@
 //! Optional proprietary firmware: what a payload carries, what was chosen, and by whom.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `firmware` | the words |
+//! | `wanted` | which devices want which bundle |
+//! | `accepted` | the bundles that answers name |
+
+mod accepted;
+mod wanted;
+
+pub(crate) use accepted::{answers, chosen};
+pub use wanted::{Wanted, is_pattern, missed, wanted};
 
 use crate::{payload::Entry, verity::RootHash};
 use schemars::JsonSchema;
@@ -102,6 +114,8 @@ pub struct FirmwareAnswer {
     /// The bundle's name.
     pub bundle: String,
     /// SHA-256 of its image, as `forgectl firmware list` and the manifest name it.
+    #[serde(deserialize_with = "accepted::sha256")]
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
 }
 
@@ -134,6 +148,16 @@ pub struct Consent {
     pub by: String,
     /// When, in seconds since 1970 (UTC).
     pub at: u64,
+    /// The files of it, below `/usr/lib/firmware`: what else lies there was not accepted.
+    pub files: Vec<BundledFile>,
+}
+
+/// Whether this can be a bundle's name: 1 to 64 lower-case letters, digits and `-`, a letter first.
+///
+/// It is part of file names, of a name on FAT, and of the name of a system extension.
+pub fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 impl Bundle {
@@ -147,6 +171,29 @@ impl Bundle {
             sha256: self.image.sha256.clone(),
             root_hash: self.root_hash,
             early: self.early.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bundle of one file that no device wants.
+    pub(super) fn bundle(name: &str, kind: Kind) -> Bundle {
+        let entry = |path: String| Entry { path, size: 4096, sha256: "0".repeat(64) };
+        Bundle {
+            name: name.into(),
+            title: name.into(),
+            vendor: "Somebody".into(),
+            kind,
+            licence: Licence { id: "LicenseRef-x".into(), text: entry(format!("firmware/{name}.licence")) },
+            image: entry(format!("firmware/{name}.raw")),
+            root_hash: RootHash::new([7; 32]),
+            files: vec![BundledFile { path: format!("{name}.bin"), size: 1, sha256: "1".repeat(64) }],
+            modaliases: vec![],
+            without: "Nothing works.".into(),
+            early: None,
         }
     }
 }

@@ -137,6 +137,27 @@ pub enum Issue {
         /// The nearest name that it has.
         nearest: Option<String>,
     },
+    /// The payload has no such bundle of firmware.
+    UnknownBundle {
+        /// The name asked for.
+        name: String,
+        /// The nearest name that it has.
+        nearest: Option<String>,
+    },
+    /// The payload's bundle of this name is not the one that was accepted.
+    OtherBundle {
+        /// Its name.
+        name: String,
+        /// SHA-256 of the image that was accepted.
+        asked: String,
+        /// SHA-256 of the image that is there.
+        has: String,
+    },
+    /// The answers name a bundle of firmware more than once.
+    TwiceBundle {
+        /// Its name.
+        name: String,
+    },
     /// This machine's firmware would refuse to start what is installed.
     ChainRefused {
         /// Why.
@@ -169,6 +190,8 @@ impl Issue {
             Self::NoSuchLocale { .. } => "system.locale",
             Self::NoSuchTimezone { .. } => "system.timezone",
             Self::NoSuchKeyboard { .. } => "system.keyboard",
+            Self::UnknownBundle { .. } | Self::TwiceBundle { .. } => "firmware.bundle",
+            Self::OtherBundle { .. } => "firmware.sha256",
         })
     }
 }

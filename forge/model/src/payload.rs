@@ -5,7 +5,12 @@
 
 mod check;
 
-use crate::{firmware::Bundle, verity::RootHash};
+pub use check::is_firmware_path;
+
+use crate::{
+    firmware::{Bundle, Chosen},
+    verity::RootHash,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -217,7 +222,18 @@ impl Manifest {
         all.extend([&boot.mok_manager, &boot.fallback, &boot.grub]);
         all.extend([&accounts.passwd, &accounts.group, &accounts.shadow, &accounts.gshadow]);
         all.extend([&accounts.subuid, &accounts.subgid]);
+        for bundle in &self.firmware {
+            all.extend([&bundle.image, &bundle.licence.text]);
+            all.extend(&bundle.early);
+        }
         all
+    }
+
+    /// The same payload with no more firmware than was chosen: what a layout needs room for.
+    pub fn with_firmware(&self, chosen: &[Chosen]) -> Self {
+        let mut manifest = self.clone();
+        manifest.firmware.retain(|bundle| chosen.iter().any(|chosen| chosen.name == bundle.name));
+        manifest
     }
 
     /// Entries that are held in memory while they are used: all but the image and its tree.

@@ -3,7 +3,7 @@
 use crate::{
     Answers, Inventory, Issue, Layout, Manifest, RootHash,
     answers::{Password, SystemAnswers},
-    firmware::Chosen,
+    firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
     layout::Role,
@@ -117,6 +117,10 @@ impl Plan {
             issues.push(issue);
             String::new()
         });
+        let accepted = firmware::chosen(&answers.firmware, &manifest.firmware).unwrap_or_else(|more| {
+            issues.extend(more);
+            Vec::new()
+        });
         match (answers.disk.way.is_whole_disk(), answers.disk.erase.is_some()) {
             (true, false) => issues.push(Issue::EraseNotConfirmed),
             (false, true) => issues.push(Issue::EraseAndKeep),
@@ -132,7 +136,7 @@ impl Plan {
         let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
         let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
         issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
-        let layout = Layout::new(disk, &answers.disk, manifest);
+        let layout = Layout::new(disk, &answers.disk, &manifest.with_firmware(&accepted));
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),
@@ -180,7 +184,7 @@ impl Plan {
                 },
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
-            firmware: Vec::new(),
+            firmware: accepted,
             by_hand: match (disk.kind, firmware) {
                 (DiskKind::File, _) => None,
                 (DiskKind::Disk, None) => Some(ByHand::NoFirmware),

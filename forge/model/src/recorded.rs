@@ -9,6 +9,7 @@ use crate::{
     answers::DiskMatch,
     disk::wwn_digits,
     dmi::Key,
+    firmware::Device,
     inventory::{Content, Found, Holding, Identity, Obstacle},
     machine::{Firmware, Machine},
 };
@@ -29,6 +30,9 @@ pub struct Recorded {
     pub firmware: Option<Firmware>,
     /// Every disk.
     pub disks: Vec<Disk>,
+    /// Devices that a bundle of firmware could be for. They have no serial number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
 }
 
 /// Why a recorded machine can not be read.
@@ -63,7 +67,14 @@ impl Recorded {
             uuid: identity(Key::Uuid),
         };
         let disks = inventory.disks.iter().map(|disk| recorded(disk, &hide, &hide_wwn)).collect();
-        Self { version: 1, salt: salt.map(str::to_owned), machine: facts, firmware: machine.firmware.clone(), disks }
+        Self {
+            version: 1,
+            salt: salt.map(str::to_owned),
+            machine: facts,
+            firmware: machine.firmware.clone(),
+            disks,
+            devices: inventory.devices.clone(),
+        }
     }
 
     /// Reads a recorded machine.
@@ -97,7 +108,7 @@ impl Recorded {
                 }
             }
         }
-        (facts, Inventory { disks, firmware: None, devices: Vec::new() })
+        (facts, Inventory { disks, firmware: None, devices: self.devices.clone() })
     }
 }
 

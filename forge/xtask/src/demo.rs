@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: installs a small real system, unattended, into a disk image, and starts it on request.
 //! With `--gui`, a person does it, in the window: see [`demo_gui`].
-use crate::{check::cargo, command, demo_gui, demo_programs, demo_system, paths, vm, workbench};
+use crate::{check::cargo, command, demo_firmware, demo_gui, demo_programs, demo_system, paths, vm, workbench};
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
@@ -77,13 +77,21 @@ pub fn prepare_with(packages: &[&str]) -> Result<(PathBuf, PathBuf)> {
     let forgectl = forgectl(packages)?;
     keys(&forgectl, &place)?;
     let system = demo_programs::lay(&demo_system::make()?, &place)?;
+    firmware(&forgectl, &system)?;
     payload(&forgectl, &place, &system)?;
     Ok((place, forgectl))
 }
 
 /// Installs the demo system and returns the folder that holds the result.
 pub fn install(answers: &Path) -> Result<PathBuf> {
-    let (place, forgectl) = prepare()?;
+    let place = place()?;
+    install_to(answers, &place)?;
+    Ok(place)
+}
+
+/// The same, with another folder for the result.
+pub fn install_to(answers: &Path, place: &Path) -> Result<()> {
+    let (made, forgectl) = prepare()?;
     let own_answers = place.join("answers.toml");
     fs::copy(answers, &own_answers).with_context(|| format!("{} can not be read", answers.display()))?;
     let disk = place.join("disk.img");
@@ -93,15 +101,15 @@ pub fn install(answers: &Path) -> Result<PathBuf> {
     let mut run = Command::new(&forgectl);
     run.arg("install")
         .args(option("--answers", &own_answers))
-        .args(option("--payload", &place.join("payload")))
-        .args(option("--certificate", &place.join("keys/certificate.pgp")))
+        .args(option("--payload", &made.join("payload")))
+        .args(option("--certificate", &made.join("keys/certificate.pgp")))
         .args(option("--target", &disk))
-        .args(option("--output", &place));
+        .args(option("--output", place));
     command::run(&mut run)?;
     command::run(
         Command::new(&forgectl).arg("verify").arg(&disk).args(option("--receipt", &place.join("receipt.json"))),
     )?;
-    Ok(place)
+    Ok(())
 }
 
 /// Builds `forgectl` and the helper, and other packages with them, and returns the path of `forgectl`.
@@ -124,10 +132,27 @@ fn keys(forgectl: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The bundles of proprietary firmware for this system, beside it.
+fn firmware(forgectl: &Path, system: &Path) -> Result<()> {
+    let from = demo_firmware::make()?;
+    let (bundles, stamp) = (system.join("firmware"), system.join("firmware.from"));
+    let made_from = from.display().to_string();
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == made_from) {
+        return Ok(());
+    }
+    let _ = fs::remove_dir_all(&bundles);
+    let mut run = Command::new(forgectl);
+    run.args(["payload", "firmware"]).arg(from.join("firmware.toml"));
+    command::run(run.arg("--system").arg(system.join("root")).arg("--output").arg(&bundles))?;
+    fs::write(stamp, made_from)?;
+    Ok(())
+}
+
 /// The payload, made again when the system it comes from is another one.
 fn payload(forgectl: &Path, place: &Path, system: &Path) -> Result<()> {
     let (payload, stamp) = (place.join("payload"), place.join("payload.from"));
-    let from = system.display().to_string();
+    let firmware = fs::read_to_string(system.join("firmware.from"))?;
+    let from = format!("{} {firmware}", system.display());
     if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == from) {
         return Ok(());
     }

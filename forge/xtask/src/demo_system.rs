@@ -235,6 +235,7 @@ shim = "shimx64.efi"
 mok_manager = "mmx64.efi"
 fallback = "fbx64.efi"
 grub = "grubx64.efi"
+firmware = "firmware"
 minimum_state_bytes = 268435456
 groups = ["sudo"]
 

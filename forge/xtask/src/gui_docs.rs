@@ -16,6 +16,7 @@ const PICTURES: [(&str, &[&str]); 6] = [
             "timezone",
             "disk",
             "account",
+            "firmware",
             "secure-boot",
             "review",
             "installing",

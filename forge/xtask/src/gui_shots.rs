@@ -46,7 +46,7 @@ const LANGUAGE: &str = "language";
 /// On a live desktop, where answers were found.
 const LIVE: &str = "welcome-live";
 
-const PAGES: [&str; 33] = [
+const PAGES: [&str; 36] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -55,6 +55,9 @@ const PAGES: [&str; 33] = [
     "timezone",
     "disk",
     "account",
+    "firmware",
+    "firmware-on",
+    "firmware-licence",
     "secure-boot",
     "review",
     "installing",

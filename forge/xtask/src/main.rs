@@ -3,6 +3,7 @@ mod bench;
 mod check;
 mod command;
 mod demo;
+mod demo_firmware;
 mod demo_gui;
 mod demo_programs;
 mod demo_system;

@@ -249,7 +249,7 @@ pub fn mmdebstrap(variant: &str, packages: &[&str]) -> Command {
 }
 
 /// Whether this host's apt is told to accept a mirror whose lists are past their date.
-fn keeps_old_lists() -> bool {
+pub fn keeps_old_lists() -> bool {
     command::output(Command::new("/usr/bin/apt-config").arg("dump"))
         .is_ok_and(|dump| dump.contains("Acquire::Check-Valid-Until \"false\""))
 }

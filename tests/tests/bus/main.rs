@@ -9,6 +9,8 @@
 //! - [`refused`]: disks that are not taken, and disks that fail
 //! - [`caller`]: calls as one person or another, well-formed or not
 //! - [`verbs`]: who may do what, and how each refusal is told
+//! - [`accepted`]: proprietary firmware on an installed machine: listed, added, taken away, refused
+//! - [`devices`]: devices that want firmware, and the licence of a bundle
 //! - [`enroll`]: the firmware's variables: what an install leaves, and a key that is asked for once more
 //! - [`record`]: a machine as a file, without private data
 //! - [`hostile`]: callers who send what nobody should
@@ -17,6 +19,7 @@
 //! - [`sockets`]: which sockets the helper and `forgectl` make
 //! - [`unattended`]: `forgectl unattended`, where nobody sits
 
+mod accepted;
 mod agent;
 mod audit;
 mod bench;
@@ -24,6 +27,7 @@ mod beside;
 mod caller;
 mod cancel;
 mod death;
+mod devices;
 mod enroll;
 mod firm;
 mod harness;

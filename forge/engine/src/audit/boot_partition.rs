@@ -31,6 +31,12 @@ impl Mounted {
         Self(directory.into())
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.0
+    }
+
     /// Where the running machine has it mounted, or why that can not be seen.
     pub fn find(root: &Root) -> Result<Self, String> {
         let mut why = None;

@@ -43,7 +43,14 @@ mod tests;
 pub use look::Look;
 pub use root::Root;
 
-use crate::{efivars::Variables, tool::Tools};
+use crate::{
+    efivars::Variables,
+    firmware::{
+        extension,
+        installed::{Fault, Found},
+    },
+    tool::Tools,
+};
 use boot_partition::Mounted;
 use forge_model::{
     Receipt,
@@ -76,13 +83,28 @@ struct Machine<'a> {
     partition: Result<Mounted, String>,
     /// The receipt on it, as bytes and read, or why it can not be used.
     receipt: Result<(Vec<u8>, Receipt), String>,
+    /// The firmware that is there, or why it can not be told.
+    firmware: Result<Vec<Found>, String>,
 }
 
 impl<'a> Machine<'a> {
     fn of(root: &'a Root, tools: &'a Tools) -> Self {
         let partition = Mounted::find(root);
         let receipt = partition.as_ref().map_err(Clone::clone).and_then(receipt::read);
-        Self { root, tools, certificate: root.bytes(CERTIFICATE).map_err(|e| e.to_string()), partition, receipt }
+        let certificate = root.bytes(CERTIFICATE).map_err(|e| e.to_string());
+        let known = certificate.as_deref().map_err(String::as_str);
+        let firmware = firmware::found(root, known, partition.as_ref().ok());
+        Self { root, tools, certificate, partition, receipt, firmware }
+    }
+
+    /// The system extensions that may be merged: of firmware that was accepted, and is as it was.
+    fn extensions(&self) -> Result<Vec<String>, String> {
+        let good = |found: &&Found| {
+            let stands = |fault: &Fault| matches!(fault, Fault::NoAddon | Fault::Addon);
+            found.consent.is_some() && found.faults.iter().all(stands)
+        };
+        let found = self.firmware.as_ref().map_err(Clone::clone)?;
+        Ok(found.iter().filter(good).map(|found| extension(&found.name)).collect())
     }
 
     fn look(&self, check: Check) -> Look {
@@ -92,7 +114,7 @@ impl<'a> Machine<'a> {
         let partition = self.partition.as_ref().map_err(String::as_str);
         let variables = || Variables::at(root.path("/sys/firmware/efi/efivars"));
         match check {
-            Check::SealedRoot => sealed_root::look(root, tools, receipt),
+            Check::SealedRoot => sealed_root::look(root, tools, receipt, self.extensions().as_deref()),
             Check::SecureBoot => enrollment::secure_boot(root, &variables()),
             Check::KeyEnrolled => enrollment::key(root, &variables(), certificate),
             Check::BootFilesSigned => match (certificate, partition) {
@@ -116,7 +138,7 @@ impl<'a> Machine<'a> {
             Check::Passwords => passwords::look(root),
             Check::Network => services::network(tools),
             Check::Sandboxes => services::sandboxes(tools),
-            Check::Firmware => firmware::look(root),
+            Check::Firmware => firmware::look(root, &self.firmware, partition),
         }
     }
 }

@@ -15,7 +15,7 @@ struct Mount<'a> {
 }
 
 /// Looks at mount, device, command line and, with the rights for it, the kernel's own table.
-pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>) -> Look {
+pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>, accepted: Result<&[String], &String>) -> Look {
     let mounts = match root.text("/proc/self/mountinfo") {
         Ok(mounts) => mounts,
         Err(error) => return Look::unknown(error),
@@ -23,7 +23,15 @@ pub fn look(root: &Root, tools: &Tools, receipt: Result<&Receipt, &str>) -> Look
     let Some(mount) = root_mount(&mounts) else { return Look::unknown("/proc/self/mountinfo names no mount of /") };
     let mut look = Look::default();
     for covered in covers(&mounts, mount.device) {
-        look.fault(format_args!("/proc/self/mountinfo: something else is mounted on {covered}"));
+        match (extensions(&mounts, covered), accepted) {
+            (Some(merged), Err(why)) if !merged.is_empty() => {
+                look.blind(format_args!("who accepted what is merged into {covered}: {why}"));
+            }
+            (Some(merged), Ok(accepted)) if merged.iter().all(|name| accepted.iter().any(|known| known == name)) => {
+                look.fact(format_args!("{covered}: with {}, which was accepted", merged.join(", ")));
+            }
+            _ => look.fault(format_args!("/proc/self/mountinfo: something else is mounted on {covered}")),
+        }
     }
     let on = format!("/ is {} on {} ({})", mount.file_system, mount.source, mount.options);
     look.expect(mount.options.split(',').any(|option| option == "ro"), on);
@@ -80,6 +88,27 @@ fn covers<'a>(mountinfo: &'a str, root: &str) -> Vec<&'a str> {
     mounts.filter(|(device, point)| *device != root && SYSTEM.contains(point)).map(|(_, point)| point).collect()
 }
 
+/// The system extensions that the uppermost mount of `/usr` consists of, if it is what systemd-sysext makes of them and
+/// nothing else: a read-only overlay of its notes, of extensions and of the system's own `/usr` (merge_hierarchy in systemd's
+/// `src/sysext/sysext.c`).
+fn extensions<'a>(mountinfo: &'a str, point: &str) -> Option<Vec<&'a str>> {
+    const OWN: [&str; 2] = ["/usr", "/sysroot/usr"];
+    const PLACE: &str = "/run/systemd/sysext/";
+    let here = |line: &&str| line.split(' ').nth(4) == Some(point);
+    let (_, back) = mountinfo.lines().rfind(here).filter(|_| point == "/usr")?.split_once(" - ")?;
+    let options: Vec<&str> = back.strip_prefix("overlay sysext ")?.split(',').collect();
+    let lower = options.iter().find_map(|option| option.strip_prefix("lowerdir="))?;
+    let mut layers: Vec<&'a str> = lower.split(':').collect();
+    let own = layers.pop().is_some_and(|last| OWN.contains(&last));
+    if !own || !options.contains(&"ro") || options.iter().any(|option| option.starts_with("upperdir=")) {
+        return None;
+    }
+    let (first, layers) = layers.split_first()?;
+    let name = |layer: &'a str| layer.strip_prefix(PLACE)?.strip_prefix("extensions/")?.strip_suffix("/usr");
+    let notes = first.strip_prefix(PLACE)? == "meta/usr";
+    notes.then(|| layers.iter().copied().map(name).collect()).flatten()
+}
+
 /// The uppermost mount of `/` (proc_pid_mountinfo(5)).
 fn root_mount(mountinfo: &str) -> Option<Mount<'_>> {
     let mount = |line| {
@@ -129,6 +158,37 @@ mod tests {
         assert!(covers(text, "254:0").is_empty());
         let text = format!("{text}32 29 0:50 / /usr rw - overlay overlay rw,lowerdir=/usr\n");
         assert_eq!(covers(&text, "254:0"), ["/usr"]);
+    }
+
+    #[test]
+    fn what_systemd_sysext_merged_is_told_from_any_other_overlay() {
+        let mount = |rest: &str| format!("91 41 0:38 / /usr ro,nodev,relatime shared:4 - overlay {rest}\n");
+        let of = |rest: &str| extensions(&mount(rest), "/usr").map(|names| names.join(" "));
+        let meta = "/run/systemd/sysext/meta/usr";
+        let one = "/run/systemd/sysext/extensions/firmware-e100/usr";
+        // As systemd 262 mounts it in the initrd, and later.
+        for own in ["/sysroot/usr", "/usr"] {
+            let real = format!("sysext ro,lowerdir={meta}:{one}:{own},redirect_dir=on");
+            assert_eq!(of(&real).as_deref(), Some("firmware-e100"));
+        }
+        for other in [
+            format!("overlay ro,lowerdir={meta}:{one}:/usr"),
+            format!("sysext rw,lowerdir={meta}:{one}:/usr"),
+            format!("sysext ro,lowerdir={meta}:{one}:/usr,upperdir=/var/x"),
+            format!("sysext ro,lowerdir={meta}:/tmp/usr:/usr"),
+            format!("sysext ro,lowerdir={meta}:{one}:/tmp/usr"),
+            format!("sysext ro,lowerdir={one}:{one}:/usr"),
+            "sysext ro,lowerdir=/usr".into(),
+        ] {
+            assert_eq!(of(&other), None, "{other}");
+        }
+        assert_eq!(
+            extensions(
+                &mount(&format!("sysext ro,lowerdir={meta}:{one}:/usr")).replace(" /usr ", " /usr/bin "),
+                "/usr/bin"
+            ),
+            None
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::{
     esp::EspError,
+    firmware::chosen::ChosenError,
     gpt::GptError,
     image::ImageError,
     mok::PairError,
@@ -197,6 +198,7 @@ impl InstallError {
                 PrepareError::Missing(_) => FailureKind::ToolsMissing,
                 PrepareError::System(SystemError::NameTaken { .. }) => FailureKind::Accounts,
                 PrepareError::Payload(_) | PrepareError::System(_) => FailureKind::Payload,
+                PrepareError::Firmware(ChosenError::Payload(_) | ChosenError::NotThere { .. }) => FailureKind::Payload,
                 PrepareError::Esp(EspError::Target(error)) => error.into(),
                 _ => FailureKind::Internal,
             },

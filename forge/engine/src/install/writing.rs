@@ -115,8 +115,18 @@ impl Writing<'_> {
     pub(super) fn finish(self, now: SystemTime, watch: &dyn Watch, begin: impl Fn(Stage)) -> Result<End, InstallError> {
         let cancelled = Ok(End::Cancelled { stage: Stage::Fill });
         let Self { plan, payload, target, prepared, reached } = self;
-        let Prepared { partitions, mut esp, state, boot_pair, keys, command_line, credentials, request, certificate } =
-            prepared;
+        let Prepared {
+            partitions,
+            mut esp,
+            state,
+            boot_pair,
+            keys,
+            command_line,
+            firmware,
+            credentials,
+            request,
+            certificate,
+        } = prepared;
         let state_partition = plan.layout.must(Role::State);
         if copy(target, &state, state_partition, watch)? == Outcome::Cancelled {
             return cancelled;
@@ -140,7 +150,7 @@ impl Writing<'_> {
             disk_id,
             partitions,
             esp_files: esp.files.clone(),
-            firmware: Vec::new(),
+            firmware,
             boot_key,
             module_key,
             command_line,

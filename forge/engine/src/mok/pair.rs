@@ -45,6 +45,9 @@ pub enum PairError {
     /// The clock is outside what a certificate can say.
     #[error("the clock is outside the years that a certificate can say")]
     Clock,
+    /// The certificate is another key's.
+    #[error("the certificate is another key's")]
+    Strangers,
     /// OpenSSL failed.
     #[error("OpenSSL failed")]
     OpenSsl(#[from] ErrorStack),
@@ -115,6 +118,18 @@ impl Pair {
         builder.append_extension(identifier)?;
         builder.sign(&key, MessageDigest::sha256())?;
         Ok(Self { kind, key, certificate: builder.build() })
+    }
+
+    /// Takes a key and its certificate as they lie on an installed machine, both PEM.
+    ///
+    /// # Errors
+    /// When they are none, or do not belong together.
+    pub fn from_pem(kind: Kind, key: &[u8], certificate: &[u8]) -> Result<Self, PairError> {
+        let (key, certificate) = (PKey::private_key_from_pem(key)?, X509::from_pem(certificate)?);
+        match certificate.public_key()?.public_eq(&key) {
+            true => Ok(Self { kind, key, certificate }),
+            false => Err(PairError::Strangers),
+        }
     }
 
     /// What this key may sign.

@@ -6,6 +6,10 @@ use super::{
     open_in_root, sha256_of,
 };
 use crate::{
+    firmware::{
+        make::{self, MakeError},
+        release,
+    },
     openpgp::{self, SignError},
     tool::{Run, ToolError, Tools},
     verity::{self, SuperblockError, VerityError},
@@ -13,6 +17,7 @@ use crate::{
 };
 use forge_model::{
     Manifest,
+    firmware::Bundle,
     payload::{Accounts, Boot, Credential, Entry, Image},
 };
 use serde::Deserialize;
@@ -53,6 +58,8 @@ pub struct Source {
     groups: Vec<String>,
     #[serde(default, rename = "credential")]
     credentials: Vec<Credential>,
+    /// A directory that `forgectl payload firmware` made for this system.
+    firmware: Option<PathBuf>,
 }
 
 fn erofs() -> String {
@@ -100,6 +107,25 @@ pub enum BuildError {
     /// The image can not be sealed.
     #[error("the image can not be sealed: {0}")]
     Seal(#[from] SuperblockError),
+    /// The directory of firmware can not be used.
+    #[error(transparent)]
+    Firmware(#[from] MakeError),
+    /// The firmware was made for another system.
+    #[error("{path} was made for another system: it says {found:?}, and this tree {wanted:?}")]
+    OtherSystem {
+        /// The directory of firmware.
+        path: PathBuf,
+        /// Its `extension-release`.
+        found: String,
+        /// The one that this system needs.
+        wanted: String,
+    },
+    /// A file of the directory of firmware was changed since it was made.
+    #[error("{path} is not the file that firmware.json names")]
+    FirmwareChanged {
+        /// Its path.
+        path: PathBuf,
+    },
     /// The index can not be signed.
     #[error("the manifest can not be signed: {0}")]
     Sign(#[from] SignError),
@@ -152,6 +178,10 @@ pub fn build(
         }
         taken => taken,
     };
+    let firmware = match &wanted.firmware {
+        Some(from) => bundles(&base.join(from), &root, output)?,
+        None => Vec::new(),
+    };
     let manifest = Manifest {
         version: wanted.version,
         id: wanted.id,
@@ -182,7 +212,7 @@ pub fn build(
         offered: offered::read(tools, &root)?,
         credentials: wanted.credentials,
         minimum_state_bytes: wanted.minimum_state_bytes,
-        firmware: Vec::new(),
+        firmware,
     };
     let mut index = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     index.push(b'\n');
@@ -192,6 +222,26 @@ pub fn build(
     write(&mut index.as_slice(), output, MANIFEST)?;
     write(&mut signature.as_slice(), output, SIGNATURE)?;
     Ok(Outcome::Done(manifest))
+}
+
+/// Takes the bundles that were made for this system; each file must still be the one that was made.
+fn bundles(from: &Path, root: &Path, output: &Path) -> Result<Vec<Bundle>, BuildError> {
+    let made = make::read(from)?;
+    let wanted = release::extension_release(root).map_err(MakeError::from)?;
+    if made.extension_release != wanted {
+        return Err(BuildError::OtherSystem { path: from.into(), found: made.extension_release, wanted });
+    }
+    let place = output.join(make::DIRECTORY);
+    fs::create_dir_all(&place).map_err(|source| BuildError::File { path: place, source })?;
+    for bundle in &made.bundles {
+        for named in [Some(&bundle.image), Some(&bundle.licence.text), bundle.early.as_ref()].into_iter().flatten() {
+            let path = from.join(named.path.rsplit('/').next().unwrap_or(&named.path));
+            if copy(&path, output, &named.path)? != *named {
+                return Err(BuildError::FirmwareChanged { path });
+            }
+        }
+    }
+    Ok(made.bundles)
 }
 
 /// A compressed read-only image with fixed times, so that two builds of one tree are the same bytes.

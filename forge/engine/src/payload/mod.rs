@@ -159,35 +159,7 @@ impl Payload {
     ///
     /// An initrd on a slow stick takes seconds, so it asks between pieces whether to stop.
     pub fn copy(&self, entry: &Entry, watch: &dyn Watch) -> Result<File, PayloadError> {
-        let read = |source| PayloadError::Read { path: entry.path.clone(), source };
-        let mut from = self.open_entry(entry)?;
-        let mut copy = memory::file(c"forge-payload", b"").map_err(read)?;
-        let mut hasher = Hasher::new(MessageDigest::sha256()).map_err(|e| read(e.into()))?;
-        let mut buffer = vec![0; 256 << 10];
-        let mut size = 0;
-        loop {
-            if watch.cancelled() {
-                return Err(PayloadError::Stopped { path: entry.path.clone() });
-            }
-            let n = from.read(&mut buffer).map_err(read)?;
-            if n == 0 {
-                break;
-            }
-            size += n as u64;
-            if size > entry.size {
-                break;
-            }
-            hasher.update(&buffer[..n]).map_err(|e| read(e.into()))?;
-            copy.write_all(&buffer[..n]).map_err(read)?;
-        }
-        if size != entry.size {
-            return Err(PayloadError::Size { path: entry.path.clone(), found: size, expected: entry.size });
-        }
-        if hex::encode(hasher.finish().map_err(|e| read(e.into()))?) != entry.sha256 {
-            return Err(PayloadError::Hash { path: entry.path.clone() });
-        }
-        copy.rewind().map_err(read)?;
-        Ok(copy)
+        copy_checked(self.open_entry(entry)?, entry, watch)
     }
 
     /// A small file's contents as text.
@@ -229,6 +201,38 @@ impl Payload {
         }
         Ok(file)
     }
+}
+
+/// Copies what a reader gives into memory that no other process can change, and checks it against the index.
+pub(crate) fn copy_checked(mut from: File, entry: &Entry, watch: &dyn Watch) -> Result<File, PayloadError> {
+    let read = |source| PayloadError::Read { path: entry.path.clone(), source };
+    let mut copy = memory::file(c"forge-payload", b"").map_err(read)?;
+    let mut hasher = Hasher::new(MessageDigest::sha256()).map_err(|e| read(e.into()))?;
+    let mut buffer = vec![0; 256 << 10];
+    let mut size = 0;
+    loop {
+        if watch.cancelled() {
+            return Err(PayloadError::Stopped { path: entry.path.clone() });
+        }
+        let n = from.read(&mut buffer).map_err(read)?;
+        if n == 0 {
+            break;
+        }
+        size += n as u64;
+        if size > entry.size {
+            break;
+        }
+        hasher.update(&buffer[..n]).map_err(|e| read(e.into()))?;
+        copy.write_all(&buffer[..n]).map_err(read)?;
+    }
+    if size != entry.size {
+        return Err(PayloadError::Size { path: entry.path.clone(), found: size, expected: entry.size });
+    }
+    if hex::encode(hasher.finish().map_err(|e| read(e.into()))?) != entry.sha256 {
+        return Err(PayloadError::Hash { path: entry.path.clone() });
+    }
+    copy.rewind().map_err(read)?;
+    Ok(copy)
 }
 
 /// SHA-256 of everything that a reader gives.
@@ -280,8 +284,12 @@ pub(crate) fn open_in_root(root: &Path, path: &str) -> io::Result<File> {
 }
 
 fn read_small(directory: &File, path: &str) -> Result<Vec<u8>, PayloadError> {
+    read_index(path, open_beneath(directory, path)?)
+}
+
+/// Reads an index or a signature; more than any real one is refused.
+pub(crate) fn read_index(path: &str, file: File) -> Result<Vec<u8>, PayloadError> {
     let read = |source| PayloadError::Read { path: path.into(), source };
-    let file = open_beneath(directory, path)?;
     let found = file.metadata().map_err(read)?.len();
     if found > MOST_INDEX_BYTES {
         return Err(PayloadError::TooLarge { path: path.into(), found });

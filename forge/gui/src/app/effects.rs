@@ -9,7 +9,7 @@ use crate::{
         rehearsal::{self, Rehearsal},
     },
     sentences::card::Card,
-    session::{Change, Effect, Ended, Notice, Page, Trouble},
+    session::{Change, Effect, Ended, Notice, Page, Trouble, change::Text},
 };
 use forge_dbus::client::Update;
 use forge_model::Secret;
@@ -27,7 +27,7 @@ impl App {
                 widgets.know(page);
                 widgets.navigation.push_by_tag(page.tag());
             }
-            Effect::Show(page) => show(widgets, page),
+            Effect::Show(page) => show(widgets, page, &self.session.way()),
             Effect::Speak(locale) => {
                 // Only a failure comes back; the person goes on in the language that there is.
                 log::error!("the language stays: {}", language::speak(&locale));
@@ -78,6 +78,13 @@ impl App {
                     }
                 };
                 shutdown.register(cancel).drop_on_shutdown()
+            }),
+            Effect::Licence { bundle, id } => sender.oneshot_command(async move {
+                let notice = match gateway.licence(&bundle).await {
+                    Ok(text) => Notice::Licence { id, text: Text(text) },
+                    Err(error) => Notice::Trouble(Trouble::NoLicence(error)),
+                };
+                Input::Change(Change::Said(notice))
             }),
             Effect::Take => {
                 sender.oneshot_command(async move { Input::Change(Change::HandedOver(gateway.take().await)) })
@@ -178,9 +185,9 @@ async fn pass_on(mut updates: BoxStream<'static, Update>, out: &relm4::Sender<In
 }
 
 /// Shows a page with those before it behind it, where there is a way back.
-fn show(widgets: &Widgets, page: Page) {
-    let pages = match Page::ORDER.iter().position(|other| *other == page) {
-        Some(at) => &Page::ORDER[..=at],
+fn show(widgets: &Widgets, page: Page, way: &[Page]) {
+    let pages = match way.iter().position(|other| *other == page) {
+        Some(at) => &way[..=at],
         None => &[page],
     };
     pages.iter().for_each(|page| widgets.know(*page));

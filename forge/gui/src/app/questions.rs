@@ -2,6 +2,7 @@
 
 use super::Widgets;
 use crate::{
+    parts::licence,
     sentences::errors,
     session::{Notice, Page, Session},
 };
@@ -66,6 +67,7 @@ pub(super) fn tell_in(window: &adw::ApplicationWindow, toasts: &adw::ToastOverla
     let told = match notice {
         Notice::Saved => return passing(toasts, &gettext("Saved")),
         Notice::Copied => return passing(toasts, &gettext("Copied")),
+        Notice::Licence { id, text } => return licence::present(window, id, &text.0),
         Notice::Trouble(trouble) => errors::trouble(trouble),
     };
     let dialog = adw::AlertDialog::new(Some(&told.title), Some(&told.text));

@@ -138,6 +138,10 @@ impl Gateway for Bus {
         }
     }
 
+    async fn licence(&self, bundle: &str) -> Result<String, ClientError> {
+        self.forge().await?.licence(bundle).await
+    }
+
     async fn restart(&self) -> Result<(), ClientError> {
         let (connection, _) = self.connected().await?;
         let login = LoginProxy::new(&connection).await.map_err(ClientError::NoBus)?;

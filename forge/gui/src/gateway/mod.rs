@@ -47,6 +47,8 @@ pub trait Gateway: Send + Sync + 'static {
     async fn take(&self) -> Result<Credentials, ClientError>;
     /// Lets the helper forget the job.
     async fn close(&self) -> Result<(), ClientError>;
+    /// The licence of a bundle of firmware.
+    async fn licence(&self, bundle: &str) -> Result<String, ClientError>;
     /// Restarts the computer.
     async fn restart(&self) -> Result<(), ClientError>;
     /// What the machine says about its firmware and its key.

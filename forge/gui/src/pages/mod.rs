@@ -7,6 +7,7 @@
 //! | [`timezone`] | which time zone |
 //! | [`disk`] | which disk |
 //! | [`account`] | who, and which password |
+//! | [`firmware`] | which proprietary firmware, where a device wants some |
 //! | [`secure_boot`] | none: what the machine's own key is, and how its firmware is set |
 //! | [`review`] | is this what shall be done |
 //! | [`installing`] | none: what is done now |
@@ -18,6 +19,7 @@ pub mod account;
 pub mod disk;
 pub mod done;
 pub mod failure;
+pub mod firmware;
 pub mod guide;
 pub mod installing;
 pub mod keyboard;
@@ -42,6 +44,7 @@ pub struct Pages {
     timezone: Later<timezone::TimeZone>,
     disk: Later<disk::Disk>,
     account: Later<account::Account>,
+    firmware: Later<firmware::Firmware>,
     secure_boot: Later<secure_boot::SecureBoot>,
     review: Later<review::Review>,
     installing: Later<installing::Installing>,
@@ -71,6 +74,7 @@ impl Pages {
             timezone: OnceCell::new(),
             disk: OnceCell::new(),
             account: OnceCell::new(),
+            firmware: OnceCell::new(),
             secure_boot: OnceCell::new(),
             review: OnceCell::new(),
             installing: OnceCell::new(),
@@ -94,6 +98,7 @@ impl Pages {
             Page::TimeZone => self.built(&self.timezone).widget(),
             Page::Disk => self.built(&self.disk).widget(),
             Page::Account => self.built(&self.account).widget(),
+            Page::Firmware => self.built(&self.firmware).widget(),
             Page::SecureBoot => self.built(&self.secure_boot).widget(),
             Page::Review => self.built(&self.review).widget(),
             Page::Installing => self.built(&self.installing).widget(),
@@ -115,6 +120,7 @@ impl Pages {
             Page::TimeZone => self.built(&self.timezone).emit(Input::Show(timezone::View::of(session))),
             Page::Disk => self.built(&self.disk).emit(Input::Show(disk::View::of(session))),
             Page::Account => self.built(&self.account).emit(Input::Show(account::View::of(session))),
+            Page::Firmware => self.built(&self.firmware).emit(Input::Show(firmware::View::of(session))),
             Page::SecureBoot => self.built(&self.secure_boot).emit(Input::Show(secure_boot::View::of(session))),
             Page::Review => self.built(&self.review).emit(Input::Show(review::View::of(session, names))),
             Page::Installing => self.built(&self.installing).emit(Input::Show(installing::View::of(session, log))),

@@ -27,6 +27,7 @@ pub struct Review {
 pub struct View {
     plan: Option<Box<Plan>>,
     keyboard: String,
+    asked_firmware: bool,
     changed: bool,
     trouble: Option<errors::Told>,
     answers: Option<String>,
@@ -51,7 +52,15 @@ impl View {
             Judged::Unasked | Judged::Waiting => {}
         }
         let keyboard = keyboard.unwrap_or_default();
-        Self { plan, keyboard, changed, trouble, answers: session.answers_to_keep(), may_go_on: session.may_go_on() }
+        Self {
+            plan,
+            keyboard,
+            asked_firmware: session.wants_firmware(),
+            changed,
+            trouble,
+            answers: session.answers_to_keep(),
+            may_go_on: session.may_go_on(),
+        }
     }
 }
 
@@ -157,20 +166,20 @@ impl SimpleComponent for Review {
         if view.plan != widgets.shown {
             widgets.shown = view.plan.clone();
             if let Some(plan) = &view.plan {
-                draw(widgets, plan, &view.keyboard);
+                draw(widgets, plan, view);
             }
         }
     }
 }
 
-fn draw(widgets: &Widgets, plan: &Plan, keyboard: &str) {
+fn draw(widgets: &Widgets, plan: &Plan, view: &View) {
     for list in [&widgets.lines, &widgets.bars] {
         while let Some(child) = list.first_child() {
             list.remove(&child);
         }
     }
     let group = adw::PreferencesGroup::builder().title(gettext("What Will Happen")).build();
-    for line in plan::lines(plan, keyboard) {
+    for line in plan::lines(plan, &view.keyboard, view.asked_firmware) {
         let row = adw::ActionRow::builder().use_markup(false).title(&line.title).subtitle(&line.text).build();
         row.add_prefix(&gtk::Image::from_icon_name(line.icon));
         group.add(&row);

@@ -78,6 +78,11 @@ impl Frame {
         label
     }
 
+    /// To be called after the primary button got another label, which would not wrap.
+    pub fn wrap_button(&self) {
+        wrap(&self.button);
+    }
+
     /// Puts another button at the other side of the primary one, where a page has nothing to note.
     pub fn put_beside(&self, other: &gtk::Button) {
         wrap(other);

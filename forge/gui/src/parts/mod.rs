@@ -11,6 +11,7 @@
 //! | [`rehearsal`] | MokManager's screens, to be walked through beforehand |
 //! | [`card`] | the enrollment card, to print and to save |
 //! | [`qr`] | a QR code |
+//! | [`licence`] | the text of a licence |
 //! | [`log_drawer`] | the log, folded away |
 //! | [`files`] | saving and copying what is shown |
 //! | [`print`] | printing what is shown |
@@ -25,6 +26,7 @@ pub mod files;
 pub mod frame;
 pub mod key_caps;
 pub mod key_places;
+pub mod licence;
 pub mod log_drawer;
 pub mod print;
 pub mod qr;

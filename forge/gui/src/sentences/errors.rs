@@ -139,6 +139,11 @@ pub fn trouble(trouble: &Trouble) -> Told {
             vec![gettext("The printer does not answer."), gettext("Save it to a file, or write it down.")],
             String::new(),
         ),
+        Trouble::NoLicence(error) => told(
+            gettext("The Licence Cannot Be Shown"),
+            vec![gettext("Its text on the installation medium is missing or damaged.")],
+            error.to_string(),
+        ),
         Trouble::NotStopped(error) => told(
             gettext("The Installation Goes On"),
             vec![gettext("It cannot be stopped now."), gettext("Keep the computer on and the disk connected.")],

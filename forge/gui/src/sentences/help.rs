@@ -39,6 +39,14 @@ pub fn help(page: Page) -> Vec<String> {
                 "A passphrase of random words is easier to keep in mind than a short password, and harder to guess.",
             ),
         ],
+        Page::Firmware => vec![
+            gettext(
+                "Firmware is a program that runs inside a device. This firmware is proprietary: only its maker knows what it does. The system itself has none.",
+            ),
+            gettext(
+                "Everything is off. Turn on what you want, or continue without. It can be added or removed later with forgectl firmware.",
+            ),
+        ],
         Page::SecureBoot => vec![
             gettext(
                 "The computer gets a key of its own, made here and stored on its disk. It signs what the computer starts, and nobody else can.",

@@ -39,6 +39,12 @@ pub fn issue(issue: &Issue) -> String {
         Issue::NoSuchKeyboard { name, .. } => {
             fill(&gettext("The system does not have the keyboard {name}."), &[("name", name)])
         }
+        Issue::UnknownBundle { name, .. } => {
+            fill(&gettext("The installation medium does not have the firmware {name}."), &[("name", name)])
+        }
+        Issue::OtherBundle { name, .. } | Issue::TwiceBundle { name } => {
+            fill(&gettext("The firmware {name} is not the one that was accepted."), &[("name", name)])
+        }
         Issue::ChainRefused { fault } => refused(fault),
         // The window takes whole disks only, so far.
         Issue::EraseAndKeep

@@ -6,6 +6,7 @@
 //! | [`card`] | what stands on the enrollment card |
 //! | [`disks`] | what a disk is, what is on it, why it can not be taken |
 //! | [`errors`] | what happened, what state things are in, what to do |
+//! | [`firmware`] | what does not work without firmware, and what it is |
 //! | [`help`] | what F1 says about a page |
 //! | [`issues`] | why the answers do not fit |
 //! | [`languages`] | languages, keyboards and time zones by their names |
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod card;
 pub mod disks;
 pub mod errors;
+pub mod firmware;
 pub mod help;
 pub mod issues;
 pub mod languages;

@@ -1,8 +1,10 @@
 //! What will be done, in sentences.
 
-use super::{disks, fill, languages, size};
+use super::{disks, fill, firmware, languages, size};
 use forge_model::{Disk, Plan, layout::Role, machine::ByHand, plan::PasswordKind};
 use gettextrs::gettext;
+
+const FIRMWARE: &str = "application-x-firmware-symbolic";
 
 /// The name of the disk of a plan.
 pub fn target(plan: &Plan) -> String {
@@ -25,8 +27,9 @@ pub struct Line {
     pub text: String,
 }
 
-/// The plan, one line for each thing that happens. `keyboard` is the name of the keyboard.
-pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
+/// The plan, one line for each thing that happens. `keyboard` is the name of the keyboard; `was_asked` says whether there was
+/// anything to decide about firmware.
+pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
     let line = |icon, title, text| Line { icon, title, text };
     let release =
         fill(&gettext("{name} {release}"), &[("name", &plan.payload.name), ("release", &plan.payload.release)]);
@@ -43,7 +46,7 @@ pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
         "" => plan.user.name.clone(),
         full => fill(&gettext("{full} ({user})"), &[("full", full), ("user", &plan.user.name)]),
     };
-    vec![
+    let mut lines = vec![
         line(
             "drive-harddisk-symbolic",
             fill(&gettext("{disk} is erased"), &[("disk", &target_and_size(plan))]),
@@ -81,7 +84,13 @@ pub fn lines(plan: &Plan, keyboard: &str) -> Vec<Line> {
                 }
             },
         ),
-    ]
+    ];
+    if !plan.firmware.is_empty() {
+        lines.push(line(FIRMWARE, gettext("Proprietary firmware is added"), firmware::chosen(&plan.firmware)));
+    } else if was_asked {
+        lines.push(line(FIRMWARE, gettext("No proprietary firmware"), gettext("It can be added later.")));
+    }
+    lines
 }
 
 /// What a new partition is for.

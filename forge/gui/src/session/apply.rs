@@ -16,7 +16,11 @@ impl Session {
             }
             Change::FilledIn(answers) => {
                 self.answers_found = Some(answers);
-                self.fill_in()
+                let effects = self.fill_in();
+                if self.begun {
+                    self.withdraw_firmware();
+                }
+                effects
             }
             Change::Disks(inventory) => self.look_again(inventory, false),
             Change::Language(locale) => {
@@ -40,6 +44,8 @@ impl Session {
             Change::MakePassword(make) => self.chosen(|session| session.account.set_make_password(make)),
             Change::Password(password) => self.chosen(|session| session.account.set_password(password)),
             Change::PasswordAgain(again) => self.chosen(|session| session.account.set_again(again)),
+            Change::Firmware { bundle, accepted } => self.chosen(|session| session.accept(&bundle, accepted)),
+            Change::Licence(bundle) => self.licence(bundle),
             Change::Next => self.next(),
             Change::Left(page) => self.left(page),
             Change::Checked { asked, verdict } => {
@@ -153,6 +159,8 @@ impl Session {
         self.account.set_user_name(answers.user.name);
         self.account.set_computer_name(system.hostname);
         self.account.set_make_password(matches!(answers.user.password, Password::Generate { .. }));
+        // Only what is asked for here is taken; that is known when the machine was looked at.
+        self.accepted = answers.firmware;
         self.filled_in = true;
         if offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard) {
             self.keyboard = Some(system.keyboard.clone());
@@ -179,22 +187,29 @@ impl Session {
     fn look_again(&mut self, inventory: Inventory, is_first_look: bool) -> Vec<Effect> {
         let choice = disks::review(self.disk.as_ref(), &inventory, self.manifest(), is_first_look);
         let same = self.inventory == inventory;
+        let asked_for_firmware = self.wants_firmware();
         self.inventory = inventory;
+        self.withdraw_firmware();
         // While it runs, the disk is held and looks different: that is no reason for anything.
         if same && self.disk.is_some() || matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
             return vec![];
         }
+        let mut effects = self.change_way(asked_for_firmware);
         match choice {
-            disks::Choice::Stays => self.ask_again(),
+            disks::Choice::Stays => {
+                effects.extend(self.ask_again());
+                effects
+            }
             disks::Choice::Only(only) => {
                 self.disk = Some(only);
-                self.ask_again()
+                effects.extend(self.ask_again());
+                effects
             }
             disks::Choice::Withdrawn => {
                 self.disk = None;
                 self.verdict = Judged::Unasked;
                 let mut effects = vec![Effect::DiskWithdrawn];
-                let past_it = matches!(self.page, Page::Account | Page::SecureBoot | Page::Review);
+                let past_it = matches!(self.page, Page::Account | Page::Firmware | Page::SecureBoot | Page::Review);
                 if past_it {
                     self.page = Page::Disk;
                     effects.push(Effect::Show(Page::Disk));
@@ -219,7 +234,7 @@ impl Session {
     }
 
     fn next(&mut self) -> Vec<Effect> {
-        let Some(next) = self.page.next() else { return vec![] };
+        let Some(next) = self.after(self.page) else { return vec![] };
         if !self.may_go_on() {
             return vec![];
         }
@@ -242,7 +257,7 @@ impl Session {
     fn left(&mut self, page: Page) -> Vec<Effect> {
         // A page that was taken away by the session itself tells of it, too; that is no step of the person.
         if page == self.page
-            && let Some(previous) = page.previous()
+            && let Some(previous) = self.before(page)
         {
             self.page = previous;
         }

@@ -40,6 +40,15 @@ pub enum Change {
     Password(Secret),
     /// The person typed it again.
     PasswordAgain(Secret),
+    /// The person wants a bundle of firmware, or not.
+    Firmware {
+        /// Its name.
+        bundle: String,
+        /// Whether it is accepted.
+        accepted: bool,
+    },
+    /// The person wants to read the licence of this bundle of firmware.
+    Licence(String),
     /// On to the next page.
     Next,
     /// This page was left backwards.
@@ -93,8 +102,24 @@ pub enum Notice {
     Saved,
     /// It is in the clipboard.
     Copied,
+    /// A licence was fetched.
+    Licence {
+        /// What it is called.
+        id: String,
+        /// What it says.
+        text: Text,
+    },
     /// It did not work.
     Trouble(Trouble),
+}
+
+/// A long text that nobody wants in a log.
+pub struct Text(pub String);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.0.len())
+    }
 }
 
 /// What did not work, and is no reason to leave the page.
@@ -106,6 +131,8 @@ pub enum Trouble {
     NotCopied,
     /// Nothing was printed.
     NotPrinted,
+    /// A licence can not be shown.
+    NoLicence(ClientError),
     /// The install goes on although it was asked to stop.
     NotStopped(ClientError),
     /// The computer goes on as it is.
@@ -164,7 +191,7 @@ impl fmt::Debug for Credentials {
 pub enum Effect {
     /// Go on to this page.
     Push(Page),
-    /// Show this page, with those before it in the order behind it; none behind it where there is no way back.
+    /// Show this page, with those before it on the way of this machine behind it; none behind it where there is no way back.
     Show(Page),
     /// Speak this language: everything is built anew.
     Speak(String),
@@ -195,6 +222,13 @@ pub enum Effect {
         digest: String,
         /// What was typed.
         password: Option<Secret>,
+    },
+    /// Fetch the licence of a bundle of firmware.
+    Licence {
+        /// The bundle's name.
+        bundle: String,
+        /// What the licence is called.
+        id: String,
     },
     /// Listen to the install that goes on.
     Follow,

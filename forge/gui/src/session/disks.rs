@@ -17,7 +17,9 @@ pub fn against(disk: &Disk, manifest: Option<&Manifest>) -> Option<Issue> {
     if let Some(obstacle) = disk.obstacles.first() {
         return Some(Issue::NotFree { path: disk.identity.path.clone(), obstacle: obstacle.clone() });
     }
-    let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &wanted::disk(), manifest?);
+    // Firmware that is chosen later takes little room: the plan counts it.
+    let manifest = manifest?.with_firmware(&[]);
+    let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &wanted::disk(), &manifest);
     layout.err()?.into_iter().next()
 }
 

@@ -10,6 +10,7 @@
 //! | [`change`] | everything that can happen, and what follows from it |
 //! | [`account`] | the person: names proposed and checked, where the password comes from |
 //! | [`disks`] | which disk can be chosen, and when the choice is withdrawn |
+//! | [`bundles`] | proprietary firmware: who wants which, and what was accepted |
 //! | [`choices`] | language, keyboard and time zone: what is proposed |
 //! | [`run`] | an install that goes on: how far it is, as one number |
 //! | [`wanted`] | the answers, and their text |
@@ -17,6 +18,7 @@
 
 pub mod account;
 mod apply;
+pub mod bundles;
 pub mod change;
 pub mod choices;
 pub mod disks;
@@ -39,6 +41,7 @@ use forge_dbus::{
 use forge_model::{
     Answers, Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
     answers::KeyboardAnswers,
+    firmware::FirmwareAnswer,
     inventory::Identity,
     machine::{Firmware, Key, Staging},
 };
@@ -59,6 +62,7 @@ pub struct Session {
     zones: BTreeMap<String, String>,
     disk: Option<Identity>,
     account: Account,
+    accepted: Vec<FirmwareAnswer>,
     answers_found: Option<Box<Answers>>,
     filled_in: bool,
     has_chosen_language: bool,
@@ -145,6 +149,7 @@ impl Session {
             zones: BTreeMap::new(),
             disk: None,
             account: Account::default(),
+            accepted: Vec::new(),
             answers_found: None,
             filled_in: false,
             has_chosen_language: false,
@@ -280,7 +285,7 @@ impl Session {
             Page::TimeZone => self.timezone.is_some(),
             Page::Disk => self.disk().is_some_and(|disk| self.is_free(disk)),
             Page::Account => self.account.is_complete(),
-            Page::SecureBoot => true,
+            Page::Firmware | Page::SecureBoot => true,
             Page::Review => matches!(self.verdict, Judged::Plan { .. }),
             Page::Installing | Page::Failure | Page::Done => false,
         }

@@ -14,6 +14,8 @@ pub enum Page {
     Disk,
     /// The person and the computer's name.
     Account,
+    /// Which proprietary firmware; only where a device wants some.
+    Firmware,
     /// What the machine's own key is.
     SecureBoot,
     /// The plan.
@@ -28,16 +30,25 @@ pub enum Page {
 
 impl Page {
     /// The pages that a person walks through, in order.
-    pub const ORDER: [Self; 7] =
-        [Self::Welcome, Self::Keyboard, Self::TimeZone, Self::Disk, Self::Account, Self::SecureBoot, Self::Review];
-
-    /// Every page.
-    pub const ALL: [Self; 10] = [
+    pub const ORDER: [Self; 8] = [
         Self::Welcome,
         Self::Keyboard,
         Self::TimeZone,
         Self::Disk,
         Self::Account,
+        Self::Firmware,
+        Self::SecureBoot,
+        Self::Review,
+    ];
+
+    /// Every page.
+    pub const ALL: [Self; 11] = [
+        Self::Welcome,
+        Self::Keyboard,
+        Self::TimeZone,
+        Self::Disk,
+        Self::Account,
+        Self::Firmware,
         Self::SecureBoot,
         Self::Review,
         Self::Installing,
@@ -53,6 +64,7 @@ impl Page {
             Self::TimeZone => "timezone",
             Self::Disk => "disk",
             Self::Account => "account",
+            Self::Firmware => "firmware",
             Self::SecureBoot => "secure-boot",
             Self::Review => "review",
             Self::Installing => "installing",

@@ -1,5 +1,7 @@
 //! The rules, without a display: every order, back, skip and issue.
 
+mod firmware;
+
 use super::*;
 use crate::gateway::scripted::{machine, way_to};
 use forge_dbus::status::Progress;
@@ -389,7 +391,7 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
     assert!(matches!(effects[..], [Effect::Show(Page::Disk), Effect::Look]));
     assert!(session.disk().is_none());
     session.apply(Change::Disk("/dev/nvme0n1".into()));
-    for _ in 0..3 {
+    for _ in 0..4 {
         let effects = session.apply(Change::Next);
         answer(&mut session, effects);
     }

@@ -45,7 +45,7 @@ impl Session {
                 password,
             },
             unattended: None,
-            firmware: Vec::new(),
+            firmware: self.accepted.clone(),
             overrides: Vec::new(),
         })
     }

@@ -65,6 +65,7 @@ fn the_keyboard_alone_goes_on_and_back() {
         (Page::TimeZone, Some("Next")),
         (Page::Disk, Some("Next")),
         (Page::Account, Some("Next")),
+        (Page::Firmware, Some("Continue Without")),
         (Page::SecureBoot, Some("Next")),
         (Page::Review, Some("Erase and Install")),
         (Page::Installing, None),

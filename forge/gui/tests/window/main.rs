@@ -9,11 +9,13 @@
 //! | `way` | from the first page to the last |
 //! | `keyboard` | the keyboard alone |
 //! | `told` | what did not work, and what is printed |
+//! | `firmware` | proprietary firmware, off until it is turned on |
 //! | `guide` | the first-boot guide, the rehearsal and the card |
 //! | `accessible` | what a screen reader is told, what large text needs |
 #![cfg(feature = "scripted")]
 
 mod accessible;
+mod firmware;
 mod guide;
 mod keyboard;
 mod played;

@@ -45,7 +45,7 @@ pub struct Answers {
     /// The first person.
     pub user: UserAnswers,
     /// Proprietary firmware that is accepted, bundle by bundle; none when left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::firmware::answers")]
     pub firmware: Vec<FirmwareAnswer>,
     /// An install at which nobody sits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -108,6 +108,8 @@ impl Layout {
     }
 
     /// Lays the partitions out on an empty disk of `disk_size` bytes; all impossibilities at once, with numbers.
+    ///
+    /// There is room for all firmware that the manifest has: see [`Manifest::with_firmware`].
     pub fn on_whole_disk(
         disk_size: u64,
         sector_size: u32,
@@ -185,7 +187,8 @@ impl Sizes {
         }
         let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
         let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
-        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB), MIB);
+        let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
+        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB);
         Ok(Self { esp, root, verity, state })
     }
 
@@ -205,14 +208,15 @@ impl Sizes {
     }
 }
 
-/// Room for three UKIs, two copies of the loaders, and what FAT32 itself needs.
+/// Room for three UKIs, two copies of the loaders, the addons of the firmware that the manifest has, and what FAT32 itself needs.
 fn esp_needs(sector_size: u32, manifest: &Manifest) -> u64 {
     let boot = &manifest.boot;
     let uki = boot.kernel.size + boot.initrd.size + MIB;
     let loaders = 2 * (boot.shim.size + boot.mok_manager.size + boot.grub.size) + boot.fallback.size;
     // FAT32 has at least 65,525 clusters of one sector each, and two tables of four bytes a cluster.
     let smallest_fat32 = 65_525 * (u64::from(sector_size) + 8) + MIB;
-    round_up((3 * uki + loaders + 4 * MIB).max(smallest_fat32), MIB)
+    let addons: u64 = manifest.firmware.iter().flat_map(|bundle| &bundle.early).map(|archive| archive.size + MIB).sum();
+    round_up((3 * uki + loaders + addons + 4 * MIB).max(smallest_fat32), MIB)
 }
 
 /// Bytes of a dm-verity superblock and hash tree over `data` bytes (SHA-256, as veritysetup(8) lays it out).

@@ -1,6 +1,10 @@
 //! The bounds of a manifest. A signature says who made it, not that it makes sense: every text in it that reaches a
 //! file, a path or a command line of the installed system is held to the characters that belong there.
 
+mod firmware;
+
+pub use firmware::is_firmware_path;
+
 use super::{Accounts, Boot, Credential, Image, Keyboard, Manifest, ManifestFault, Offered};
 use crate::names;
 
@@ -28,6 +32,7 @@ impl Manifest {
         check_offered(&self.offered)?;
         must(self.credentials.len() <= MOST, "credentials", "has at most 10,000 entries")?;
         self.credentials.iter().try_for_each(check_credential)?;
+        firmware::check(&self.firmware)?;
         for entry in self.entries() {
             if !is_plain_path(&entry.path) {
                 return Err(ManifestFault::Path { path: entry.path.clone() });
@@ -165,11 +170,12 @@ mod tests {
                 "timezones": ["UTC", "Etc/GMT+5", "America/Argentina/Buenos_Aires"]
             },
             "credentials": [{ "name": "demo.token", "kind": "hex", "bytes": 32, "unit": "demo.service" }],
-            "minimum_state_bytes": 1
+            "minimum_state_bytes": 1,
+            "firmware": []
         })
     }
 
-    fn parse(pointer: &str, value: Value) -> Result<Manifest, ManifestFault> {
+    pub(super) fn parse(pointer: &str, value: Value) -> Result<Manifest, ManifestFault> {
         let mut manifest = good();
         *manifest.pointer_mut(pointer).expect(pointer) = value;
         Manifest::parse(manifest.to_string().as_bytes())

@@ -70,6 +70,8 @@ pub(super) struct Attached {
     pub credentials: Vec<(String, Vec<u8>)>,
     /// A network card whose every packet goes to `NAME.pcap`; nothing answers.
     pub network: bool,
+    /// Another network card, by QEMU's name, that leads nowhere.
+    pub card: Option<&'static str>,
     /// A shell of root's for the test.
     pub door: bool,
     /// A virtio port with this name; what comes out of it goes to `NAME.port.txt`.
@@ -122,6 +124,10 @@ impl Attached {
         for value in self.strings() {
             add("-smbios", format!("type=11,value={value}"));
         }
+        if let Some(card) = self.card {
+            add("-netdev", "user,id=card,restrict=on,ipv6=off".into());
+            add("-device", format!("{card},netdev=card"));
+        }
         match self.network {
             true => {
                 // QEMU's own router would advertise itself over IPv6; over IPv4 nothing speaks unasked.
@@ -131,7 +137,8 @@ impl Attached {
                 let file = file.to_str().context("a path is not UTF-8")?;
                 add("-object", format!("filter-dump,id=capture,netdev=net,file={file}"));
             }
-            false => add("-nic", "none".into()),
+            false if self.card.is_none() => add("-nic", "none".into()),
+            false => {}
         }
         if self.door || self.port.is_some() {
             add("-device", "virtio-serial-pci".into());

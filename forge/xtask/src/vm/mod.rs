@@ -5,6 +5,7 @@
 //! | [`scenarios`] | what must happen, and the first of them |
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
+//! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
 //! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
 //! | [`machine`] | QEMU, with what is [`attached`]; [`console`] its lines, [`qmp`] its keys and screen, [`firmware`] its variables |
@@ -27,6 +28,7 @@ mod left;
 mod live;
 mod machine;
 mod mokmanager;
+mod optional;
 mod qmp;
 mod revoked;
 mod scenarios;

@@ -10,6 +10,7 @@ use super::kiosk;
 use super::live;
 use super::machine::{Machine, Parts};
 use super::mokmanager;
+use super::optional;
 use super::revoked;
 use super::tamper::Disk;
 use super::two_keys;
@@ -39,7 +40,7 @@ pub(super) const ONLY_IN_ALL: [&str; 10] = [
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 26] = [
+pub(super) const SCENARIOS: [Scenario; 28] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -102,6 +103,16 @@ pub(super) const SCENARIOS: [Scenario; 26] = [
         name: "audit",
         sentence: "the audit passes on every line, and on a guest that is broken in one place only that line fails",
         run: audited,
+    },
+    Scenario {
+        name: "firmware",
+        sentence: "firmware that was accepted is in use, removable by one command, and comes back from a medium",
+        run: optional::accepted,
+    },
+    Scenario {
+        name: "firmware-none",
+        sentence: "with none accepted, nothing of any bundle is on the disk",
+        run: optional::none,
     },
     Scenario { name: "entry-lost", sentence: "a lost boot entry is made again and the system boots", run: entry_lost },
     Scenario {

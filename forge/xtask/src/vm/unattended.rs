@@ -206,6 +206,7 @@ fn start(
 ) -> Result<Machine> {
     credentials.push(("forge.seal".into(), PASSPHRASE.into()));
     let attached = Attached {
+        card: None,
         medium: Some((iso.to_owned(), As::Stick)),
         more,
         names: Some(MACHINE),

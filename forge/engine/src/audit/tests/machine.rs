@@ -155,6 +155,41 @@ esac"#
         );
     }
 
+    /// Firmware of one file that somebody accepted, as an install leaves it, merged by systemd-sysext.
+    pub(super) fn accept(&self, name: &str, early: bool) {
+        let image = format!("image of {name}");
+        let blob = format!("blob of {name}");
+        let sha256 = |text: &str| hex::encode(openssl::sha::sha256(text.as_bytes()));
+        let root_hash = "cd".repeat(32);
+        let consent = json!({
+            "name": name, "title": "A card", "vendor": "Somebody", "licence": "LicenseRef-x", "sha256": sha256(&image),
+            "root_hash": root_hash, "early": early, "by": "anna", "at": 1,
+            "files": [{"path": format!("{name}/fw.bin"), "size": blob.len(), "sha256": sha256(&blob)}]
+        });
+        let consent = consent.to_string();
+        self.put(&format!("/var/lib/forge/firmware/{name}.json"), consent.as_bytes());
+        let signature = self.pair.sign_detached(consent.as_bytes()).unwrap();
+        self.put(&format!("/var/lib/forge/firmware/{name}.json.sig"), &signature);
+        self.put(&format!("/var/lib/extensions/firmware-{name}.raw"), image.as_bytes());
+        self.put(&format!("/var/lib/extensions/firmware-{name}.roothash"), format!("{root_hash}\n").as_bytes());
+        self.put(&format!("/usr/lib/firmware/{name}/fw.bin"), blob.as_bytes());
+        if early {
+            self.signed(&format!("/boot/loader/addons/firmware-{name}.addon.efi"));
+        }
+        self.merged(&[&format!("firmware-{name}")]);
+    }
+
+    /// systemd-sysext has laid these over /usr.
+    pub(super) fn merged(&self, names: &[&str]) {
+        let layers: String = names.iter().map(|name| format!("/run/systemd/sysext/extensions/{name}/usr:")).collect();
+        self.append(
+            "/proc/self/mountinfo",
+            &format!(
+                "91 29 0:38 / /usr ro,nodev shared:4 - overlay sysext ro,lowerdir=/run/systemd/sysext/meta/usr:{layers}/usr\n"
+            ),
+        );
+    }
+
     fn kernel(&self) {
         let mounts = "29 1 254:0 / / ro,relatime shared:1 - erofs /dev/mapper/root ro,user_xattr,acl\n\
                       36 29 0:24 / /etc rw - overlay overlay rw\n";

@@ -2,6 +2,7 @@
 
 use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
+    firmware::Device,
     inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
     machine::{Firmware, Preflight, SecureBoot, Staged, Staging, StagingFault},
     receipt::Key,
@@ -15,6 +16,52 @@ const MB: u64 = 1_000_000;
 
 fn entry(path: &str, size: u64) -> Value {
     json!({ "path": path, "size": size, "sha256": "ab".repeat(32) })
+}
+
+fn bundle(name: &str, title: &str, vendor: &str, kind: &str, files: &[&str], modalias: &str) -> Value {
+    let files: Vec<Value> =
+        files.iter().map(|path| json!({ "path": path, "size": MB, "sha256": "cd".repeat(32) })).collect();
+    json!({
+        "name": name, "title": title, "vendor": vendor, "kind": kind,
+        "licence": { "id": format!("LicenseRef-{name}"), "text": entry(&format!("firmware/{name}.licence"), 2000) },
+        "image": entry(&format!("firmware/{name}.raw"), 1_400_000), "root_hash": "6c".repeat(32),
+        "files": files, "modaliases": [modalias], "without": "Something does not work.",
+    })
+}
+
+/// The licence of a bundle that is played.
+pub fn licence(bundle: &str) -> String {
+    format!(
+        "The licence of {bundle}.\n\nThis is no licence of anybody: it stands here so that the window has a text to show.\n\n\
+         {}",
+        "A maker of firmware would say here what may be done with the files, and that nobody may take them apart.\n\n"
+            .repeat(12)
+    )
+}
+
+/// The devices that firmware is a question for: Wi-Fi, graphics and the processor.
+fn devices() -> Vec<Device> {
+    let device = |modalias: &str, name: Option<&str>, driver: Option<&str>, missed: &[&str]| Device {
+        modalias: modalias.into(),
+        name: name.map(str::to_owned),
+        driver: driver.map(str::to_owned),
+        missed: missed.iter().map(|file| (*file).to_owned()).collect(),
+    };
+    vec![
+        device("cpu:type:x86,ven0002fam0019mod0021:feature:", None, None, &[]),
+        device(
+            "pci:v00001002d000073BFsv00001002sd00000E3Abc03sc00i00",
+            Some("Advanced Micro Devices, Inc. [AMD/ATI] Navi 21 [Radeon RX 6800/6800 XT / 6900 XT]"),
+            Some("amdgpu"),
+            &["amdgpu/sienna_cichlid_sos.bin"],
+        ),
+        device(
+            "pci:v00008086d00002723sv00008086sd00000084bc02sc80i00",
+            Some("Intel Corporation Wi-Fi 6 AX200"),
+            Some("iwlwifi"),
+            &["iwlwifi-cc-a0-77.ucode"],
+        ),
+    ]
 }
 
 /// The payload.
@@ -88,6 +135,21 @@ pub fn manifest() -> Manifest {
         },
         "credentials": [{ "name": "mesh.token", "kind": "hex", "bytes": 32, "unit": "mesh.service" }],
         "minimum_state_bytes": 4 * GB,
+        "firmware": [
+            bundle("intel-wifi", "Intel Wi-Fi", "Intel Corporation", "wi-fi", &["iwlwifi-cc-a0-77.ucode"],
+                   "pci:v00008086d00002723sv*sd*bc*sc*i*"),
+            bundle("amd-graphics", "AMD graphics", "Advanced Micro Devices, Inc.", "graphics", &[
+                "amdgpu/sienna_cichlid_ce.bin", "amdgpu/sienna_cichlid_dmcub.bin", "amdgpu/sienna_cichlid_me.bin",
+                "amdgpu/sienna_cichlid_mec.bin", "amdgpu/sienna_cichlid_mec2.bin", "amdgpu/sienna_cichlid_pfp.bin",
+                "amdgpu/sienna_cichlid_rlc.bin", "amdgpu/sienna_cichlid_sdma.bin", "amdgpu/sienna_cichlid_smc.bin",
+                "amdgpu/sienna_cichlid_sos.bin", "amdgpu/sienna_cichlid_ta.bin", "amdgpu/sienna_cichlid_vcn.bin",
+            ], "pci:v00001002d000073BFsv*sd*bc*sc*i*"),
+            bundle("amd-microcode", "AMD microcode", "Advanced Micro Devices, Inc.", "processor",
+                   &["amd-ucode/microcode_amd_fam19h.bin"], "cpu:type:x86,ven0002fam*mod*:feature:*"),
+            // No device of this machine wants it, so nobody sees it.
+            bundle("intel-sound", "Intel Smart Sound", "Intel Corporation", "sound", &["intel/sof/sof-tgl.ri"],
+                   "pci:v00008086d0000A0C8sv*sd*bc*sc*i*"),
+        ],
     });
     serde_json::from_value(value).expect("a manifest")
 }
@@ -137,7 +199,7 @@ pub fn inventory() -> Inventory {
         member.obstacles = vec![Obstacle::PartOf { holding }];
     }
     Inventory {
-        devices: Vec::new(),
+        devices: devices(),
         disks: vec![
             disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, table(windows)),
             used,

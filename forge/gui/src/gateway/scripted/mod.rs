@@ -100,6 +100,8 @@ pub fn script() -> Vec<Change> {
     let mut way = wizard_page(&wanted).map(way_to).unwrap_or_default();
     match wanted.as_str() {
         "card" => way.push(Change::Card),
+        "firmware-on" => way.push(Change::Firmware { bundle: "intel-wifi".into(), accepted: true }),
+        "firmware-licence" => way.push(Change::Licence("intel-wifi".into())),
         rehearsal if !keys_of(rehearsal).is_empty() => way.push(Change::Practise),
         _ => {}
     }
@@ -133,6 +135,7 @@ pub fn has_other_keyboard() -> bool {
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
         "card" | "done-refused" => Some(Page::Done),
+        "firmware-on" | "firmware-licence" => Some(Page::Firmware),
         rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
         page => Page::from_tag(page),
     }
@@ -172,13 +175,14 @@ pub fn way_to(page: Page) -> Vec<Change> {
             vec![Change::FullName("Anna Schmidt".into()), Change::ComputerName("quiet-otter".into()), Change::Next],
         ),
         (
-            Page::SecureBoot,
+            Page::Firmware,
             vec![
                 Change::Password(Secret::new("copper lantern walks".into())),
                 Change::PasswordAgain(Secret::new("copper lantern walks".into())),
                 Change::Next,
             ],
         ),
+        (Page::SecureBoot, vec![Change::Next]),
         (Page::Review, vec![Change::Next]),
         (Page::Installing, vec![Change::Confirm]),
     ] {
@@ -296,6 +300,11 @@ impl Gateway for Scripted {
     async fn close(&self) -> Result<(), ClientError> {
         self.called("close");
         future::ready(Ok(())).await
+    }
+
+    async fn licence(&self, bundle: &str) -> Result<String, ClientError> {
+        self.called("licence");
+        Ok(machine::licence(bundle))
     }
 
     async fn restart(&self) -> Result<(), ClientError> {
