@@ -101,7 +101,9 @@ pub struct Table {
 pub fn read(disk: &File) -> io::Result<Option<Table>> {
     let mut ends = Ends::read(disk)?;
     for sector_size in [512, 4096] {
-        if let Ok(gpt) = GPT::read_from(&mut ends, sector_size) {
+        if kept::is_bounded(&ends, sector_size)
+            && let Ok(gpt) = GPT::read_from(&mut ends, sector_size)
+        {
             let disk_id = Uuid::from_bytes_le(gpt.header.disk_guid);
             return Ok(Some(Table { disk_id, sector_size, entries: used(&gpt) }));
         }

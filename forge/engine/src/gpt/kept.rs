@@ -51,10 +51,22 @@ fn copy(ends: &Ends, sector: u64, lba: u64) -> Option<(GPTHeader, Vec<GPTPartiti
     let mut ends = ends.clone();
     ends.seek(SeekFrom::Start(lba * sector)).ok()?;
     let header = GPTHeader::read_from(&mut ends).ok().filter(|header| header.primary_lba == lba)?;
-    // A list that is larger than the margin is not in memory.
-    let fits = u64::from(header.number_of_partition_entries) * u64::from(header.size_of_partition_entry) < MARGIN;
-    let entries = fits.then(|| header.read_partitions(&mut ends, sector).ok()).flatten()?;
+    let entries = fits(&header).then(|| header.read_partitions(&mut ends, sector).ok()).flatten()?;
     Some((header, entries))
+}
+
+/// Whether the lists of entries that the two headers name are of a size that is read: whoever made the disk may have
+/// written four milliards.
+pub(super) fn is_bounded(ends: &Ends, sector: u64) -> bool {
+    [1, ends.size / sector - 1].into_iter().all(|lba| {
+        let mut ends = ends.clone();
+        let header = ends.seek(SeekFrom::Start(lba * sector)).ok().and_then(|_| GPTHeader::read_from(&mut ends).ok());
+        header.is_none_or(|header| fits(&header))
+    })
+}
+
+fn fits(header: &GPTHeader) -> bool {
+    u64::from(header.number_of_partition_entries) * u64::from(header.size_of_partition_entry).max(ENTRY) < MARGIN
 }
 
 /// The four entries of the MBR lie at byte 446, 16 bytes each, with the type in byte 4.
@@ -189,5 +201,68 @@ pub(super) fn entry(partition: &WrittenPartition, sector_size: u64) -> GPTPartit
         ending_lba: (partition.offset + partition.size) / sector_size - 1,
         attribute_bits: partition.role.attributes(),
         partition_name: partition.label.as_str().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpt;
+    use forge_model::layout::Role;
+    use std::{io::Cursor, os::unix::fs::FileExt};
+    use uuid::Uuid;
+
+    const SIZE: u64 = 8 << 20;
+
+    fn disk() -> (tempfile::NamedTempFile, Target) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(SIZE).unwrap();
+        let target = Target::open_file(file.path()).unwrap();
+        let (role, label, id) = (Role::Esp, "mine".into(), Uuid::from_u128(7));
+        let mine = WrittenPartition { number: 3, role, offset: MARGIN, size: MARGIN, label, id };
+        gpt::write(&target, SIZE, 512, Uuid::from_u128(1), &[mine]).unwrap();
+        (file, target)
+    }
+
+    #[test]
+    fn a_header_that_names_milliards_of_entries_is_no_table() {
+        let (_file, target) = disk();
+        for lba in [1, SIZE / 512 - 1] {
+            for (count, size) in [(u32::MAX, 128), (u32::MAX, 0), (1 << 13, 128)] {
+                let mut sector = [0; 512];
+                target.read(&mut sector, lba * 512).unwrap();
+                let mut header = GPTHeader::read_from(&mut Cursor::new(&sector)).unwrap();
+                (header.number_of_partition_entries, header.size_of_partition_entry) = (count, size);
+                let mut other = sector;
+                other[80..84].copy_from_slice(&count.to_le_bytes());
+                other[84..88].copy_from_slice(&size.to_le_bytes());
+                other[16..20].copy_from_slice(&header.generate_crc32_checksum().to_le_bytes());
+                target.file().write_all_at(&other, lba * 512).unwrap();
+                assert!(gpt::read(target.file()).unwrap().is_none(), "{lba}: {count} of {size}");
+                target.file().write_all_at(&sector, lba * 512).unwrap();
+                assert!(gpt::read(target.file()).unwrap().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_taken_is_never_overwritten() {
+        let (_file, target) = disk();
+        let Content::Table { gpt: Some(gpt), partitions, .. } = gpt::probe(target.file()).unwrap() else { panic!() };
+        let Gpt { disk_id, first_usable, end_usable, .. } = gpt;
+        let beside = Beside { way: Default::default(), disk_id, first_usable, end_usable, kept: partitions };
+        let new = |number| WrittenPartition {
+            number,
+            role: Role::State,
+            offset: 4 * MARGIN,
+            size: MARGIN,
+            label: "state".into(),
+            id: Uuid::from_u128(9),
+        };
+        assert!(matches!(Change::prepare(&target, &beside, &[new(3)]), Err(GptError::Changed { .. })));
+        Change::prepare(&target, &beside, &[new(1)]).unwrap().write(&target).unwrap();
+        let table = gpt::read(target.file()).unwrap().unwrap();
+        assert_eq!(table.entries.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(gpt::fault(target.file(), &table).unwrap(), None);
     }
 }

@@ -47,7 +47,8 @@ impl Layout {
         issues.extend(places.iter().find(same).map(|(number, _)| Issue::SameReleaseThere { number: *number }));
 
         let taken = kept.iter().filter_map(|one| Some((one.entry?.offset, one.size)));
-        let gaps = gaps(gpt.first_usable, gpt.end_usable, taken);
+        // What a table claims need not be true.
+        let gaps = gaps(gpt.first_usable, gpt.end_usable.min(disk.size), taken);
         let free: u64 = gaps.iter().map(|gap| gap.size).sum();
         let numbers: Vec<u32> = (1..=gpt.entries).filter(|n| !kept.iter().any(|one| one.number == *n)).collect();
         let placed = Sizes::new(free, disk.sector_size, answers, manifest)

@@ -16,10 +16,10 @@ pub(super) fn gaps(first: u64, end: u64, taken: impl Iterator<Item = (u64, u64)>
     taken.push((end, 0));
     taken.sort_unstable();
     // The first piece of a disk is left alone even where the table would allow a partition: boot loaders live there.
-    let mut from = first.max(ALIGNMENT);
+    let mut from = first.max(ALIGNMENT).min(end);
     let mut gaps = Vec::new();
     for (offset, size) in taken {
-        let (start, stop) = (round_up(from, ALIGNMENT), round_down(offset.min(end), ALIGNMENT));
+        let (start, stop) = (round_up(from.min(end), ALIGNMENT), round_down(offset.min(end), ALIGNMENT));
         if start < stop {
             gaps.push(Gap { offset: start, size: stop - start });
         }
