@@ -21,7 +21,7 @@ pub const WIFI: &str = "test-wifi";
 pub const MICROCODE: &str = "test-ucode";
 
 const WHENCE: &str = "Driver: testwifi - Somebody's wireless\n\nFile: testwifi/one.bin\nFile: \"testwifi/two too.bin\"\n\
-     Link: testwifi/three.bin -> one.bin\n\nLicence: Redistributable. See LICENCE.testwifi for details.\n\n\
+     Link: testwifi/three.bin -> one.bin\nLink: testnext -> testwifi\n\nLicence: Redistributable. See LICENCE.testwifi for details.\n\n\
      --------------------------------------------------------------------------\n\n\
      Driver: microcode_test - Somebody's microcode\n\nRawFile: intel-ucode/06-00-01\nRawFile: intel-ucode/06-00-02\n\n\
      Licence: See LICENCE.ucode for details.\n";

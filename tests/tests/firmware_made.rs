@@ -75,8 +75,11 @@ fn a_bundle_says_what_the_list_and_the_kernel_say() {
     let [wifi, microcode] = made.bundles.as_slice() else { panic!("{made:?}") };
     assert_eq!((wifi.name.as_str(), microcode.name.as_str()), (WIFI, MICROCODE));
     let paths: Vec<&str> = wifi.files.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(paths, ["testwifi/one.bin", "testwifi/three.bin", "testwifi/two too.bin"]);
+    // Through the link of a whole directory, too: a driver asks for a path, not for a file.
+    let through = |directory: &str| ["one.bin", "three.bin", "two too.bin"].map(|name| format!("{directory}/{name}"));
+    assert_eq!(paths, [through("testnext"), through("testwifi")].concat());
     assert_eq!(wifi.files[0].sha256, wifi.files[1].sha256);
+    assert_eq!(wifi.files[0].sha256, wifi.files[3].sha256);
     assert_eq!((wifi.licence.id.as_str(), wifi.early.is_none()), ("LicenseRef-testwifi", true));
     assert_eq!(wifi.modaliases, ["pci:v0000FEEDd*sv*sd*bc*sc*i*"]);
     assert_eq!(microcode.modaliases, ["cpu:type:x86,ven0000fam*"]);

@@ -7,6 +7,7 @@
 //! - [`stop`]: the person stops it, in each stage
 //! - [`disks`]: disks that come, go, or are too small
 //! - [`again`]: the window dies and comes back; two windows
+//! - [`firmware`]: proprietary firmware, off until a person turns it on
 //! - [`guide`]: the guide at the first start
 //! - [`access`]: names, order and focus on every page and in every question
 
@@ -23,6 +24,7 @@ mod disks;
 #[allow(dead_code)]
 #[path = "../bus/firm.rs"]
 mod firm;
+mod firmware;
 mod guide;
 mod install;
 mod person;

@@ -11,9 +11,10 @@ use forge_tests::{
         Desk, Window, has,
         sight::{State, Thing},
     },
+    payload::TestPayload,
     private::{Person, System, until},
 };
-use std::fs;
+use std::{fs, sync::Arc};
 
 /// What the person types.
 pub const PASSWORD: &str = "canary-feathers-of-a-bird-that-sings";
@@ -31,7 +32,16 @@ pub struct Room<'a> {
 
 impl<'a> Room<'a> {
     pub fn of(system: &'a System, person: Person) -> Self {
-        let room = Self { bench: Bench::new(system), desk: Desk::of(system, person) };
+        Self::around(Bench::new(system), Desk::of(system, person))
+    }
+
+    /// The same with another payload, and other options for the helper.
+    pub fn with(system: &'a System, person: Person, payload: Arc<TestPayload>, options: &[&str]) -> Self {
+        Self::around(Bench::with(system, payload, options), Desk::of(system, person))
+    }
+
+    fn around(bench: Bench<'a>, desk: Desk<'a>) -> Self {
+        let room = Self { bench, desk };
         fs::copy(program("forge"), room.bench.path("forge")).unwrap();
         room
     }

@@ -107,8 +107,20 @@ impl Staged {
             let sha256 = hex::encode(sha256_of(&mut file).map_err(at(&full))?);
             Ok(BundledFile { path: path.clone(), size, sha256 })
         };
-        let mut files: Vec<BundledFile> =
-            selected.files.iter().chain(selected.links.keys()).map(describe).collect::<Result<_, ImageError>>()?;
+        let mut names: Vec<String> = selected.files.iter().cloned().collect();
+        for link in selected.links.keys() {
+            let full = firmware.join(link);
+            match full.is_dir() {
+                false => names.push(link.clone()),
+                // Whatever a driver finds through it; a link in there that is a directory itself stands for itself.
+                true => {
+                    let mut through = Vec::new();
+                    collect(&firmware, &full, &mut through)?;
+                    names.extend(through.into_iter().filter(|name| !firmware.join(name).is_dir()));
+                }
+            }
+        }
+        let mut files: Vec<BundledFile> = names.iter().map(describe).collect::<Result<_, ImageError>>()?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self { scratch, files })
     }

@@ -150,8 +150,13 @@ pub fn select(wanted: &Wanted, places: &Places, base: &Path) -> Result<Selected,
         is_there(&firmware, path, *line)?;
     }
     for (path, to) in &links {
-        let target =
-            whence::resolved(path, to).filter(|target| files.contains_key(target) || links.contains_key(target));
+        // Some families of cards share a whole directory by a link.
+        let is_in = |target: &String| {
+            let below = format!("{target}/");
+            let holds = |path: &String| path == target || path.starts_with(&below);
+            files.keys().any(holds) || links.keys().filter(|link| *link != path).any(holds)
+        };
+        let target = whence::resolved(path, to).filter(is_in);
         target.ok_or_else(|| SelectError::Link { path: path.clone(), to: to.clone() })?;
     }
     let beside = places.whence.as_ref().and_then(|path| path.parent()).unwrap_or(Path::new("."));
