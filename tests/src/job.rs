@@ -3,6 +3,7 @@
 use crate::{disk, payload::TestPayload};
 use forge_engine::{
     credentials::UserPassword,
+    gpt,
     install::{self, End, Events, InstallError, Installed},
     payload::{Payload, PayloadError},
     probe,
@@ -11,6 +12,7 @@ use forge_engine::{
 };
 use forge_model::{Answers, Inventory, Issue, Plan, Progress, Secret, answers::Password};
 use std::{
+    fs::File,
     os::unix::fs::FileTypeExt,
     path::Path,
     sync::{
@@ -38,6 +40,11 @@ name = "anna"
 full-name = "Anna Müller"
 password = { generate = "passphrase" }
 "#;
+
+/// The same answers for a disk on which everything stays.
+pub fn beside_answers() -> String {
+    ANSWERS.replace("erase = \"all-data-on-this-disk\"", "use = \"free-space\"")
+}
 
 /// Why an install was refused or failed.
 #[derive(Debug)]
@@ -127,7 +134,9 @@ pub fn install_well(payload: &TestPayload, disk: &Path) -> Box<Installed> {
 /// Takes a device as the helper does, or a file as `forgectl` does, and says what is found there.
 fn target(path: &Path) -> Result<(Target, Inventory), TargetError> {
     if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_block_device()) {
-        let found = disk::found(path);
+        let mut found = disk::found(path);
+        let content = |source| TargetError::Call { what: "looking at the target", source };
+        found.content = File::open(path).and_then(|file| gpt::probe(&file)).map_err(content)?;
         let target = Target::device(disk::open_exclusively(path).unwrap(), &found)?;
         return Ok((target, Inventory { disks: vec![found], firmware: None, devices: Vec::new() }));
     }

@@ -7,8 +7,11 @@
 //! - [`disk`]: files that stand for disks: full of old things, hashed, judged bootable or not
 //! - [`firmware`]: a small linux-firmware, and a payload that carries bundles of it
 //! - [`installed`]: one finished install that many tests look at
+//! - [`neighbours`]: a disk on which other systems live, made and judged by their own tools
+//! - [`random`]: random numbers that a seed repeats
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
 //! - [`private`]: a system of its own for a test: a real bus, polkit, udev and UDisks2 with loop devices as drives
+//! - [`writes`]: every write that a program makes to a file, so that a power cut can be tried at each
 
 pub mod desk;
 pub mod disk;
@@ -16,9 +19,12 @@ pub mod firmware;
 pub mod installed;
 pub mod job;
 pub mod look;
+pub mod neighbours;
 pub mod payload;
 pub mod private;
+pub mod random;
 pub mod system;
+pub mod writes;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

@@ -3,44 +3,12 @@
 use forge_engine::gpt;
 use forge_model::{
     Issue, Layout, Manifest,
-    answers::{DiskAnswers, Erase, SecondSlot},
+    answers::{DiskAnswers, Erase, SecondSlot, Way},
     layout::Role,
     size::{GIB, MIB},
 };
-use forge_tests::{
-    disk::Disk,
-    job::open_target,
-    look::run,
-    payload::{self},
-};
-use std::time::{SystemTime, UNIX_EPOCH};
+use forge_tests::{disk::Disk, job::open_target, look::run, payload, random::Random};
 use uuid::Uuid;
-
-/// Random numbers that a seed repeats (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    /// Seeded by the clock, or by FORGE_TEST_SEED to see a failure again.
-    fn new() -> Self {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let seed = std::env::var("FORGE_TEST_SEED").map_or(clock, |seed| seed.parse().unwrap());
-        println!("FORGE_TEST_SEED={seed}");
-        Self(seed | 1)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        ((u128::from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)) * u128::from(end)) >> 64) as u64
-    }
-
-    /// A number whose magnitude is random too.
-    fn size(&mut self, least_bits: u64, most_bits: u64) -> u64 {
-        let bits = least_bits + self.below(most_bits - least_bits);
-        (1 << bits) + self.below(1 << bits)
-    }
-}
 
 /// Bytes of a hash tree with its superblock, computed as veritysetup's on-disk format is described.
 fn tree_of(data: u64) -> u64 {
@@ -61,7 +29,16 @@ fn wanted(random: &mut Random, manifest: &Manifest) -> (Manifest, DiskAnswers) {
     manifest.boot.initrd.size = random.size(10, 28);
     let second_slot = [SecondSlot::IfItFits, SecondSlot::Yes, SecondSlot::No][random.below(3) as usize];
     let esp_mib = (random.below(3) == 0).then(|| 64 + random.below(4000) as u32);
-    (manifest, DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), matching: None, second_slot, esp_mib })
+    (
+        manifest,
+        DiskAnswers {
+            way: Way::WholeDisk,
+            erase: Some(Erase::AllDataOnThisDisk),
+            matching: None,
+            second_slot,
+            esp_mib,
+        },
+    )
 }
 
 /// Asserts everything that must hold for a layout that was given.
@@ -141,7 +118,7 @@ fn sgdisk_finds_no_problem_in_any_layout() {
 #[test]
 fn a_disk_with_other_sectors_is_refused_with_the_number() {
     let manifest = payload::shared().manifest();
-    let answers = DiskAnswers { erase: None, matching: None, second_slot: SecondSlot::IfItFits, esp_mib: None };
+    let answers = DiskAnswers::default();
     for found in [0, 520, 2048, 8192] {
         let issues = Layout::on_whole_disk(100 * GIB, found, &answers, &manifest).unwrap_err();
         assert_eq!(issues, [Issue::SectorSize { found }]);

@@ -71,6 +71,9 @@ pub fn need(need: Need) -> String {
         Need::Machine => {
             "nothing says which machine they are for. Write at least one of vendor, product, serial and uuid."
         }
+        Need::WholeDisk => {
+            "with nobody there, only a whole disk is taken. Write \"whole-disk\", or install with somebody there."
+        }
         Need::Erase => "nothing says that the disk may be erased. Write erase = \"all-data-on-this-disk\".",
         Need::Match => "nothing says which disk is meant. Write match = { serial = \"…\" }, or describe it.",
         Need::Password => {

@@ -162,7 +162,16 @@ fn show_progress(show: &Show, progress: &Progress) {
 
 /// Takes what is handed over, and says how it ended.
 async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Result<(), Failure> {
+    let beside = job.plan().await.is_ok_and(|plan| plan.layout.beside.is_some());
     match outcome {
+        Outcome::Cancelled { stage, .. } if beside => {
+            let _ = job.close().await;
+            Err(Failure::CancelledBeside { stage })
+        }
+        Outcome::Failed(failure) if beside => {
+            let _ = job.close().await;
+            Err(Failure::JobBeside(failure))
+        }
         Outcome::Cancelled { stage, written } => {
             let _ = job.close().await;
             Err(Failure::Cancelled { stage, written })

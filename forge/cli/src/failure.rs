@@ -55,8 +55,15 @@ pub enum Failure {
         /// Whether anything was written.
         written: bool,
     },
+    /// The install was cancelled, beside other systems.
+    CancelledBeside {
+        /// In this stage.
+        stage: Stage,
+    },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
+    /// The same, beside other systems.
+    JobBeside(forge_dbus::status::Failure),
     /// The helper can not be reached, or refused.
     Helper {
         /// Why.
@@ -175,10 +182,10 @@ impl Failure {
                 InstallError::Target(_) => 5,
                 _ => 1,
             },
-            Self::Cancelled { .. } => 7,
+            Self::Cancelled { .. } | Self::CancelledBeside { .. } => 7,
             Self::HelperLost => 6,
-            Self::Job(failure) if failure.written => 6,
-            Self::Job(failure) => match failure.kind.as_str() {
+            Self::Job(failure) | Self::JobBeside(failure) if failure.written => 6,
+            Self::Job(failure) | Self::JobBeside(failure) => match failure.kind.as_str() {
                 "accounts" => 3,
                 "payload" | "payload-changed" => 4,
                 kind if kind.starts_with("disk-") => 5,
@@ -231,8 +238,15 @@ impl fmt::Display for Failure {
 impl Failure {
     /// Says it; `again` is how to begin again when something was written.
     fn say(&self, f: &mut fmt::Formatter<'_>, again: &str) -> fmt::Result {
+        const OLD_TABLE: &str = "The old partition table is still there, and nothing of yours was touched.";
+        const EITHER_TABLE: &str = "The partition table is the old one or the new one, and whole; nothing of yours was \
+             touched. \"forgectl verify\" tells whether the new system is complete.";
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
         let claimed = format!("The target starts nothing now. {again}");
+        let beside = |stage| match stage < Stage::Commit {
+            true => format!("{OLD_TABLE} {again}"),
+            false => EITHER_TABLE.into(),
+        };
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Answers(path, error) => write!(f, "{}, {error}", path.display()),
@@ -258,7 +272,11 @@ impl Failure {
             Self::Firmware(error) => write!(f, "no firmware was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
-                let state = if failed.written { &claimed } else { UNTOUCHED };
+                let state = match failed.written {
+                    false => UNTOUCHED,
+                    true if failed.beside => &beside(failed.stage),
+                    true => &claimed,
+                };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
                 words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
@@ -266,8 +284,16 @@ impl Failure {
                 let state = if *written { &claimed } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
-            Self::Job(failure) => {
-                let state = if failure.written { &claimed } else { UNTOUCHED };
+            Self::CancelledBeside { stage } => {
+                let state = if *stage >= Stage::Claim { OLD_TABLE } else { UNTOUCHED };
+                write!(f, "cancelled while {}. {state}", words::doing(*stage))
+            }
+            Self::Job(failure) | Self::JobBeside(failure) => {
+                let state = match (failure.written, self) {
+                    (false, _) => UNTOUCHED,
+                    (true, Self::JobBeside(_)) => &beside(failure.stage),
+                    (true, _) => &claimed,
+                };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
                 words::job_help(&failure.kind).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
@@ -440,13 +466,19 @@ mod tests {
     fn what_is_on_the_target_comes_from_the_engine_and_not_from_the_stage() {
         let failed = |written| {
             let error = InstallError::Io(io::Error::other("x"));
-            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, error }))
+            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, beside: false, error }))
         };
         assert!(failed(false).to_string().contains("Nothing was written"));
         assert_eq!(failed(false).exit_code(), ExitCode::from(1));
         assert!(failed(true).to_string().contains("starts nothing now"));
         assert_eq!(failed(true).exit_code(), ExitCode::from(6));
         assert!(failed(true).to_string().contains("Run the command again"));
+        for (stage, says) in [(Stage::Write, "The old partition table is still"), (Stage::Commit, "old one or the new")]
+        {
+            let error = InstallError::Io(io::Error::other("x"));
+            let said = Failure::Install(Box::new(Failed { stage, written: true, beside: true, error })).to_string();
+            assert!(said.contains(says) && !said.contains("starts nothing"), "{said}");
+        }
         for failure in [failed(true), Failure::HelperLost] {
             let alone = Failure::Alone(Box::new(failure));
             assert!(alone.to_string().contains("Start this machine from the medium again"), "{alone}");

@@ -8,7 +8,7 @@ use forge_dbus::{Error as Refused, client::ClientError};
 use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
     Disk, Issue, Plan, Stage,
-    inventory::{Content, Found, Holding, Obstacle, Transport},
+    inventory::{Content, Found, GptFault, Holding, Obstacle, Transport},
     layout::Role,
     names::NameFault,
     plan::PasswordKind,
@@ -163,6 +163,42 @@ pub fn issue(issue: &Issue) -> String {
         Issue::EraseNotConfirmed => {
             "nothing says that the target may be erased. Write erase = \"all-data-on-this-disk\".".into()
         }
+        Issue::EraseAndKeep => {
+            "the answers keep what is on the disk, and say that it may be erased. Leave erase out, or write \
+             use = \"whole-disk\"."
+                .into()
+        }
+        Issue::NoGpt { table: None } => {
+            "the target has no partition table, so there is nothing to install beside. Write use = \"whole-disk\"."
+                .into()
+        }
+        Issue::NoGpt { table: Some(table) } if table == "gpt" => {
+            "the partition table of the target could not be read, or changed just now. Try again.".into()
+        }
+        Issue::NoGpt { table: Some(table) } => format!(
+            "the target has a partition table of the kind {table:?}; partitions can only be added to a GUID partition table \
+             (GPT). Take another disk, or write use = \"whole-disk\"."
+        ),
+        Issue::TableFault { fault } => {
+            format!("nothing is added to the partition table as it is: {}.", table_fault(*fault))
+        }
+        Issue::TableSectors { disk, table } => {
+            format!("the partition table counts in sectors of {table} bytes, and the target has sectors of {disk}.")
+        }
+        Issue::NoFreeRoom { free, largest, needs, piece } => format!(
+            "there is too little free room: {} in all, {} in the largest piece. {} is needed, of which {} in one piece.",
+            size::words(*free),
+            size::words(*largest),
+            size::words(*needs),
+            size::words(*piece)
+        ),
+        Issue::NoFreeEntries { free, needs } => {
+            format!("the partition table has room for {free} more partitions, and {needs} are needed.")
+        }
+        Issue::SameReleaseThere { number } => format!(
+            "the same release is on this disk already (partition {number}). Its partitions would have the same names, \
+             so only one of them can be there."
+        ),
         Issue::TooSmall { has, needs } => format!(
             "the target is too small: it has {}, and {} is needed. It lacks {}.",
             size::words(*has),
@@ -223,6 +259,20 @@ pub fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::PartOf { holding } => {
             format!("it is {}, and can only be written as a whole.", self::holding(holding))
         }
+    }
+}
+
+/// Why nothing is added to a partition table.
+fn table_fault(fault: GptFault) -> &'static str {
+    match fault {
+        GptFault::FirstCopy => "its first copy is damaged. A partition editor can restore it from the second one",
+        GptFault::NotAtEnd => {
+            "its second copy does not lie at the end. The disk was made larger; a partition editor can move it there"
+        }
+        GptFault::NoProtectiveMbr => "the protective MBR is missing, so that other systems do not see the table",
+        GptFault::HybridMbr => "the MBR has partitions, too (a hybrid MBR), and both would have to agree",
+        GptFault::Overlap => "its partitions overlap, or lie outside of it",
+        GptFault::Unusual => "it has a form that Forge does not write",
     }
 }
 
@@ -289,7 +339,13 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
     let target = &plan.target;
     let name = target.model.as_deref().unwrap_or(&target.identity.path);
     let mut lines = vec![
-        format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
+        match &plan.layout.beside {
+            None => format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
+            Some(_) => format!(
+                "{name}, {}, will be written where it is free. Nothing that is there will be touched.",
+                size::words(target.size)
+            ),
+        },
         format!(
             "{} {} ({}) will be installed; its root hash is {}.",
             plan.payload.name,
@@ -297,8 +353,17 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
             size::words(plan.payload.image_bytes),
             plan.payload.root_hash
         ),
-        "These partitions will be made:".into(),
     ];
+    if let Some(beside) = &plan.layout.beside {
+        let kept = &beside.kept;
+        lines.push(if kept.is_empty() { "It has no partitions." } else { "These partitions stay as they are:" }.into());
+        lines.extend(kept.iter().map(|one| {
+            let holds = one.holding.as_ref().map_or(String::new(), |found| format!("  {}", holding(found)));
+            format!("  {}. {:>10}  {:?}{holds}", one.number, size::words(one.size), one.label)
+        }));
+        lines.push("They keep their numbers and their names; the partition table is written last of all.".into());
+    }
+    lines.push("These partitions will be made:".into());
     for partition in &plan.layout.partitions {
         let what = match partition.role {
             Role::Esp => "EFI system partition with the signed boot files",

@@ -1,13 +1,21 @@
 //! The partition table: what is there now, and the new one, written as one piece.
+//!
+//! - here: reading a table, and writing one for a disk that is Forge's alone.
+//! - `kept`: adding partitions to a table that is there.
+
+mod kept;
+
+pub use kept::Change;
 
 use crate::target::{Target, TargetError};
 use forge_model::{
-    inventory::{Content, Found},
+    inventory::{Content, Entry, Found},
     layout::Layout,
     receipt::WrittenPartition,
     size::MIB,
 };
 use gptman::{GPT, GPTHeader, GPTPartitionEntry};
+use kept::entry;
 use std::{
     fs::File,
     io::{self, Cursor, Read, Seek, SeekFrom},
@@ -32,6 +40,12 @@ pub enum GptError {
     /// The table does not fit its rules.
     #[error("the partition table can not be made: {0}")]
     Table(#[from] gptman::Error),
+    /// It is not the table that was confirmed.
+    #[error("the partition table of {path} is not the one that was confirmed")]
+    Changed {
+        /// The target's path.
+        path: String,
+    },
 }
 
 /// Gives every partition of a layout its PARTUUID: the fixed one, or a random one.
@@ -67,14 +81,7 @@ pub fn write(
     let mut gpt = GPT::new_from(&mut disk, sector_size, disk_id.to_bytes_le())?;
     gpt.align = MIB / sector_size;
     for partition in partitions {
-        gpt[partition.number] = GPTPartitionEntry {
-            partition_type_guid: partition.role.type_id().to_bytes_le(),
-            unique_partition_guid: partition.id.to_bytes_le(),
-            starting_lba: partition.offset / sector_size,
-            ending_lba: (partition.offset + partition.size) / sector_size - 1,
-            attribute_bits: partition.role.attributes(),
-            partition_name: partition.label.as_str().into(),
-        };
+        gpt[partition.number] = entry(partition, sector_size);
     }
     GPT::write_protective_mbr_into(&mut disk, sector_size)?;
     gpt.write_into(&mut disk)?;
@@ -166,12 +173,20 @@ pub fn probe(disk: &File) -> io::Result<Content> {
             type_id: Some(Uuid::from_bytes_le(p.partition_type_guid)),
             size: p.size().unwrap_or(0).saturating_mul(table.sector_size),
             holding: None,
+            entry: Some(Entry {
+                offset: p.starting_lba.saturating_mul(table.sector_size),
+                id: Uuid::from_bytes_le(p.unique_partition_guid),
+                attributes: p.attribute_bits,
+            }),
+            shrinks: None,
+            free: None,
         });
-        return Ok(Content::Table { table: "gpt".into(), partitions: partitions.collect() });
+        let partitions = partitions.collect();
+        return Ok(Content::Table { table: "gpt".into(), partitions, gpt: Some(kept::facts(disk, &table)?) });
     }
     let ends = Ends::read(disk)?;
     if ends.head[510..512] == [0x55, 0xaa] {
-        return Ok(Content::Table { table: "dos".into(), partitions: dos_partitions(&ends.head) });
+        return Ok(Content::Table { table: "dos".into(), partitions: dos_partitions(&ends.head), gpt: None });
     }
     let blank = ends.head.iter().chain(&ends.tail).all(|byte| *byte == 0);
     Ok(if blank { Content::Empty } else { Content::Unknown })
@@ -182,7 +197,17 @@ fn dos_partitions(head: &[u8]) -> Vec<Found> {
     let entries = head[446..510].chunks_exact(16).zip(1..).filter(|(entry, _)| entry[4] != 0);
     let found = entries.map(|(entry, number)| {
         let sectors = u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]]);
-        Found { number, label: String::new(), type_id: None, size: u64::from(sectors) * 512, holding: None }
+        let size = u64::from(sectors) * 512;
+        Found {
+            number,
+            label: String::new(),
+            type_id: None,
+            size,
+            holding: None,
+            entry: None,
+            shrinks: None,
+            free: None,
+        }
     });
     found.collect()
 }

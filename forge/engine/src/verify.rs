@@ -83,11 +83,8 @@ pub fn verify(
 ) -> Result<Outcome<(Receipt, Vec<Finding>)>, VerifyError> {
     let disk = File::open(path)?;
     let table = gpt::read(&disk)?.ok_or(VerifyError::NoTable)?;
-    let is_esp = |entry: &GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
-    let esp = table.entries.iter().find(|(_, entry)| is_esp(entry)).ok_or(VerifyError::NoEsp)?;
-    let esp = EspReader::new(tools, &disk, esp.1.starting_lba.saturating_mul(table.sector_size));
+    let (esp, json) = esp_with_receipt(tools, &disk, &table, handed_over)?;
     let read = |file: &str| esp.read(file);
-    let json = read(RECEIPT_FILE).map_err(VerifyError::NoReceipt)?;
     let receipt: Receipt = serde_json::from_slice(&json)?;
 
     let mut findings = Vec::new();
@@ -108,7 +105,12 @@ pub fn verify(
         found(Check::Partition(partition.clone()), check_partition(&table, partition));
     }
     let others = table.entries.iter().filter(|(n, _)| !receipt.partitions.iter().any(|p| p.number == *n)).count();
-    let others = if others == 0 { Ok(()) } else { Err(format!("{others} more are there").into()) };
+    // Beside other systems, those come and go.
+    let others = if others == 0 || !receipt.way.is_whole_disk() {
+        Ok(())
+    } else {
+        Err(format!("{others} more are there").into())
+    };
     found(Check::NoOtherPartition, others);
 
     match root_hash(&disk, &receipt, watch) {
@@ -133,6 +135,28 @@ pub fn verify(
     }
     found(Check::NoOtherFile, list.map_err(Into::into).and_then(|files| check_no_other(&files, &receipt)));
     Ok(Outcome::Done((receipt, findings)))
+}
+
+/// The ESP with a receipt, and the receipt: on a disk with several systems, the one that was handed over if it is there.
+fn esp_with_receipt<'a>(
+    tools: &'a Tools,
+    disk: &'a File,
+    table: &Table,
+    handed_over: Option<&[u8]>,
+) -> Result<(EspReader<'a>, Vec<u8>), VerifyError> {
+    let is_esp = |entry: &GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
+    let offset = |entry: &GPTPartitionEntry| entry.starting_lba.saturating_mul(table.sector_size);
+    let all = table.entries.iter().filter(|(_, entry)| is_esp(entry));
+    let mut best = Err(VerifyError::NoEsp);
+    for esp in all.map(|(_, entry)| EspReader::new(tools, disk, offset(entry))) {
+        match esp.read(RECEIPT_FILE) {
+            Ok(json) if handed_over.is_none_or(|wanted| wanted == json) => return Ok((esp, json)),
+            Ok(json) => best = Ok((esp, json)),
+            Err(error) if matches!(best, Err(VerifyError::NoEsp)) => best = Err(VerifyError::NoReceipt(error)),
+            Err(_) => {}
+        }
+    }
+    best
 }
 
 /// Nothing, or what is wrong.

@@ -14,7 +14,10 @@ use forge_engine::{
     tool::Tools,
     watch::{Stop, Watch},
 };
-use forge_model::{Handover, Plan, Progress, Stage, inventory::Disk};
+use forge_model::{
+    Handover, Plan, Progress, Stage,
+    inventory::{Content, Disk},
+};
 use std::{fs::File, time::Duration};
 use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
@@ -132,7 +135,12 @@ async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), F
     })?;
     // Nobody can change it any more; what was done to it since it was confirmed shows now.
     let inventory = service.look().await.map_err(|e| early(FailureKind::Internal, text(&e)))?;
-    match inventory.disk(path).is_some_and(|now| now.identity == disk.identity && now.content == plan.erased) {
+    let same = |now: &Disk| match &plan.layout.beside {
+        None => now.content == plan.erased,
+        // The engine compares the table itself with the plan, partition by partition.
+        Some(beside) => matches!(&now.content, Content::Table { partitions, .. } if *partitions == beside.kept),
+    };
+    match inventory.disk(path).is_some_and(|now| now.identity == disk.identity && same(now)) {
         true => Ok((disk, file, payload)),
         false => Err(early(FailureKind::DiskChanged, format!("what {path} holds is not what was confirmed"))),
     }
@@ -151,7 +159,7 @@ fn install(
         Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
     let target = target.started_by(firmware);
     install::run(&Tools::default(), plan, payload, &target, brought, told).map_err(|failed| {
-        let Failed { stage, written, error } = &failed;
+        let Failed { stage, written, error, .. } = &failed;
         failure(error.kind(), *stage, *written, error.to_string())
     })
 }

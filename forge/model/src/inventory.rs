@@ -150,6 +150,9 @@ pub enum Content {
         table: String,
         /// Its partitions, in order.
         partitions: Vec<Found>,
+        /// What else the table says, where it was read: without it nothing can be installed beside the partitions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gpt: Option<Gpt>,
     },
     /// No partition table; one file system or member on the whole disk.
     Whole {
@@ -178,6 +181,93 @@ pub struct Found {
     pub size: u64,
     /// What is in it, where that was looked at and could be named.
     pub holding: Option<Holding>,
+    /// Where it lies and what else its entry says, where the table was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Entry>,
+    /// How small it can be made, where that was looked at and its file system allows it at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrinks: Option<Shrinks>,
+    /// Bytes that are free in an EFI system partition, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u64>,
+}
+
+/// Whether a partition can be made smaller. It is looked at again right before that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "shrinks", rename_all = "kebab-case")]
+pub enum Shrinks {
+    /// By the tool of its file system.
+    To {
+        /// The least length in bytes, with room to live.
+        least: u64,
+    },
+    /// Not as it is.
+    Not {
+        /// Why.
+        why: ShrinkFault,
+    },
+}
+
+/// Why a partition is not made smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShrinkFault {
+    /// Its file system has no tool that makes it smaller, or Forge does not use it.
+    FileSystem,
+    /// BitLocker, LUKS, LVM, MD, ZFS: something lies between the partition and its file system.
+    Wrapped,
+    /// Windows is hibernated, or its fast start keeps the file system open.
+    Hibernated,
+    /// It was not unmounted, or its own check finds faults.
+    Dirty,
+    /// It could not be looked at.
+    Unreadable,
+}
+
+/// The rest of a partition's entry in a GPT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its first byte.
+    pub offset: u64,
+    /// Its PARTUUID.
+    pub id: Uuid,
+    /// Its attribute bits, as they are.
+    pub attributes: u64,
+}
+
+/// What the header of a GPT says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpt {
+    /// The GUID of the disk.
+    pub disk_id: Uuid,
+    /// Bytes in a sector, as the table counts them.
+    pub sector_size: u32,
+    /// The first byte that a partition can have.
+    pub first_usable: u64,
+    /// The first byte behind the last one that a partition can have.
+    pub end_usable: u64,
+    /// How many partitions the table has room for.
+    pub entries: u32,
+    /// Why nothing may be added to it.
+    pub fault: Option<GptFault>,
+}
+
+/// Why nothing may be added to a GPT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GptFault {
+    /// The first copy of the table is damaged: the second one is all that there is.
+    FirstCopy,
+    /// The second copy does not lie at the end of the disk; the disk, or the file, was made larger.
+    NotAtEnd,
+    /// The protective MBR is missing: other systems do not see the table.
+    NoProtectiveMbr,
+    /// The MBR has entries of its own, which would have to agree with the table.
+    HybridMbr,
+    /// Its partitions overlap, or lie where none can.
+    Overlap,
+    /// It lies in an unusual place or form, which Forge does not write.
+    Unusual,
 }
 
 /// What a partition or a whole disk holds.

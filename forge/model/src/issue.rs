@@ -1,6 +1,10 @@
 //! Why something can not be done: a user's mistake or a machine's limit, as data. Programs turn it into sentences.
 
-use crate::{inventory::Obstacle, machine::ChainFault, names::NameFault};
+use crate::{
+    inventory::{GptFault, Obstacle},
+    machine::ChainFault,
+    names::NameFault,
+};
 use serde::{Deserialize, Serialize};
 
 /// One reason why a plan can not be made.
@@ -21,6 +25,48 @@ pub enum Issue {
     },
     /// The answers do not say that everything on the disk may go.
     EraseNotConfirmed,
+    /// The answers say that everything on the disk may go, and that it stays.
+    EraseAndKeep,
+    /// There is no GUID partition table to which partitions could be added.
+    NoGpt {
+        /// The table that is there, such as `dos`; nothing when there is none that was read.
+        table: Option<String>,
+    },
+    /// Nothing may be added to the partition table as it is.
+    TableFault {
+        /// Why.
+        fault: GptFault,
+    },
+    /// The partition table counts in other sectors than the disk has.
+    TableSectors {
+        /// Bytes in a sector of the disk.
+        disk: u32,
+        /// Bytes in a sector, as the table counts them.
+        table: u32,
+    },
+    /// There is too little room between the partitions, or not enough in one piece.
+    NoFreeRoom {
+        /// Bytes that no partition has, without what alignment takes.
+        free: u64,
+        /// The largest piece of it.
+        largest: u64,
+        /// Bytes that are needed, at the least.
+        needs: u64,
+        /// The largest partition of these, which needs one piece.
+        piece: u64,
+    },
+    /// The partition table has no entries left.
+    NoFreeEntries {
+        /// How many are free.
+        free: u32,
+        /// How many are needed, at the least.
+        needs: u32,
+    },
+    /// The same release is on this disk already: its partitions have the same names, so that neither could be told apart.
+    SameReleaseThere {
+        /// The number of its partition.
+        number: u32,
+    },
     /// The disk is smaller than the smallest layout.
     TooSmall {
         /// Bytes that it has.
@@ -127,8 +173,14 @@ impl Issue {
             | Self::NotFree { .. }
             | Self::TooSmall { .. }
             | Self::SectorSize { .. }
+            | Self::TableFault { .. }
+            | Self::TableSectors { .. }
             | Self::ChainRefused { .. } => return None,
-            Self::EraseNotConfirmed => "disk.erase",
+            Self::EraseNotConfirmed | Self::EraseAndKeep => "disk.erase",
+            Self::NoGpt { .. }
+            | Self::NoFreeRoom { .. }
+            | Self::NoFreeEntries { .. }
+            | Self::SameReleaseThere { .. } => "disk.use",
             Self::EspTooSmall { .. } => "disk.esp-mib",
             Self::NoRoomForSecondSlot { .. } => "disk.second-slot",
             Self::UserName { .. } => "user.name",

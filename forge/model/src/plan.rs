@@ -20,7 +20,7 @@ pub struct Plan {
     pub version: u32,
     /// The one target.
     pub target: Target,
-    /// What is on it now, and will be lost.
+    /// What is on it now, and will be lost; [`Content::Empty`] when all of it stays.
     pub erased: Content,
     /// Where each partition will lie.
     pub layout: Layout,
@@ -124,8 +124,10 @@ impl Plan {
             issues.extend(more);
             Vec::new()
         });
-        if answers.disk.erase.is_none() {
-            issues.push(Issue::EraseNotConfirmed);
+        match (answers.disk.way.is_whole_disk(), answers.disk.erase.is_some()) {
+            (true, false) => issues.push(Issue::EraseNotConfirmed),
+            (false, true) => issues.push(Issue::EraseAndKeep),
+            _ => {}
         }
         let Some(disk) = inventory.disk(path) else {
             issues.push(Issue::NoSuchDisk { path: path.into() });
@@ -141,7 +143,7 @@ impl Plan {
         if answers.encryption.is_some() {
             needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
         }
-        let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &answers.disk, &needed);
+        let layout = Layout::new(disk, &answers.disk, &needed);
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),
@@ -159,7 +161,10 @@ impl Plan {
                 size: disk.size,
                 sector_size: disk.sector_size,
             },
-            erased: disk.content.clone(),
+            erased: match layout.beside {
+                None => disk.content.clone(),
+                Some(_) => Content::Empty,
+            },
             layout,
             payload: PayloadId {
                 id: manifest.id.clone(),

@@ -2,6 +2,7 @@
 
 use crate::{
     RootHash,
+    answers::Way,
     firmware::Consent,
     layout::Role,
     plan::{PayloadId, Target},
@@ -30,6 +31,10 @@ pub struct Receipt {
     pub payload_subkey: String,
     /// The root hash as it was computed again from the disk.
     pub root_hash: RootHash,
+    /// Which part of the disk was used. But for the whole disk, the table is the one that was there, with these
+    /// partitions added.
+    #[serde(default, skip_serializing_if = "Way::is_whole_disk")]
+    pub way: Way,
     /// GUID of the partition table.
     pub disk_id: Uuid,
     /// The partitions as they are in the table.

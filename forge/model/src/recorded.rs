@@ -175,16 +175,21 @@ fn recorded(disk: &Disk, hide: &dyn Fn(&str) -> String, hide_wwn: &dyn Fn(&str) 
             Content::Unknown => Content::Unknown,
             Content::Unfinished { stage } => Content::Unfinished { stage: *stage },
             Content::Whole { holding } => Content::Whole { holding: unnamed(holding) },
-            Content::Table { table, partitions } => Content::Table {
+            // The numbers of the table name this one disk.
+            Content::Table { table, partitions, gpt: _ } => Content::Table {
+                gpt: None,
                 table: table.clone(),
                 partitions: partitions
                     .iter()
-                    .map(|Found { number, label: _, type_id, size, holding }| Found {
+                    .map(|Found { number, label: _, type_id, size, holding, entry: _, shrinks: _, free: _ }| Found {
                         number: *number,
                         label: String::new(),
                         type_id: *type_id,
                         size: *size,
                         holding: holding.as_ref().map(unnamed),
+                        entry: None,
+                        shrinks: None,
+                        free: None,
                     })
                     .collect(),
             },

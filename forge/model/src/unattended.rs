@@ -107,6 +107,8 @@ pub enum Reason {
 pub enum Need {
     /// Which machine they are for.
     Machine,
+    /// That the whole disk is taken: with nobody there, nothing is installed beside something else.
+    WholeDisk,
     /// That the disk may be erased.
     Erase,
     /// Which disk.
@@ -129,6 +131,7 @@ impl Need {
     pub fn place(self) -> &'static str {
         match self {
             Self::Machine => "machine",
+            Self::WholeDisk => "disk.use",
             Self::Erase => "disk.erase",
             Self::Match => "disk.match",
             Self::Password => "user.password",
@@ -149,7 +152,8 @@ pub fn needs(answers: &Answers) -> Vec<Need> {
     let stays = answers.unattended.as_ref().is_some_and(|unattended| unattended.exit == Exit::Stay);
     [
         (answers.machine.is_none(), Need::Machine),
-        (answers.disk.erase.is_none(), Need::Erase),
+        (!answers.disk.way.is_whole_disk(), Need::WholeDisk),
+        (answers.disk.way.is_whole_disk() && answers.disk.erase.is_none(), Need::Erase),
         (answers.disk.matching.is_none(), Need::Match),
         (matches!(answers.user.password, Password::Ask { .. }), Need::Password),
         (

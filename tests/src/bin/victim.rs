@@ -1,10 +1,10 @@
 //! Installs, and kills itself with SIGKILL at a given place: `forge-tests-victim PAYLOAD CERTIFICATE DISK STAGE BYTES`.
 //!
-//! With STAGE `none` it runs to its end. It prints each stage that begins, so that a test can also kill it from outside.
+//! With `free-space` behind these it installs beside what is there. With STAGE `none` it runs to its end. It prints each stage that begins, so that a test can also kill it from outside.
 
 use forge_engine::install::{End, Events};
 use forge_model::Progress;
-use forge_tests::job::{ANSWERS, Job};
+use forge_tests::job::{ANSWERS, Job, beside_answers};
 use rustix::process::{Signal, getpid, kill_process};
 use std::{io::Write, process::ExitCode, time::SystemTime};
 
@@ -34,7 +34,11 @@ impl Events for Suicide {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [payload, certificate, disk, stage, bytes] = args.as_slice() else {
+    let (args, beside) = match args.split_last() {
+        Some((last, rest)) if last == "free-space" => (rest, true),
+        _ => (args.as_slice(), false),
+    };
+    let [payload, certificate, disk, stage, bytes] = args else {
         return ExitCode::from(2);
     };
     let (Ok(certificate), Ok(bytes)) = (std::fs::read(certificate), bytes.parse()) else {
@@ -44,7 +48,7 @@ fn main() -> ExitCode {
         payload: payload.as_ref(),
         certificate: &certificate,
         disk: disk.as_ref(),
-        answers: ANSWERS.into(),
+        answers: if beside { beside_answers() } else { ANSWERS.into() },
         tools: Default::default(),
         now: SystemTime::now(),
     };

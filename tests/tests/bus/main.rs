@@ -3,6 +3,7 @@
 //! - [`harness`]: the private system itself: drives, who may open them, what keeps them from being taken, what is left behind
 //! - [`agent`]: polkit's questions and their answers
 //! - [`audit`]: the posture of the machine, and who may have it
+//! - [`beside`]: an install into free room of a disk on which something is
 //! - [`cancel`]: a job that is asked to stop, and who may ask; one job at a time
 //! - [`death`]: a client or the helper that dies in the middle; the handover that waits
 //! - [`refused`]: disks that are not taken, and disks that fail
@@ -22,6 +23,7 @@ mod accepted;
 mod agent;
 mod audit;
 mod bench;
+mod beside;
 mod caller;
 mod cancel;
 mod death;

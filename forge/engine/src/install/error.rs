@@ -60,6 +60,9 @@ pub struct Failed {
     pub stage: Stage,
     /// Whether anything was written; without it, the target is as it was.
     pub written: bool,
+    /// Whether other systems stay on the target: then the old table is in force until the commit, and the old or the new
+    /// one, whole, from then on.
+    pub beside: bool,
     /// Why.
     #[source]
     pub error: InstallError,
@@ -204,6 +207,7 @@ impl InstallError {
             }
             Self::Image(error) => error.into(),
             Self::NotProved { .. } => FailureKind::DiskFaulty,
+            Self::Gpt(GptError::Changed { .. }) => FailureKind::DiskChanged,
             Self::Esp(_) | Self::Gpt(_) | Self::Receipt(_) | Self::Io(_) => FailureKind::Internal,
         }
     }

@@ -7,11 +7,14 @@
 //! | write, prove, fill | the same, and contents that no table points to |
 //! | commit | backup table, then primary table (the journal goes with it), then the ESP's boot sector |
 //!
+//! Beside other systems nothing is taken away from the disk: `beside` has the order for that.
+//!
 //! On a disk that this machine starts, boot entry and enrollment request go into its firmware last of all.
 //!
 //! The boot sector of the ESP and its copy are held back until the very end: without them no firmware finds a file system
 //! there. What was written is read back from the disk first: the image by its root hash, state and ESP byte for byte.
 
+mod beside;
 mod error;
 mod events;
 mod writing;
@@ -129,7 +132,10 @@ pub fn run(
             // A claim that wrote nothing has not begun.
             Ok(End::Cancelled { stage: if written { stage } else { stage.min(Stage::Prepare) } })
         }
-        false => Err(Failed { stage, written, error: error.or_gone(target) }),
+        false => {
+            let beside = plan.layout.beside.is_some();
+            Err(Failed { stage, written, beside, error: error.or_gone(target) })
+        }
     })
 }
 
@@ -188,13 +194,13 @@ fn run_stages(
     if already != Some(plan.payload.root_hash) {
         let write = meter(Stage::Write, bytes);
         unless_cancelled!(Stage::Write, run.write(&tree, &trusted, &write)?);
-        run.journal(Stage::Write).write(target)?;
+        run.note(Stage::Write)?;
         let found = unless_cancelled!(Stage::Prove, run.prove(&meter(Stage::Prove, bytes))?);
         if found != plan.payload.root_hash {
             return Err(InstallError::NotProved { found });
         }
     }
-    run.journal(Stage::Prove).write(target)?;
+    run.note(Stage::Prove)?;
     unless_cancelled!(Stage::Prove, Outcome::Done(()));
 
     // Each byte is written and read back.

@@ -45,7 +45,7 @@ pub(super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let layout = &self.plan.layout;
         Place { data: layout.must(Role::RootA).offset, tree: layout.must(Role::VerityA).offset }
     }
@@ -59,7 +59,7 @@ impl Writing<'_> {
         self.target.check_identity(&self.plan.target)?;
         let parameters = self.payload.verity_parameters()?;
         let image = parameters.data_bytes() + parameters.tree_bytes();
-        self.target.check_room(image + self.file_systems()? + REST)?;
+        self.target.check_room(image + self.file_systems()? + REST + self.held_by_others()?)?;
         Ok(image::reserve(self.target.file(), &parameters, self.place())?)
     }
 
@@ -72,13 +72,22 @@ impl Writing<'_> {
     pub(super) fn claim(&self, watch: &dyn Watch) -> Result<Outcome<bool>, InstallError> {
         let (target, plan) = (self.target, self.plan);
         target.check_identity(&plan.target)?;
+        if let Some(beside) = &plan.layout.beside {
+            return self.claim_beside(beside, watch);
+        }
         let earlier = Journal::read(target)?;
         self.reached.replaced.set(partition_ids(target));
         self.reached.written.set(true);
         gpt::erase(target, plan.target.size)?;
         let resumed = earlier.is_some_and(|j| j.stage >= Stage::Write && j.is_for(&self.journal(Stage::Write)));
-        self.journal(if resumed { Stage::Write } else { Stage::Claim }).write(target)?;
-        for partition in &plan.layout.partitions {
+        self.note(if resumed { Stage::Write } else { Stage::Claim })?;
+        Ok(self.clear(resumed, watch)?.map(|()| resumed))
+    }
+
+    /// Zeros at the ends of each new partition, but where an image lies that is worth proving.
+    pub(super) fn clear(&self, resumed: bool, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
+        let target = self.target;
+        for partition in &self.plan.layout.partitions {
             if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
                 continue;
             }
@@ -89,7 +98,7 @@ impl Writing<'_> {
                 }
             }
         }
-        Ok(Outcome::Done(resumed))
+        Ok(Outcome::Done(()))
     }
 
     pub(super) fn write(&self, tree: &File, trusted: &Trusted, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
@@ -126,7 +135,8 @@ impl Writing<'_> {
         drop(state);
 
         let [boot_key, module_key] = keys;
-        let disk_id = Uuid::new_v4();
+        let beside = plan.layout.beside.as_ref();
+        let disk_id = beside.map_or_else(Uuid::new_v4, |beside| beside.disk_id);
         let receipt = Receipt {
             version: 1,
             forge: env!("CARGO_PKG_VERSION").into(),
@@ -137,6 +147,7 @@ impl Writing<'_> {
             payload_certificate: payload.signer.certificate.to_hex(),
             payload_subkey: payload.signer.subkey.to_hex(),
             root_hash: plan.payload.root_hash,
+            way: beside.map_or_else(Default::default, |beside| beside.way),
             disk_id,
             partitions,
             esp_files: esp.files.clone(),
@@ -158,20 +169,28 @@ impl Writing<'_> {
         let sector = plan.target.sector_size as usize;
         let mut held_back = vec![0; HELD_BACK_SECTORS * sector];
         esp.read_exact_at(&mut held_back, 0)?;
-        esp.write_all_at(&vec![0; held_back.len()], 0)?;
+        if beside.is_none() {
+            esp.write_all_at(&vec![0; held_back.len()], 0)?;
+        }
         let copied = copy(target, &esp, esp_partition, watch)?;
         // From the commit on a run goes to its end: it takes an instant, and half of it would help nobody.
         if copied == Outcome::Cancelled || watch.cancelled() {
             return cancelled;
         }
+        let change = beside.map(|beside| gpt::Change::prepare(target, beside, &receipt.partitions)).transpose()?;
         begin(Stage::Commit);
         target.check_size()?;
-        gpt::write(target, plan.target.size, sector as u64, disk_id, &receipt.partitions)?;
-        let (first, others) = held_back.split_at(sector);
-        target.write(others, esp_partition.offset + sector as u64)?;
-        target.sync()?;
-        target.write(first, esp_partition.offset)?;
-        target.sync()?;
+        match change {
+            Some(change) => change.write(target)?,
+            None => {
+                gpt::write(target, plan.target.size, sector as u64, disk_id, &receipt.partitions)?;
+                let (first, others) = held_back.split_at(sector);
+                target.write(others, esp_partition.offset + sector as u64)?;
+                target.sync()?;
+                target.write(first, esp_partition.offset)?;
+                target.sync()?;
+            }
+        }
         // Only now, when there is something to start. The disk is complete, whatever becomes of this.
         let staged = target.firmware().map_or(Staged::NOT_HERE, |firmware| {
             let sectors = |bytes| bytes / sector as u64;

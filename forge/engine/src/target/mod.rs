@@ -224,6 +224,15 @@ impl Target {
         ways.iter().any(|way| fallocate(&self.file, *way | FallocateFlags::KEEP_SIZE, offset, len).is_ok())
     }
 
+    /// Bytes that a file takes of the file system that holds it; nothing for a disk.
+    pub fn allocated(&self) -> Result<u64, TargetError> {
+        let call = |source| TargetError::Call { what: "asking for free room", source };
+        match self.device {
+            Some(_) => Ok(0),
+            None => Ok(self.file.metadata().map_err(call)?.blocks() * 512),
+        }
+    }
+
     /// Checks that a file target can take `bytes`: what it has already, and what is free beside it. A disk always can.
     pub fn check_room(&self, bytes: u64) -> Result<(), TargetError> {
         let call = |source| TargetError::Call { what: "asking for free room", source };

@@ -46,6 +46,14 @@ pub fn issue(issue: &Issue) -> String {
             fill(&gettext("The firmware {name} is not the one that was accepted."), &[("name", name)])
         }
         Issue::ChainRefused { fault } => refused(fault),
+        // The window takes whole disks only, so far.
+        Issue::EraseAndKeep
+        | Issue::NoGpt { .. }
+        | Issue::TableFault { .. }
+        | Issue::TableSectors { .. }
+        | Issue::NoFreeRoom { .. }
+        | Issue::NoFreeEntries { .. }
+        | Issue::SameReleaseThere { .. } => gettext("Nothing says that the disk may be erased."),
     }
 }
 

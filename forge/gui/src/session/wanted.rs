@@ -3,17 +3,12 @@
 use super::Session;
 use forge_model::{
     Answers,
-    answers::{DiskAnswers, Erase, Generator, Password, SecondSlot, SystemAnswers, UserAnswers},
+    answers::{DiskAnswers, Erase, Generator, Password, SystemAnswers, UserAnswers},
 };
 
 /// What is wanted of whichever disk is chosen.
 pub(super) fn disk() -> DiskAnswers {
-    DiskAnswers {
-        erase: Some(Erase::AllDataOnThisDisk),
-        matching: None,
-        second_slot: SecondSlot::IfItFits,
-        esp_mib: None,
-    }
+    DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), ..DiskAnswers::default() }
 }
 
 impl Session {

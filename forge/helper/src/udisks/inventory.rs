@@ -80,6 +80,8 @@ impl View<'_> {
             (Some(table), _) => Content::Table {
                 table: table.clone(),
                 partitions: self.partitions().into_iter().map(|(block, partition)| found(block, partition)).collect(),
+                // Only a look at the disk tells.
+                gpt: None,
             },
             (None, Some(holding)) => Content::Whole { holding },
             (None, None) => Content::Empty,
@@ -150,6 +152,9 @@ fn found(block: &Block, partition: &Partition) -> Found {
             true => Some(Holding::Other { name: "extended".into() }),
             false => holding::of(block),
         },
+        entry: None,
+        shrinks: None,
+        free: None,
     }
 }
 

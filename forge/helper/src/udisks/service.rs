@@ -1,7 +1,7 @@
 //! The calls to UDisks2.
 
 use super::{Objects, Roots, Sysfs, UdisksError, boot_medium, inventory::inventory};
-use forge_model::inventory::{Content, Disk, Inventory, Obstacle};
+use forge_model::inventory::{Content, Disk, Found, Inventory, Obstacle};
 use futures_util::{Stream, StreamExt, stream};
 use rustix::fs::OFlags;
 use std::{
@@ -68,23 +68,32 @@ impl Udisks {
     }
 
     /// Every disk, with what stands against taking it. A disk on which nothing is known is looked at: only zeros count as
-    /// empty.
+    /// empty. So is one with a GPT that can be taken: UDisks does not show where a partition may begin.
     pub async fn inventory(&self) -> Result<Inventory, UdisksError> {
         let mut found = self.seen(&self.objects().await?);
         for disk in &mut found.disks {
-            if disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium) {
-                let look = async { Ok(blank_or_unknown(self.read_only(disk).await?).await) };
-                // A disk that dies can take minutes for one sector; the others do not wait for it.
-                let looked = timeout(PATIENCE_WITH_DISK, look).await;
-                let slow = || UdisksError::NotThere { text: "the disk does not answer".into() };
-                disk.content = match looked.map_err(|_| slow()).and_then(|looked: Result<_, UdisksError>| looked) {
-                    Ok(content) => content,
-                    Err(error) => {
-                        log::warn!("{} can not be looked at: {error}", disk.identity.path);
-                        Content::Unknown
-                    }
-                };
+            let blank = disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium);
+            let gpt = matches!(&disk.content, Content::Table { table, .. } if table == "gpt");
+            let table = gpt && disk.obstacles.is_empty();
+            if !blank && !table {
+                continue;
             }
+            let look = async { Ok(probed(self.read_only(disk).await?).await) };
+            // A disk that dies can take minutes for one sector; the others do not wait for it.
+            let looked = timeout(PATIENCE_WITH_DISK, look).await;
+            let slow = || UdisksError::NotThere { text: "the disk does not answer".into() };
+            let probed = match looked.map_err(|_| slow()).and_then(|looked: Result<_, UdisksError>| looked) {
+                Ok(content) => content,
+                Err(error) => {
+                    log::warn!("{} can not be looked at: {error}", disk.identity.path);
+                    Content::Unknown
+                }
+            };
+            disk.content = match (blank, probed) {
+                (true, Content::Empty) => Content::Empty,
+                (true, _) => Content::Unknown,
+                (false, probed) => with_table(&disk.content, probed),
+            };
         }
         Ok(found)
     }
@@ -196,11 +205,56 @@ impl Udisks {
     }
 }
 
-/// Whether the ends of a disk, on which nobody could name anything, are really blank. Reads two MiB.
-async fn blank_or_unknown(file: File) -> Content {
+/// What the ends of a disk say. Reads two MiB.
+async fn probed(file: File) -> Content {
     let looked = tokio::task::spawn_blocking(move || forge_engine::gpt::probe(&file)).await;
-    match looked {
-        Ok(Ok(Content::Empty)) => Content::Empty,
-        Ok(_) | Err(_) => Content::Unknown,
+    looked.ok().and_then(Result::ok).unwrap_or(Content::Unknown)
+}
+
+/// What UDisks shows of a table, with what the table itself says: nothing of that, where the two are not of one table.
+fn with_table(shown: &Content, probed: Content) -> Content {
+    let (Content::Table { partitions, .. }, Content::Table { table, partitions: read, gpt: Some(gpt) }) =
+        (shown, &probed)
+    else {
+        return shown.clone();
+    };
+    let same = |a: &Found, b: &Found| (a.number, a.size, a.type_id) == (b.number, b.size, b.type_id);
+    let holding = |one: &Found| partitions.iter().find(|shown| same(shown, one)).map(|shown| shown.holding.clone());
+    let merged = read.iter().map(|one| Some(Found { holding: holding(one)?, ..one.clone() }));
+    match merged.collect::<Option<Vec<_>>>().filter(|merged| merged.len() == partitions.len()) {
+        Some(partitions) => Content::Table { table: table.clone(), partitions, gpt: Some(gpt.clone()) },
+        None => shown.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_model::inventory::{Entry, Gpt, Holding};
+
+    #[test]
+    fn what_the_table_says_is_taken_only_if_it_is_the_one_that_udisks_shows() {
+        let found = |number, size| Found {
+            number,
+            label: "x".into(),
+            type_id: None,
+            size,
+            holding: Some(Holding::Luks),
+            entry: None,
+            shrinks: None,
+            free: None,
+        };
+        let (disk_id, entry) = (Uuid::from_u128(1), Entry { offset: 7, id: Uuid::from_u128(2), attributes: 3 });
+        let gpt = Gpt { disk_id, sector_size: 512, first_usable: 1, end_usable: 9, entries: 128, fault: None };
+        let table =
+            |partitions: &[Found], gpt| Content::Table { table: "gpt".into(), partitions: partitions.into(), gpt };
+        let read = |number, size| Found { holding: None, entry: Some(entry), ..found(number, size) };
+        let both = table(&[Found { entry: Some(entry), ..found(1, 5) }], Some(gpt.clone()));
+        let shown = table(&[found(1, 5)], None);
+        assert_eq!(with_table(&shown, table(&[read(1, 5)], Some(gpt.clone()))), both);
+        for other in [&[read(1, 6)][..], &[read(2, 5)], &[read(1, 5), read(2, 5)], &[]] {
+            assert_eq!(with_table(&shown, table(other, Some(gpt.clone()))), shown);
+        }
+        assert_eq!(with_table(&shown, Content::Unknown), shown);
     }
 }

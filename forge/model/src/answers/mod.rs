@@ -62,10 +62,13 @@ pub struct Answers {
 }
 
 /// What to do with the disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DiskAnswers {
-    /// Says in words that everything on the disk may go.
+    /// Which part of the disk is used.
+    #[serde(default, rename = "use", skip_serializing_if = "Way::is_whole_disk")]
+    pub way: Way,
+    /// Says in words that everything on the disk may go: for the whole disk, and for nothing else.
     pub erase: Option<Erase>,
     /// Which disk is meant. An install at which nobody sits needs it.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
@@ -77,6 +80,55 @@ pub struct DiskAnswers {
     #[serde(default, deserialize_with = "parse::esp_mib")]
     #[schemars(range(min = *ESP_MIB.start(), max = *ESP_MIB.end()))]
     pub esp_mib: Option<u32>,
+    /// The number of an EFI system partition that is there and that the new system shares: files are added to it, and
+    /// nothing that is in it is changed. It gets one of its own when this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_esp: Option<u32>,
+    /// With `use = "replace"`: the earlier system's state stays as it is, and its `home` is the new system's `/home`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_home: bool,
+    /// With `use = "manual"`: the numbers of partitions that go, with everything in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delete: Vec<u32>,
+    /// Partitions that are made smaller, so that there is room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shrink: Vec<Shrink>,
+    /// Size of the state in MiB, which otherwise takes what is left; not with the whole disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_mib: Option<u32>,
+}
+
+/// A partition that is made smaller, by the tool of its file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Shrink {
+    /// Its number in the table.
+    pub number: u32,
+    /// What it will have, in MiB.
+    pub to_mib: u64,
+}
+
+/// Which part of the disk is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// All of it: whatever is there is lost.
+    #[default]
+    WholeDisk,
+    /// Room that no partition has, with what is won by making others smaller: whatever is there stays.
+    FreeSpace,
+    /// The room of an earlier InterGenOS, which goes: its slots, its state, and its EFI system partition if nothing else is
+    /// in there. Whatever else is there stays.
+    Replace,
+    /// Room that no partition has, and that of partitions that are named: these go, and whatever else is there stays.
+    Manual,
+}
+
+impl Way {
+    /// Whether everything on the disk is lost.
+    pub fn is_whole_disk(&self) -> bool {
+        *self == Self::WholeDisk
+    }
 }
 
 /// The one way to say that a disk may be erased.

@@ -21,7 +21,16 @@ fn canaries() -> (Machine, Inventory) {
         },
     };
     let holding = || Holding::FileSystem { name: text("ext4"), label: text("canary") };
-    let found = Found { number: 1, label: text("canary"), type_id: None, size: 7, holding: Some(holding()) };
+    let found = Found {
+        number: 1,
+        label: text("canary"),
+        type_id: None,
+        size: 7,
+        holding: Some(holding()),
+        entry: None,
+        shrinks: None,
+        free: None,
+    };
     let disk = |path: &str, serial: &str, wwn: &str, content| Disk {
         identity: Identity { path: text(path), serial: Some(text(serial)), wwn: Some(text(wwn)), sequence: Some(4242) },
         model: Some(text("Samsung SSD 870 EVO 500GB")),
@@ -38,7 +47,7 @@ fn canaries() -> (Machine, Inventory) {
         "/dev/sda",
         "S4242A",
         "0x5002538f42420001",
-        Content::Table { table: text("gpt"), partitions: vec![found] },
+        Content::Table { table: text("gpt"), partitions: vec![found], gpt: None },
     );
     first.obstacles = vec![
         Obstacle::Mounted { device: text("/dev/mapper/canary-home"), at: text("/run/media/canary") },

@@ -174,7 +174,7 @@ fn disk(path: &str, model: &str, transport: Transport, size: u64, content: Conte
 }
 
 fn found(number: u32, label: &str, size: u64, holding: Option<Holding>) -> Found {
-    Found { number, label: label.into(), type_id: None, size, holding }
+    Found { number, label: label.into(), type_id: None, size, holding, entry: None, shrinks: None, free: None }
 }
 
 fn file_system(name: &str, label: &str) -> Option<Holding> {
@@ -222,13 +222,14 @@ pub fn inventory() -> Inventory {
 }
 
 fn table(partitions: Vec<Found>) -> Content {
-    Content::Table { table: "gpt".into(), partitions }
+    Content::Table { table: "gpt".into(), partitions, gpt: None }
 }
 
 /// The proof of the install that is played.
 pub fn receipt(plan: &Plan) -> Receipt {
     let key = |name: &str| Key { name: name.into(), sha1: "1A".repeat(20), sha256: "2B".repeat(32) };
     Receipt {
+        way: Default::default(),
         version: 1,
         forge: env!("CARGO_PKG_VERSION").into(),
         finished: 1_790_000_000,

@@ -1,8 +1,19 @@
 //! Where each partition lies (design.md section 5; Discoverable Partitions Specification).
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod` | the partitions, their sizes, and where they lie on a disk that is erased |
+//! | [`beside`] | where they lie on a disk on which everything else stays |
+//! | `gaps` | room between partitions, and what fits into it |
+
+pub mod beside;
+mod gaps;
+
+pub use beside::{Beside, Shrunk};
 
 use crate::{
-    Issue, Manifest,
-    answers::{DiskAnswers, SecondSlot},
+    Disk, Issue, Manifest,
+    answers::{DiskAnswers, SecondSlot, Way},
     size::{GIB, MIB, round_down, round_up},
     verity::Shape,
 };
@@ -17,8 +28,11 @@ pub const ALIGNMENT: u64 = MIB;
 /// The partitions of a plan, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
-    /// The partitions.
+    /// The partitions that will be made.
     pub partitions: Vec<Partition>,
+    /// The table that they are added to, with everything that stays; nothing when the whole disk is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
 
 /// One partition that will be made.
@@ -34,8 +48,12 @@ pub struct Partition {
     pub size: u64,
     /// Its label in the table.
     pub label: String,
-    /// PARTUUID, where it follows from the root hash; otherwise it is drawn at random while installing.
+    /// PARTUUID, where it follows from the root hash or is there already; otherwise it is drawn at random while installing.
     pub fixed_id: Option<Uuid>,
+    /// Whether it is there already, and is used as it is: an EFI system partition that is shared with other systems.
+    /// Files are added to it; its entry in the table stays, and it is one of those that are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// What a partition is for.
@@ -87,6 +105,14 @@ struct Sizes {
 }
 
 impl Layout {
+    /// Lays the partitions out in the way that the answers want; all impossibilities at once, with numbers.
+    pub fn new(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Vec<Issue>> {
+        match answers.way {
+            Way::WholeDisk => Self::on_whole_disk(disk.size, disk.sector_size, answers, manifest),
+            Way::FreeSpace | Way::Replace | Way::Manual => Self::in_free_space(disk, answers, manifest),
+        }
+    }
+
     /// Lays the partitions out on an empty disk of `disk_size` bytes; all impossibilities at once, with numbers.
     ///
     /// There is room for all firmware that the manifest has: see [`Manifest::with_firmware`].
@@ -96,21 +122,7 @@ impl Layout {
         answers: &DiskAnswers,
         manifest: &Manifest,
     ) -> Result<Self, Vec<Issue>> {
-        if sector_size != 512 && sector_size != 4096 {
-            return Err(vec![Issue::SectorSize { found: sector_size }]);
-        }
-        let esp_needs = esp_needs(sector_size, manifest);
-        let default_esp = if disk_size >= 16 * GIB { GIB } else { 512 * MIB };
-        let esp = answers.esp_mib.map_or(default_esp.max(esp_needs), |mib| u64::from(mib) * MIB);
-        if esp < esp_needs {
-            return Err(vec![Issue::EspTooSmall { asked: esp, needs: esp_needs }]);
-        }
-        let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
-        let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
-        let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
-        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB);
-        let sizes = Sizes { esp, root, verity, state };
-
+        let sizes = Sizes::new(disk_size, sector_size, answers, manifest).map_err(|issue| vec![issue])?;
         let (one, two) = (sizes.needed(1), sizes.needed(2));
         if disk_size < one {
             return Err(vec![Issue::TooSmall { has: disk_size, needs: one }]);
@@ -125,29 +137,17 @@ impl Layout {
     }
 
     fn place(disk_size: u64, sizes: Sizes, second: bool, manifest: &Manifest) -> Self {
-        let hash = manifest.image.root_hash;
-        let release = format!("{}_{}", manifest.id, manifest.release);
-        let empty = || "_empty".to_owned();
-        let mut rows = vec![
-            (Role::Esp, sizes.esp, "esp".to_owned(), None),
-            (Role::RootA, sizes.root, label(&release), Some(hash.data_partition())),
-            (Role::VerityA, sizes.verity, label(&format!("{release}_verity")), Some(hash.tree_partition())),
-        ];
-        if second {
-            rows.push((Role::RootB, sizes.root, empty(), None));
-            rows.push((Role::VerityB, sizes.verity, empty(), None));
-        }
-        let used: u64 = rows.iter().map(|r| r.1).sum();
-        let rest = round_down(disk_size, ALIGNMENT) - 2 * ALIGNMENT - used;
-        rows.push((Role::State, rest, "state".to_owned(), None));
-
+        let used = sizes.needed(if second { 2 } else { 1 }) - sizes.state;
+        let rest = round_down(disk_size, ALIGNMENT) - used;
         let mut offset = ALIGNMENT;
-        let partitions = rows.into_iter().zip(1..).map(|((role, size, label, fixed_id), number)| {
-            let partition = Partition { number, role, offset, size, label, fixed_id };
+        let rows = sizes.rows(second).into_iter().zip(1..);
+        let partitions = rows.map(|((role, size), number)| {
+            let size = if role == Role::State { rest } else { size };
+            let partition = Partition::new(number, role, offset, size, manifest);
             offset += size;
             partition
         });
-        Self { partitions: partitions.collect() }
+        Self { partitions: partitions.collect(), beside: None }
     }
 
     /// The partition with this role, if the layout has it.
@@ -164,7 +164,50 @@ impl Layout {
     }
 }
 
+impl Partition {
+    /// One with the label and the PARTUUID that follow from its role.
+    fn new(number: u32, role: Role, offset: u64, size: u64, manifest: &Manifest) -> Self {
+        let (hash, release) = (manifest.image.root_hash, format!("{}_{}", manifest.id, manifest.release));
+        let (label, fixed_id) = match role {
+            Role::Esp => ("esp".to_owned(), None),
+            Role::RootA => (label(&release), Some(hash.data_partition())),
+            Role::VerityA => (label(&format!("{release}_verity")), Some(hash.tree_partition())),
+            Role::RootB | Role::VerityB => ("_empty".to_owned(), None),
+            Role::State => ("state".to_owned(), None),
+        };
+        Self { number, role, offset, size, label, fixed_id, shared: false }
+    }
+}
+
 impl Sizes {
+    /// What a payload asks for, where there are `room` bytes for it.
+    fn new(room: u64, sector_size: u32, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Issue> {
+        if sector_size != 512 && sector_size != 4096 {
+            return Err(Issue::SectorSize { found: sector_size });
+        }
+        let esp_needs = esp_needs(sector_size, manifest);
+        let default_esp = if room >= 16 * GIB { GIB } else { 512 * MIB };
+        let esp = answers.esp_mib.map_or(default_esp.max(esp_needs), |mib| u64::from(mib) * MIB);
+        if esp < esp_needs {
+            return Err(Issue::EspTooSmall { asked: esp, needs: esp_needs });
+        }
+        let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
+        let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
+        let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
+        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB);
+        Ok(Self { esp, root, verity, state })
+    }
+
+    /// Each partition with its least size, in the order in which they are numbered.
+    fn rows(&self, second: bool) -> Vec<(Role, u64)> {
+        let mut rows = vec![(Role::Esp, self.esp), (Role::RootA, self.root), (Role::VerityA, self.verity)];
+        if second {
+            rows.extend([(Role::RootB, self.root), (Role::VerityB, self.verity)]);
+        }
+        rows.push((Role::State, self.state));
+        rows
+    }
+
     /// Bytes that a disk needs for this many slots: 1 MiB at each end holds the partition tables.
     fn needed(&self, slots: u64) -> u64 {
         2 * ALIGNMENT + self.esp + slots * (self.root + self.verity) + self.state
