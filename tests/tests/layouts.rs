@@ -29,16 +29,7 @@ fn wanted(random: &mut Random, manifest: &Manifest) -> (Manifest, DiskAnswers) {
     manifest.boot.initrd.size = random.size(10, 28);
     let second_slot = [SecondSlot::IfItFits, SecondSlot::Yes, SecondSlot::No][random.below(3) as usize];
     let esp_mib = (random.below(3) == 0).then(|| 64 + random.below(4000) as u32);
-    (
-        manifest,
-        DiskAnswers {
-            way: Way::WholeDisk,
-            erase: Some(Erase::AllDataOnThisDisk),
-            matching: None,
-            second_slot,
-            esp_mib,
-        },
-    )
+    (manifest, DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), second_slot, esp_mib, ..DiskAnswers::default() })
 }
 
 /// Asserts everything that must hold for a layout that was given.
