@@ -9,6 +9,7 @@
 
 use super::{
     Layout, Partition, Role, Sizes,
+    earlier::STATE_BESIDE_HOME,
     gaps::{Gap, fit, gaps},
     pick::pick,
 };
@@ -93,7 +94,7 @@ impl Layout {
         let numbers: Vec<u32> = (1..=gpt.entries).filter(unused).chain(gone).collect();
         let shared = kept.iter().find(|one| picked.shared == Some(one.number)).and_then(Partition::shared);
         let state = answers.state_mib.map(|mib| u64::from(mib) * MIB);
-        let wanted = Wanted { second: answers.second_slot, shared, state };
+        let wanted = Wanted { second: answers.second_slot, shared, state, home: picked.home };
         let placed = Sizes::new(free, disk.sector_size, answers, manifest)
             .and_then(|sizes| place(&gaps, &numbers, &sizes, &wanted, manifest));
         match placed {
@@ -155,6 +156,8 @@ struct Wanted {
     shared: Option<Partition>,
     /// Bytes of the state, where it does not take what is left.
     state: Option<u64>,
+    /// The number of the state that stays for its `home`.
+    home: Option<u32>,
 }
 
 impl Wanted {
@@ -206,7 +209,11 @@ fn place(
         let gap = &mut gaps[gap];
         // The last one is the state, which takes what is left where nobody said how much.
         let size = if index == last && wanted.state.is_none() { gap.size } else { least };
-        let partition = Partition::new(*number, role, gap.offset, size, manifest);
+        let mut partition = Partition::new(*number, role, gap.offset, size, manifest);
+        if role == Role::State && wanted.home.is_some() {
+            // Whoever replaces this system has to tell the two apart.
+            partition.label = STATE_BESIDE_HOME.to_owned();
+        }
         (gap.offset, gap.size) = (gap.offset + size, gap.size - size);
         partition
     });

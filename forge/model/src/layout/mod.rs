@@ -188,7 +188,7 @@ impl Partition {
             Role::RootA => (label(&release), Some(hash.data_partition())),
             Role::VerityA => (label(&format!("{release}_verity")), Some(hash.tree_partition())),
             Role::RootB | Role::VerityB => ("_empty".to_owned(), None),
-            Role::State => ("state".to_owned(), None),
+            Role::State => (earlier::STATE.to_owned(), None),
         };
         Self { number, role, offset, size, label, fixed_id, shared: false }
     }

@@ -95,7 +95,7 @@ impl<'a> Picking<'a> {
         };
         self.picked.removed = Layout::replaced(self.disk, &earlier, keep_home);
         if keep_home {
-            let number = earlier.state;
+            let number = earlier.home();
             self.picked.home = Some(number);
             let holding = self.found.iter().find(|one| one.number == number).and_then(|one| one.holding.as_ref());
             match holding {
