@@ -110,7 +110,7 @@ fn kept(disk: &Disk, gpt: &Gpt, found: &[Found]) -> (Vec<Found>, Vec<Issue>) {
     if let Some(fault) = gpt.fault.or(overlap.then_some(GptFault::Overlap)) {
         issues.push(Issue::TableFault { fault });
     }
-    (found.to_vec(), issues)
+    (found.iter().map(Found::unlooked).collect(), issues)
 }
 
 /// Puts the partitions into the gaps, with a second slot if it is wanted and fits.
