@@ -97,7 +97,8 @@ fn home(table: &Table) -> Option<u32> {
 /// The partitions that should stay, as they should be afterwards.
 fn should_stay(table: &Table, answers: &DiskAnswers) -> Vec<Found> {
     let gone = should_go(table, answers);
-    let mut kept: Vec<Found> = table.found().iter().filter(|one| !gone.contains(&one.number)).cloned().collect();
+    let stays = table.found().iter().filter(|one| !gone.contains(&one.number));
+    let mut kept: Vec<Found> = stays.map(Found::unlooked).collect();
     for one in &mut kept {
         if let Some(shrink) = answers.shrink.iter().find(|shrink| shrink.number == one.number) {
             one.size = shrink.to_mib * MIB;
@@ -116,13 +117,13 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
     assert_eq!(beside.kept, should_stay(table, answers), "what stays, stays as it is");
     let removed: BTreeSet<u32> = beside.removed.iter().map(|one| one.number).collect();
     assert_eq!(removed, should_go(table, answers));
-    assert!(beside.removed.iter().all(|one| table.one(one.number) == Some(one)));
+    assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::unlooked).as_ref() == Some(one)));
     assert_eq!((beside.disk_id, beside.end_usable, beside.way), (gpt.disk_id, gpt.end_usable, answers.way));
     let shrunk: BTreeMap<u32, u64> = beside.shrunk.iter().map(|one| (one.number, one.before)).collect();
     for one in &beside.kept {
         let before = table.one(one.number).unwrap();
         match shrunk.get(&one.number) {
-            None => assert_eq!(one, before),
+            None => assert_eq!(*one, before.unlooked()),
             Some(size) => {
                 assert_eq!(*size, before.size);
                 assert!(one.size < before.size && one.size > 0 && one.size.is_multiple_of(MIB));
@@ -166,7 +167,7 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
         let found = beside.kept.iter().find(|one| one.number == esp.number).expect("what is shared stays");
         let entry = found.entry.unwrap();
         assert_eq!((esp.offset, esp.size, esp.fixed_id), (entry.offset, found.size, Some(entry.id)));
-        assert!(found.type_id == Some(Role::Esp.type_id()) && found.free.is_some());
+        assert!(found.type_id == Some(Role::Esp.type_id()) && table.one(esp.number).unwrap().free.is_some());
         assert_eq!(layout.partitions.iter().filter(|one| one.shared).count(), 1);
     } else {
         assert!(esp.size == answers.esp_mib.map_or(esp.size.max(512 * MIB), |mib| u64::from(mib) * MIB));

@@ -74,7 +74,7 @@ impl Layout {
             }
         };
         let (removed, mut kept): (Vec<Found>, Vec<Found>) =
-            found.iter().cloned().partition(|one| picked.removed.contains(&one.number));
+            found.iter().map(Found::unlooked).partition(|one| picked.removed.contains(&one.number));
         for one in &mut kept {
             let smaller = picked.shrunk.iter().find(|(shrunk, _)| shrunk.number == one.number);
             one.size = smaller.map_or(one.size, |(_, size)| *size);
