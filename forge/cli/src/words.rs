@@ -199,6 +199,11 @@ pub fn issue(issue: &Issue) -> String {
             "the same release is on this disk already (partition {number}). Its partitions would have the same names, \
              so only one of them can be there."
         ),
+        Issue::SlotsThere { number, label } => format!(
+            "partition {number} ({label:?}) is a slot of a system that is updated in the same way. Updates of each of the two \
+             could overwrite the other, so only one of them can be on this disk. Write use = \"replace\" if that system can \
+             go."
+        ),
         Issue::TooSmall { has, needs } => format!(
             "the target is too small: it has {}, and {} is needed. It lacks {}.",
             size::words(*has),
@@ -265,7 +270,9 @@ pub fn obstacle(obstacle: &Obstacle) -> String {
 /// Why nothing is added to a partition table.
 fn table_fault(fault: GptFault) -> &'static str {
     match fault {
-        GptFault::FirstCopy => "its first copy is damaged. A partition editor can restore it from the second one",
+        GptFault::FirstCopy => {
+            "its first copy is damaged. If the second one is whole, \"fdisk DISK\" restores the first: type w at its prompt"
+        }
         GptFault::NotAtEnd => {
             "its second copy does not lie at the end. The disk was made larger; a partition editor can move it there"
         }

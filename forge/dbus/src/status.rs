@@ -1,6 +1,6 @@
 //! How far a job is, and how it ended.
 
-use forge_model::{Receipt, Stage, machine::Staged};
+use forge_model::{OldTable, Receipt, Stage, machine::Staged};
 use serde::{Deserialize, Serialize};
 
 /// The life of a job.
@@ -94,4 +94,7 @@ pub struct Failure {
     pub written: bool,
     /// The engine's own words, in English: details, not the sentence.
     pub details: String,
+    /// The partition table of others, where they stay on the disk; a disk that is taken as a whole has none any more.
+    #[serde(default)]
+    pub table: OldTable,
 }

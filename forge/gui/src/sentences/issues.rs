@@ -53,7 +53,8 @@ pub fn issue(issue: &Issue) -> String {
         | Issue::TableSectors { .. }
         | Issue::NoFreeRoom { .. }
         | Issue::NoFreeEntries { .. }
-        | Issue::SameReleaseThere { .. } => gettext("Nothing says that the disk may be erased."),
+        | Issue::SameReleaseThere { .. }
+        | Issue::SlotsThere { .. } => gettext("Nothing says that the disk may be erased."),
     }
 }
 
