@@ -26,6 +26,8 @@ pub enum UkiError {
 
 /// The command line of the installed system: the sealed root by its hash, the state by its PARTUUID.
 ///
+/// Beside other systems it also names the ESP, and nothing is found by itself.
+///
 /// It is all that the image's initrd needs: systemd-veritysetup-generator reads `roothash=`, systemd-cryptsetup-generator
 /// `rd.luks.name=`, systemd-fstab-generator the mounts (kernel-command-line(7)).
 pub fn command_line(
@@ -35,7 +37,8 @@ pub fn command_line(
     partitions: &[WrittenPartition],
     volume: Option<Uuid>,
 ) -> String {
-    let state = partitions.iter().find(|p| p.role == Role::State).map(|p| p.id).unwrap_or_default();
+    let id = |role| partitions.iter().find(|p| p.role == role).map(|p| p.id).unwrap_or_default();
+    let state = id(Role::State);
     let (open, state) = match volume {
         // The passphrase is asked for until it is right, typed on the keyboard that was chosen (systemd-cryptsetup@.service(8),
         // systemd-vconsole-setup.service(8)).
@@ -62,8 +65,19 @@ pub fn command_line(
              x-systemd.requires-mounts-for=/sysroot/var"
         ),
         "systemd.mount-extra=/var/home:/home:none:bind,nodev,nosuid,x-systemd.requires-mounts-for=/var".into(),
+        plan.layout.beside.as_ref().map_or_else(String::new, |_| alone(id(Role::Esp))),
     ];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Beside other systems, nothing is taken for this one's by its type alone (systemd-gpt-auto-generator(8)): not a swap
+/// partition, which may hold another system that is hibernated, and not their `/srv`, `/var/tmp` or boot partition. The
+/// generator also mounts the ESP, which then has to be named, with the generator's own options.
+fn alone(esp: Uuid) -> String {
+    format!(
+        "systemd.gpt_auto=no systemd.mount-extra=PARTUUID={esp}:/boot:vfat:rw,nodev,nosuid,noexec,nosymfollow,umask=0077,\
+         nofail,x-systemd.automount,x-systemd.idle-timeout=2min"
+    )
 }
 
 /// The parts of a UKI.
