@@ -32,7 +32,10 @@ pub fn partitions(plan: &Plan) -> Vec<String> {
     }
     lines.push("These partitions will be made:".into());
     let made = plan.layout.partitions.iter().filter(|one| !one.shared);
-    lines.extend(made.map(|one| format!("  {}. {:>10}  {}", one.number, size::words(one.size), purpose(one.role))));
+    let home = plan.layout.beside.as_ref().is_none_or(|beside| beside.home.is_none());
+    lines.extend(
+        made.map(|one| format!("  {}. {:>10}  {}", one.number, size::words(one.size), purpose(one.role, home))),
+    );
     if plan.layout.beside.is_some() {
         let (before, after) = bars::planned(plan);
         lines.push("The disk in order, before:".into());
@@ -78,15 +81,16 @@ fn others(plan: &Plan, beside: &Beside) -> Vec<String> {
     lines
 }
 
-/// What a partition that is made is for.
-fn purpose(role: Role) -> &'static str {
+/// What a partition that is made is for; `home`: whether `/home` is in the state.
+fn purpose(role: Role, home: bool) -> &'static str {
     match role {
         Role::Esp => "EFI system partition with the signed boot files",
         Role::RootA => "the system, sealed and read-only",
         Role::VerityA => "the hashes that seal it",
         Role::RootB => "room for the next system, empty",
         Role::VerityB => "room for its hashes, empty",
-        Role::State => "everything that may change: settings, logs, /home",
+        Role::State if home => "everything that may change: settings, logs, /home",
+        Role::State => "everything else that may change: settings, logs",
     }
 }
 

@@ -13,6 +13,9 @@ pub const ETC_UPPER: &str = "lib/forge/etc/upper";
 /// The overlay's own directory beside it.
 pub const ETC_WORK: &str = "lib/forge/etc/work";
 
+/// Where the state of an earlier system is mounted, when its `home` was kept.
+pub const EARLIER: &str = "lib/forge/earlier";
+
 /// Why no UKI could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum UkiError {
@@ -64,10 +67,26 @@ pub fn command_line(
              upperdir=/sysroot/var/{ETC_UPPER},workdir=/sysroot/var/{ETC_WORK},\
              x-systemd.requires-mounts-for=/sysroot/var"
         ),
-        "systemd.mount-extra=/var/home:/home:none:bind,nodev,nosuid,x-systemd.requires-mounts-for=/var".into(),
+        home(plan),
         plan.layout.beside.as_ref().map_or_else(String::new, |_| alone(id(Role::Esp))),
     ];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Where `/home` comes from: the state, or the earlier system's state that was kept for it.
+///
+/// Nothing else of an earlier state is used. Programs in its `home` can be started as in any other, elsewhere in it not.
+fn home(plan: &Plan) -> String {
+    let beside = plan.layout.beside.as_ref();
+    match beside.and_then(|beside| beside.kept.iter().find(|one| Some(one.number) == beside.home)?.entry) {
+        None => "systemd.mount-extra=/var/home:/home:none:bind,nodev,nosuid,x-systemd.requires-mounts-for=/var".into(),
+        Some(entry) => format!(
+            "systemd.mount-extra=PARTUUID={}:/var/{EARLIER}:ext4:rw,nodev,nosuid,noexec \
+             systemd.mount-extra=/var/{EARLIER}/home:/home:none:bind,nodev,nosuid,exec,\
+             x-systemd.requires-mounts-for=/var/{EARLIER}",
+            entry.id
+        ),
+    }
 }
 
 /// Beside other systems, nothing is taken for this one's by its type alone (systemd-gpt-auto-generator(8)): not a swap
