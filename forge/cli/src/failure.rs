@@ -60,12 +60,12 @@ pub enum Failure {
         /// In this stage.
         stage: Stage,
         /// How many partitions were to go.
-        removed: usize,
+        removed: u16,
     },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
     /// The same, beside other systems; and how many partitions were to go.
-    JobBeside(forge_dbus::status::Failure, usize),
+    JobBeside(forge_dbus::status::Failure, u16),
     /// The helper can not be reached, or refused.
     Helper {
         /// Why.
@@ -212,7 +212,7 @@ impl Failure {
 }
 
 /// What others on the disk have, after something was written beside them.
-fn beside(table: OldTable, removed: usize, again: &str) -> String {
+fn beside(table: OldTable, removed: u16, again: &str) -> String {
     let lost = match removed {
         0 => "Nothing of yours was touched.".to_owned(),
         1 => "The partition that was to go is lost; everything else of yours is as it was.".to_owned(),

@@ -42,7 +42,7 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     show.finish();
     match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
         End::Cancelled { stage } => Err(match &plan.layout.beside {
-            Some(beside) => Failure::CancelledBeside { stage, removed: beside.removed.len() },
+            Some(beside) => Failure::CancelledBeside { stage, removed: beside.removed.len() as u16 },
             None => Failure::Cancelled { stage, written: stage >= Stage::Claim },
         }),
         End::Installed(installed) => {

@@ -26,7 +26,7 @@ use forge_model::{
     receipt::WrittenPartition,
 };
 use gptman::{GPTHeader, GPTPartitionEntry};
-use std::{fs::File, io, ops::Range};
+use std::{fs::File, io};
 
 /// What the header says, and why nothing may be added to the table.
 pub(super) fn facts(disk: &File, table: &Table) -> io::Result<Gpt> {
@@ -118,16 +118,16 @@ impl Change {
 }
 
 /// The runs of sectors in these spans that differ.
-fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) -> Vec<Range<u64>> {
+fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) -> Vec<(u64, u64)> {
     let differs = |lba: &u64| {
         let bytes = |ends: &Ends| ends.bytes(lba * sector, (lba + 1) * sector).map(<[u8]>::to_vec);
         bytes(old) != bytes(new)
     };
-    let mut runs: Vec<Range<u64>> = Vec::new();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
     for lba in spans.iter().flat_map(|(from, to)| *from..*to).filter(differs) {
         match runs.last_mut() {
-            Some(run) if run.end == lba => run.end += 1,
-            _ => runs.push(lba..lba + 1),
+            Some((_, end)) if *end == lba => *end += 1,
+            _ => runs.push((lba, lba + 1)),
         }
     }
     runs
@@ -135,18 +135,18 @@ fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) ->
 
 /// One run from the first to the last, where nothing but the header and the list lies between them: one call can hardly be
 /// cut into pieces.
-fn as_one(runs: Vec<Range<u64>>, list: (u64, u64)) -> Vec<Range<u64>> {
+fn as_one(runs: Vec<(u64, u64)>, list: (u64, u64)) -> Vec<(u64, u64)> {
     match (runs.first(), runs.last()) {
-        (Some(first), Some(last)) if list.0 == 2 => vec![first.start..last.end],
+        (Some(first), Some(last)) if list.0 == 2 => vec![(first.0, last.1)],
         _ => runs,
     }
 }
 
 /// These runs of sectors, as they were and as they will be.
-fn change(old: &Ends, new: &Ends, runs: &[Range<u64>], sector: u64) -> CopyChange {
+fn change(old: &Ends, new: &Ends, runs: &[(u64, u64)], sector: u64) -> CopyChange {
     let pieces = |ends: &Ends| {
-        let piece = |run: &Range<u64>| {
-            let (from, to) = (run.start * sector, run.end * sector);
+        let piece = |(from, to): &(u64, u64)| {
+            let (from, to) = (from * sector, to * sector);
             Some((from, ends.bytes(from, to)?.to_vec()))
         };
         runs.iter().filter_map(piece).collect()

@@ -73,7 +73,7 @@ pub struct Others {
     /// Their partition table.
     pub table: OldTable,
     /// How many partitions were to go. From the first write on they are lost, whatever the table says of them.
-    pub removed: usize,
+    pub removed: u16,
 }
 
 /// What a person can do about a failure differs by its kind: a program shows its own words for it.
