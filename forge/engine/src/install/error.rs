@@ -41,6 +41,9 @@ pub enum InstallError {
     /// The ESP could not be made.
     #[error(transparent)]
     Esp(#[from] EspError),
+    /// The boot files could not be added to the ESP that is shared, after the table was written.
+    #[error("the boot files could not be added to the EFI system partition that is shared: {0}")]
+    SharedEsp(#[source] TargetError),
     /// The partition table could not be written.
     #[error(transparent)]
     Gpt(#[from] GptError),
@@ -73,7 +76,7 @@ pub struct Others {
     /// Their partition table.
     pub table: OldTable,
     /// How many partitions were to go. From the first write on they are lost, whatever the table says of them.
-    pub removed: usize,
+    pub removed: u16,
 }
 
 /// What a person can do about a failure differs by its kind: a program shows its own words for it.
@@ -211,6 +214,7 @@ impl InstallError {
                 _ => FailureKind::Internal,
             },
             Self::Target(error)
+            | Self::SharedEsp(error)
             | Self::Esp(EspError::Target(error))
             | Self::Gpt(GptError::Target(error) | GptError::NotCommitted { source: error, .. }) => error.into(),
             Self::Image(error) => error.into(),
@@ -224,6 +228,7 @@ impl InstallError {
     pub(super) fn old_table(&self) -> OldTable {
         match self {
             Self::Gpt(GptError::NotCommitted { table, .. }) => *table,
+            Self::SharedEsp(_) => OldTable::Replaced,
             _ => OldTable::Untouched,
         }
     }
