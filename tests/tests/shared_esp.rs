@@ -238,6 +238,7 @@ fn at_every_write_each_file_of_others_can_be_read() {
     let args = [&directory, &certificate, &after.text(), "none", "0", "shared-esp"];
     let acts = writes::of(victim, &args, &after.path);
 
+    let new = files(&after.path, AT);
     let in_esp = |act: &Act| act.extent().is_some_and(|(from, to)| from < AT + ESP && to > AT);
     let first = acts.iter().position(in_esp).unwrap();
     // The last change of the table comes before the first one of the ESP.
@@ -251,6 +252,10 @@ fn at_every_write_each_file_of_others_can_be_read() {
     for (n, act) in acts.iter().enumerate().skip(first) {
         act.apply(&file);
         are_there(&old, &disk.path, &format!("after write {n}"));
+        // Whatever has a name already, is whole.
+        for (name, digest) in files(&disk.path, AT) {
+            assert!(new.get(&name) == Some(&digest), "after write {n}: {name}");
+        }
         cuts += 1;
     }
     assert!(run("cmp", &[&disk.text(), &after.text()]).well, "the log is all that was done");
