@@ -1,7 +1,12 @@
 //! An install into free room, beside systems that are made and judged by their own tools.
 
 use forge_engine::{install::End, tool::Tools, verify, watch::Unwatched};
-use forge_model::{Issue, answers::Way, inventory::GptFault, layout::Role};
+use forge_model::{
+    Issue, Plan,
+    answers::Way,
+    inventory::{Content, GptFault},
+    layout::Role,
+};
 use forge_tests::{
     disk::{Disk, Loop, MIB},
     job::{Job, Recorder, Refusal, beside_answers},
@@ -304,4 +309,20 @@ fn systemd_finds_nothing_by_itself_and_mounts_the_own_esp() {
         "{automount}"
     );
     assert_eq!(units("systemd-gpt-auto-generator").2, 0);
+}
+
+#[test]
+fn a_disk_that_is_erased_is_the_same_plan_whether_its_table_was_read_in_time_or_not() {
+    let disk = Disk::empty(300 * MIB);
+    let script = b"label: gpt\nstart=2048, size=2048, name=\"mine\"\n";
+    assert!(run_with("sfdisk", &["--quiet", &disk.text()], script).well);
+    let payload = payload::shared();
+    let directory = payload.directory();
+    let (opened, target, plan, answers) = Job::new(&payload, &disk.path, &directory).plan().unwrap();
+    let mut inventory = forge_engine::probe::file(&target).unwrap();
+    let Content::Table { gpt, partitions, .. } = &mut inventory.disks[0].content else { panic!() };
+    assert!(gpt.take().is_some() && partitions[0].entry.take().is_some());
+    let late = Plan::new(&inventory, target.path(), &answers, &opened.manifest, &opened.manifest_sha256).unwrap();
+    assert_eq!(late.digest(), plan.digest());
+    assert!(matches!(&plan.erased, Content::Table { partitions, .. } if partitions[0].label == "mine"));
 }
