@@ -18,6 +18,10 @@ const RECOVER: u32 = 0x4;
 const JOURNAL: u32 = 0x8;
 /// `s_feature_incompat`: counts have an upper half.
 const WIDE: u32 = 0x80;
+/// `s_feature_incompat`: several groups keep their metadata together.
+const FLEX_GROUPS: u32 = 0x200;
+/// `s_feature_compat`: inodes keep their numbers, so that none can be moved.
+const STABLE_INODES: u32 = 0x800;
 /// `s_feature_ro_compat`: clusters of several blocks, which resize2fs is still new to.
 const BIGALLOC: u32 = 0x200;
 /// `s_feature_ro_compat`: blocks that several files share.
@@ -45,10 +49,18 @@ pub(super) fn look(device: &mut Bounded) -> io::Result<Look> {
     let in_use = inodes.checked_sub(free_inodes).ok_or_else(|| none("more inodes are free than there are"))?;
     let groups = u64::from(in_use.checked_div(per_group).ok_or_else(|| none("groups have no inodes"))?) + 1;
     let for_inodes = groups.saturating_mul(u64::from(word(0x20))).min(blocks);
+    // Beyond what is used, resize2fs wants room for the inode tables of one such bundle of groups, and for what moved files
+    // need.
+    let flex = if incompat & FLEX_GROUPS == 0 { 1 } else { 1_u64.checked_shl(block[0x174].into()).unwrap_or(u64::MAX) };
+    let table = (u64::from(per_group) * u64::from(half(0x58)).max(128)).div_ceil(block_size) + 2;
+    let all_groups = blocks.div_ceil(u64::from(word(0x20)).max(1));
+    let slack = flex.min(all_groups).saturating_mul(table).saturating_add(free / 500);
     let fault = match () {
+        () if word(0x5c) & STABLE_INODES != 0 => Some(ShrinkFault::FileSystem),
+        () if word(0xe8) != 0 => Some(ShrinkFault::Dirty),
         () if incompat & JOURNAL != 0 || ro_compat & (BIGALLOC | SHARED_BLOCKS) != 0 => Some(ShrinkFault::FileSystem),
         () if half(0x3a) != CLEAN || incompat & RECOVER != 0 || ro_compat & ORPHANS != 0 => Some(ShrinkFault::Dirty),
         () => None,
     };
-    Ok(Look { fault, length, used: used.max(for_inodes).saturating_mul(block_size) })
+    Ok(Look { fault, length, used: used.max(for_inodes).saturating_add(slack).saturating_mul(block_size) })
 }
