@@ -25,6 +25,7 @@
 //! | `firmware_words` | the firmware in sentences |
 //! | `bundle_words` | optional proprietary firmware in sentences |
 //! | `answers_words` | which machine and which disk answers mean, in sentences |
+//! | `way_words` | the ways to use a disk in sentences |
 //! | `words` | plans, issues and stages in sentences |
 
 mod answers_sign;
@@ -51,6 +52,7 @@ mod receipt;
 mod record;
 mod unattended;
 mod verify;
+mod way_words;
 mod words;
 
 use arguments::{Arguments, Command, ReceiptCommand};

@@ -3,6 +3,7 @@
 use crate::{
     bundle_words,
     firmware_words::{FROM_DISK, by_hand, chain_fault},
+    way_words,
 };
 use forge_dbus::{
     Error as Refused,
@@ -223,6 +224,21 @@ pub fn issue(issue: &Issue) -> String {
             "the same release is on this disk already (partition {number}). Its partitions would have the same names, \
              so only one of them can be there."
         ),
+        Issue::NotThisWay { .. }
+        | Issue::EspSizeAndShared
+        | Issue::NoSuchPartition { .. }
+        | Issue::PartitionTwice { .. }
+        | Issue::NoEarlierSystem { .. }
+        | Issue::EarlierSystemsUnclear { .. }
+        | Issue::HomeEncrypted { .. }
+        | Issue::HomeUnknown { .. }
+        | Issue::ShrinkOnFile
+        | Issue::NotShrinkable { .. }
+        | Issue::ShrunkTooSmall { .. }
+        | Issue::ShrunkGrows { .. }
+        | Issue::NotSharable { .. }
+        | Issue::SharedEspFull { .. }
+        | Issue::StateTooSmall { .. } => way_words::issue(issue),
         Issue::TooSmall { has, needs } => format!(
             "the target is too small: it has {}, and {} is needed. It lacks {}.",
             size::words(*has),

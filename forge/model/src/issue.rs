@@ -1,7 +1,9 @@
 //! Why something can not be done: a user's mistake or a machine's limit, as data. Programs turn it into sentences.
 
 use crate::{
-    inventory::{GptFault, Obstacle},
+    answers::Way,
+    inventory::{GptFault, Obstacle, ShrinkFault},
+    layout::Seen,
     machine::ChainFault,
     names::NameFault,
 };
@@ -66,6 +68,99 @@ pub enum Issue {
     SameReleaseThere {
         /// The number of its partition.
         number: u32,
+    },
+    /// The answers say something about the disk that has no place in the way that they choose.
+    NotThisWay {
+        /// What.
+        key: DiskKey,
+        /// The way.
+        way: Way,
+    },
+    /// Two answers exclude each other: a size for an EFI system partition, and one that is shared and there already.
+    EspSizeAndShared,
+    /// The answers name a partition that is not on the disk.
+    NoSuchPartition {
+        /// Where.
+        key: DiskKey,
+        /// The number.
+        number: u32,
+    },
+    /// The answers name a partition more than once: in one list, or for two things that exclude each other.
+    PartitionTwice {
+        /// Where it stands for the second time.
+        key: DiskKey,
+        /// The number.
+        number: u32,
+    },
+    /// There is no earlier system of this kind on the disk.
+    NoEarlierSystem {
+        /// What looked like a part of one.
+        seen: Vec<Seen>,
+    },
+    /// More than one earlier system may be there, and it can not be told which partitions belong together.
+    EarlierSystemsUnclear {
+        /// What was seen.
+        seen: Vec<Seen>,
+    },
+    /// The earlier system's state can not stay as a place for `/home`: it is encrypted.
+    HomeEncrypted {
+        /// The number of its partition.
+        number: u32,
+    },
+    /// The earlier system's state can not stay as a place for `/home`: nobody knows that it is an ext4 file system.
+    HomeUnknown {
+        /// The number of its partition.
+        number: u32,
+    },
+    /// Partitions in a plain file are not made smaller: the tools need a disk.
+    ShrinkOnFile,
+    /// A partition can not be made smaller.
+    NotShrinkable {
+        /// Its number.
+        number: u32,
+        /// Why; nothing when it was not looked at.
+        why: Option<ShrinkFault>,
+    },
+    /// A partition would be made smaller than its contents allow.
+    ShrunkTooSmall {
+        /// Its number.
+        number: u32,
+        /// Bytes asked for.
+        asked: u64,
+        /// Bytes that it needs.
+        least: u64,
+    },
+    /// A partition would not become smaller.
+    ShrunkGrows {
+        /// Its number.
+        number: u32,
+        /// Bytes asked for.
+        asked: u64,
+        /// Bytes that it has.
+        has: u64,
+    },
+    /// A partition can not be shared as the EFI system partition.
+    NotSharable {
+        /// Its number.
+        number: u32,
+        /// Why.
+        fault: SharedFault,
+    },
+    /// The EFI system partition that would be shared has too little free room.
+    SharedEspFull {
+        /// Its number.
+        number: u32,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are needed: for three boot images and their loaders.
+        needs: u64,
+    },
+    /// The state would be too small.
+    StateTooSmall {
+        /// Bytes asked for.
+        asked: u64,
+        /// Bytes that are needed.
+        needs: u64,
     },
     /// The disk is smaller than the smallest layout.
     TooSmall {
@@ -165,6 +260,49 @@ pub enum Issue {
     },
 }
 
+/// A key of the answers about the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskKey {
+    /// `shared-esp`
+    SharedEsp,
+    /// `keep-home`
+    KeepHome,
+    /// `delete`
+    Delete,
+    /// `shrink`
+    Shrink,
+    /// `state-mib`
+    StateMib,
+}
+
+impl DiskKey {
+    /// Its place in an answer file.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::SharedEsp => "disk.shared-esp",
+            Self::KeepHome => "disk.keep-home",
+            Self::Delete => "disk.delete",
+            Self::Shrink => "disk.shrink",
+            Self::StateMib => "disk.state-mib",
+        }
+    }
+}
+
+/// Why a partition can not be shared as the EFI system partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharedFault {
+    /// Its type in the table is another one.
+    Type,
+    /// It holds no FAT file system, or nobody could say what it holds.
+    NotFat,
+    /// It could not be told how much is free in it.
+    FreeUnknown,
+    /// It belongs to the system that is replaced, and goes with it.
+    Replaced,
+}
+
 impl Issue {
     /// The place in an answer file that has to change, or nothing when it is the machine.
     pub fn place(&self) -> Option<&'static str> {
@@ -177,7 +315,19 @@ impl Issue {
             | Self::TableSectors { .. }
             | Self::ChainRefused { .. } => return None,
             Self::EraseNotConfirmed | Self::EraseAndKeep => "disk.erase",
-            Self::NoGpt { .. }
+            Self::NotThisWay { key, .. } | Self::NoSuchPartition { key, .. } | Self::PartitionTwice { key, .. } => {
+                key.place()
+            }
+            Self::EspSizeAndShared | Self::NotSharable { .. } | Self::SharedEspFull { .. } => "disk.shared-esp",
+            Self::HomeEncrypted { .. } | Self::HomeUnknown { .. } => "disk.keep-home",
+            Self::ShrinkOnFile
+            | Self::NotShrinkable { .. }
+            | Self::ShrunkTooSmall { .. }
+            | Self::ShrunkGrows { .. } => "disk.shrink",
+            Self::StateTooSmall { .. } => "disk.state-mib",
+            Self::NoEarlierSystem { .. }
+            | Self::EarlierSystemsUnclear { .. }
+            | Self::NoGpt { .. }
             | Self::NoFreeRoom { .. }
             | Self::NoFreeEntries { .. }
             | Self::SameReleaseThere { .. } => "disk.use",

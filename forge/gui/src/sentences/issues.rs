@@ -1,8 +1,8 @@
 //! Why the answers do not fit, and what to change.
 
-use super::{disks, fill, size};
+use super::{disks, fill, size, way_issues};
 use crate::session::typed_twice::{PasswordFault, SHORTEST, Strength};
-use forge_model::{Issue, machine::ChainFault, names::NameFault};
+use forge_model::{Issue, inventory::GptFault, machine::ChainFault, names::NameFault};
 use gettextrs::{gettext, ngettext};
 
 /// One issue.
@@ -46,14 +46,65 @@ pub fn issue(issue: &Issue) -> String {
             fill(&gettext("The firmware {name} is not the one that was accepted."), &[("name", name)])
         }
         Issue::ChainRefused { fault } => refused(fault),
-        // The window takes whole disks only, so far.
-        Issue::EraseAndKeep
-        | Issue::NoGpt { .. }
-        | Issue::TableFault { .. }
-        | Issue::TableSectors { .. }
-        | Issue::NoFreeRoom { .. }
-        | Issue::NoFreeEntries { .. }
-        | Issue::SameReleaseThere { .. } => gettext("Nothing says that the disk may be erased."),
+        Issue::EraseAndKeep => gettext("What is on the disk cannot be kept and erased."),
+        Issue::NoGpt { table: None } => {
+            gettext("The disk has no partition table, so there is nothing to install beside. It can be erased.")
+        }
+        Issue::NoGpt { table: Some(table) } if table == "gpt" => {
+            gettext("The partition table could not be read. Go back and choose the disk again.")
+        }
+        Issue::NoGpt { table: Some(table) } => fill(
+            // Translators: {table} is the kind of a partition table, such as dos.
+            &gettext(
+                "The partition table is of an older kind ({table}), to which nothing can be added. The disk can be erased.",
+            ),
+            &[("table", table)],
+        ),
+        Issue::TableFault { fault } => table_fault(*fault),
+        Issue::TableSectors { .. } => {
+            gettext("The partition table was made for a disk with other sectors, so nothing can be added to it.")
+        }
+        Issue::NoFreeRoom { largest, needs, .. } => fill(
+            &gettext("There is too little free space. {needs} is needed, and the largest piece has {has}."),
+            &[("needs", &size(*needs)), ("has", &size(*largest))],
+        ),
+        Issue::NoFreeEntries { .. } => gettext("The partition table has no room for more partitions."),
+        Issue::SameReleaseThere { number } => fill(
+            &gettext("The same release is on this disk already, in partition {n}. It can be replaced."),
+            &[("n", &number.to_string())],
+        ),
+        Issue::NotThisWay { .. }
+        | Issue::EspSizeAndShared
+        | Issue::NoSuchPartition { .. }
+        | Issue::PartitionTwice { .. }
+        | Issue::NoEarlierSystem { .. }
+        | Issue::EarlierSystemsUnclear { .. }
+        | Issue::HomeEncrypted { .. }
+        | Issue::HomeUnknown { .. }
+        | Issue::ShrinkOnFile
+        | Issue::NotShrinkable { .. }
+        | Issue::ShrunkTooSmall { .. }
+        | Issue::ShrunkGrows { .. }
+        | Issue::NotSharable { .. }
+        | Issue::SharedEspFull { .. }
+        | Issue::StateTooSmall { .. } => way_issues::issue(issue),
+    }
+}
+
+/// Why nothing can be added to a partition table.
+fn table_fault(fault: GptFault) -> String {
+    match fault {
+        GptFault::FirstCopy => gettext(
+            "The first copy of the partition table is damaged. A partition editor can restore it from the second one.",
+        ),
+        GptFault::NotAtEnd => gettext(
+            "The disk was made larger, and its partition table does not know that. A partition editor can mend it.",
+        ),
+        GptFault::NoProtectiveMbr | GptFault::HybridMbr => gettext(
+            "The disk has two partition tables that do not agree. Nothing is added to them; the disk can be erased.",
+        ),
+        GptFault::Overlap => gettext("Partitions on the disk overlap, so it is not safe to add any."),
+        GptFault::Unusual => gettext("The partition table has a form that Forge does not change."),
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`progress`] | what is done now, how fast, how long it takes |
 //! | [`recovery`] | what a recovery key is for |
 //! | [`rehearsal`] | what to do on MokManager's screens |
+//! | [`way_issues`] | what stands in the way of using a disk in one way or another |
 
 pub mod audit;
 pub mod card;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod progress;
 pub mod recovery;
 pub mod rehearsal;
+pub mod way_issues;
 
 /// Puts values into a translated text: `{disk}` becomes the value named `disk`. In a text that is written from right to
 /// left, each value stands apart (U+2068 to U+2069), so that a path or a size does not take the words beside it along.

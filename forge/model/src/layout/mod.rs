@@ -5,11 +5,23 @@
 //! | `mod` | the partitions, their sizes, and where they lie on a disk that is erased |
 //! | [`beside`] | where they lie on a disk on which everything else stays |
 //! | `gaps` | room between partitions, and what fits into it |
+//! | [`earlier`] | an earlier InterGenOS on the disk |
+//! | `pick` | which partitions that are there go, become smaller, or are shared |
+//! | `shared` | whether an EFI system partition that is there can be shared |
+//! | [`offers`] | every way that a disk offers, for somebody who chooses |
+//! | [`bars`] | a disk as a bar, before and after |
 
+pub mod bars;
 pub mod beside;
+pub mod earlier;
 mod gaps;
+pub mod offers;
+mod pick;
+mod shared;
 
 pub use beside::{Beside, Shrunk};
+pub use earlier::{Earlier, Seen};
+pub use offers::Offers;
 
 use crate::{
     Disk, Issue, Manifest,
@@ -108,8 +120,11 @@ impl Layout {
     /// Lays the partitions out in the way that the answers want; all impossibilities at once, with numbers.
     pub fn new(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Vec<Issue>> {
         match answers.way {
-            Way::WholeDisk => Self::on_whole_disk(disk.size, disk.sector_size, answers, manifest),
-            Way::FreeSpace | Way::Replace | Way::Manual => Self::in_free_space(disk, answers, manifest),
+            Way::WholeDisk => match pick::misplaced(answers) {
+                issues if issues.is_empty() => Self::on_whole_disk(disk.size, disk.sector_size, answers, manifest),
+                issues => Err(issues),
+            },
+            Way::FreeSpace | Way::Replace | Way::Manual => Self::beside_others(disk, answers, manifest),
         }
     }
 
@@ -173,7 +188,7 @@ impl Partition {
             Role::RootA => (label(&release), Some(hash.data_partition())),
             Role::VerityA => (label(&format!("{release}_verity")), Some(hash.tree_partition())),
             Role::RootB | Role::VerityB => ("_empty".to_owned(), None),
-            Role::State => ("state".to_owned(), None),
+            Role::State => (earlier::STATE.to_owned(), None),
         };
         Self { number, role, offset, size, label, fixed_id, shared: false }
     }
@@ -193,8 +208,7 @@ impl Sizes {
         }
         let root = round_up(manifest.image.data.size.saturating_mul(3) / 2, 16 * MIB);
         let verity = round_up(tree_bytes(root, manifest.image.block_size).max(manifest.image.tree.size), MIB);
-        let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
-        let state = round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB);
+        let state = least_state(manifest);
         Ok(Self { esp, root, verity, state })
     }
 
@@ -214,15 +228,26 @@ impl Sizes {
     }
 }
 
-/// Room for three UKIs, two copies of the loaders, the addons of the firmware that the manifest has, and what FAT32 itself needs.
+/// The least state, with room for all firmware that the manifest has.
+fn least_state(manifest: &Manifest) -> u64 {
+    let firmware: u64 = manifest.firmware.iter().map(|bundle| bundle.image.size + MIB).sum();
+    round_up(manifest.minimum_state_bytes.max(16 * MIB).saturating_add(firmware), MIB)
+}
+
+/// Room for the boot files, and for what FAT32 itself needs.
 fn esp_needs(sector_size: u32, manifest: &Manifest) -> u64 {
+    // FAT32 has at least 65,525 clusters of one sector each, and two tables of four bytes a cluster.
+    let smallest_fat32 = 65_525 * (u64::from(sector_size) + 8) + MIB;
+    boot_files(manifest).max(round_up(smallest_fat32, MIB))
+}
+
+/// Room for three UKIs, two copies of the loaders, and the addons of the firmware that the manifest has.
+fn boot_files(manifest: &Manifest) -> u64 {
     let boot = &manifest.boot;
     let uki = boot.kernel.size + boot.initrd.size + MIB;
     let loaders = 2 * (boot.shim.size + boot.mok_manager.size + boot.grub.size) + boot.fallback.size;
-    // FAT32 has at least 65,525 clusters of one sector each, and two tables of four bytes a cluster.
-    let smallest_fat32 = 65_525 * (u64::from(sector_size) + 8) + MIB;
     let addons: u64 = manifest.firmware.iter().flat_map(|bundle| &bundle.early).map(|archive| archive.size + MIB).sum();
-    round_up((3 * uki + loaders + addons + 4 * MIB).max(smallest_fat32), MIB)
+    round_up(3 * uki + loaders + addons + 4 * MIB, MIB)
 }
 
 /// Bytes of a dm-verity superblock and hash tree over `data` bytes (SHA-256, as veritysetup(8) lays it out).

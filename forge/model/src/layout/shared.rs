@@ -1,0 +1,27 @@
+//! An EFI system partition that is there already, and that the new system shares.
+
+use super::{Role, boot_files};
+use crate::{
+    Issue, Manifest,
+    inventory::{Found, Holding},
+    issue::SharedFault,
+};
+
+/// What stands against sharing a partition.
+pub(super) fn fault(found: &Found, manifest: &Manifest) -> Option<Issue> {
+    let number = found.number;
+    let not = |fault| Some(Issue::NotSharable { number, fault });
+    if found.type_id != Some(Role::Esp.type_id()) {
+        return not(SharedFault::Type);
+    }
+    // What nobody looked at has no free room either; that says it better.
+    match (&found.holding, found.free) {
+        (Some(Holding::FileSystem { name, .. }), _) if name != "vfat" => not(SharedFault::NotFat),
+        (Some(Holding::FileSystem { .. }) | None, None) => not(SharedFault::FreeUnknown),
+        (Some(Holding::FileSystem { .. }) | None, Some(free)) => {
+            let needs = boot_files(manifest);
+            (free < needs).then_some(Issue::SharedEspFull { number, free, needs })
+        }
+        (Some(_), _) => not(SharedFault::NotFat),
+    }
+}
