@@ -50,11 +50,13 @@ pub(super) fn look(device: &mut Bounded) -> io::Result<Look> {
     let groups = u64::from(in_use.checked_div(per_group).ok_or_else(|| none("groups have no inodes"))?) + 1;
     let for_inodes = groups.saturating_mul(u64::from(word(0x20))).min(blocks);
     // Beyond what is used, resize2fs wants room for the inode tables of one such bundle of groups, and for what moved files
-    // need.
+    // need; and it counts what lies in the first bundle twice (calculate_minimum_resize_size, 1.47).
     let flex = if incompat & FLEX_GROUPS == 0 { 1 } else { 1_u64.checked_shl(block[0x174].into()).unwrap_or(u64::MAX) };
     let table = (u64::from(per_group) * u64::from(half(0x58)).max(128)).div_ceil(block_size) + 2;
     let all_groups = blocks.div_ceil(u64::from(word(0x20)).max(1));
-    let slack = flex.min(all_groups).saturating_mul(table).saturating_add(free / 500);
+    let bundle = flex.min(all_groups);
+    let twice = bundle.saturating_mul(word(0x20).into()).min(used);
+    let slack = bundle.saturating_mul(table).saturating_add(free / 500).saturating_add(twice);
     let fault = match () {
         () if word(0x5c) & STABLE_INODES != 0 => Some(ShrinkFault::FileSystem),
         () if word(0xe8) != 0 => Some(ShrinkFault::Dirty),
