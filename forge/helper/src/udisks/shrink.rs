@@ -179,6 +179,10 @@ impl Udisks {
         let last = done.len() - 1;
         log::info!("{device}: the partition");
         let resized = self.of_partition(&object, "Resize", &(wanted, options())).await;
+        // UDisks2 asks udev to look at the disk again, and shows a partition by what udev saw of that one.
+        if let Ok(proxy) = self.block(&object).await {
+            let _ = proxy.call::<_, _, ()>("Rescan", &(options(),)).await;
+        }
         let now = self.settled(job).await;
         match now {
             Ok(now) if now.size == wanted => {
