@@ -94,6 +94,8 @@ pub enum FailureKind {
     DiskBusy,
     /// It is not the disk that was confirmed.
     DiskChanged,
+    /// A partition could not be made smaller.
+    NotSmaller,
     /// The disk is no longer connected.
     DiskGone,
     /// The disk does not keep or take what is written.
@@ -106,13 +108,14 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Payload,
         Self::PayloadChanged,
         Self::ToolsMissing,
         Self::Accounts,
         Self::DiskBusy,
         Self::DiskChanged,
+        Self::NotSmaller,
         Self::DiskGone,
         Self::DiskFaulty,
         Self::NoRoom,
@@ -128,6 +131,7 @@ impl FailureKind {
             Self::Accounts => "accounts",
             Self::DiskBusy => "disk-busy",
             Self::DiskChanged => "disk-changed",
+            Self::NotSmaller => "not-smaller",
             Self::DiskGone => "disk-gone",
             Self::DiskFaulty => "disk-faulty",
             Self::NoRoom => "no-room",
