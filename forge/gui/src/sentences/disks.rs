@@ -98,6 +98,26 @@ pub fn partition(found: &Found) -> String {
     }
 }
 
+/// A partition by its name, with the kind of its file system: "Windows (NTFS)".
+pub fn partition_and_kind(found: &Found) -> String {
+    let name = partition(found);
+    let kind = match &found.holding {
+        Some(Holding::FileSystem { name: kind, label }) if !(label.is_empty() && found.label.is_empty()) => {
+            match kind.as_str() {
+                "ntfs" => "NTFS",
+                "vfat" => "FAT",
+                "exfat" => "exFAT",
+                "apfs" => "APFS",
+                "hfsplus" => "HFS+",
+                other => other,
+            }
+        }
+        _ => return name,
+    };
+    // Translators: the name of a partition and the kind of its file system, such as "Windows (NTFS)".
+    fill(&gettext("{name} ({kind})"), &[("name", &name), ("kind", kind)])
+}
+
 /// What a partition or a whole disk holds.
 pub fn holding(holding: &Holding) -> String {
     match holding {
