@@ -11,6 +11,7 @@
 //! - [`random`]: random numbers that a seed repeats
 //! - [`look`]: what sgdisk, debugfs, mtools and the like say about a result
 //! - [`private`]: a system of its own for a test: a real bus, polkit, udev and UDisks2 with loop devices as drives
+//! - [`tables`]: random partition tables, and what is known of each
 //! - [`writes`]: every write that a program makes to a file, so that a power cut can be tried at each
 
 pub mod desk;
@@ -24,6 +25,7 @@ pub mod payload;
 pub mod private;
 pub mod random;
 pub mod system;
+pub mod tables;
 pub mod writes;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};

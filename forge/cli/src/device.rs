@@ -164,15 +164,15 @@ fn show_progress(show: &Show, progress: &Progress) {
 async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Result<(), Failure> {
     let beside = job.plan().await.is_ok_and(|plan| plan.layout.beside.is_some());
     match outcome {
-        Outcome::Cancelled { stage, .. } if beside => {
+        Outcome::Cancelled { stage, smaller, .. } if beside => {
             let _ = job.close().await;
-            Err(Failure::CancelledBeside { stage })
+            Err(Failure::CancelledBeside { stage, smaller })
         }
         Outcome::Failed(failure) if beside => {
             let _ = job.close().await;
             Err(Failure::JobBeside(failure))
         }
-        Outcome::Cancelled { stage, written } => {
+        Outcome::Cancelled { stage, written, .. } => {
             let _ = job.close().await;
             Err(Failure::Cancelled { stage, written })
         }

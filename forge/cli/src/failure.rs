@@ -6,7 +6,7 @@ use crate::{
     unattended::fault::Fault,
     words,
 };
-use forge_dbus::{Error as RefusedBy, client::ClientError};
+use forge_dbus::{Error as RefusedBy, client::ClientError, status::Smaller};
 use forge_engine::{
     firmware::make::MakeError,
     install::{Failed, InstallError},
@@ -59,6 +59,8 @@ pub enum Failure {
     CancelledBeside {
         /// In this stage.
         stage: Stage,
+        /// The partitions that were made smaller before.
+        smaller: Vec<Smaller>,
     },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
@@ -242,6 +244,10 @@ impl Failure {
         const EITHER_TABLE: &str = "The partition table is the old one or the new one, and whole; nothing of yours was \
              touched. \"forgectl verify\" tells whether the new system is complete.";
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
+        let untouched = |smaller: &[Smaller]| match smaller.is_empty() {
+            true => UNTOUCHED,
+            false => "Nothing else was written.",
+        };
         let claimed = format!("The target starts nothing now. {again}");
         let beside = |stage| match stage < Stage::Commit {
             true => format!("{OLD_TABLE} {again}"),
@@ -284,17 +290,19 @@ impl Failure {
                 let state = if *written { &claimed } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
-            Self::CancelledBeside { stage } => {
-                let state = if *stage >= Stage::Claim { OLD_TABLE } else { UNTOUCHED };
-                write!(f, "cancelled while {}. {state}", words::doing(*stage))
+            Self::CancelledBeside { stage, smaller } => {
+                let state = if *stage >= Stage::Claim { OLD_TABLE } else { untouched(smaller) };
+                write!(f, "cancelled while {}. {state}", words::doing(*stage))?;
+                smaller.iter().try_for_each(|one| write!(f, "\n{}", words::smaller(one)))
             }
             Self::Job(failure) | Self::JobBeside(failure) => {
                 let state = match (failure.written, self) {
-                    (false, _) => UNTOUCHED,
+                    (false, _) => untouched(&failure.smaller),
                     (true, Self::JobBeside(_)) => &beside(failure.stage),
                     (true, _) => &claimed,
                 };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
+                failure.smaller.iter().try_for_each(|one| write!(f, "\n{}", words::smaller(one)))?;
                 words::job_help(&failure.kind).map_or(Ok(()), |help| write!(f, "\n{help}"))
             }
             Self::Helper { error, untouched } => {

@@ -5,7 +5,11 @@ use crate::{
     firmware_words::{FROM_DISK, by_hand, chain_fault},
     way_words,
 };
-use forge_dbus::{Error as Refused, client::ClientError};
+use forge_dbus::{
+    Error as Refused,
+    client::ClientError,
+    status::{Reached, Smaller},
+};
 use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
     Disk, Issue, Plan, Stage,
@@ -19,6 +23,7 @@ use forge_model::{
 /// A stage as the thing that failed.
 pub fn stage(stage: Stage) -> &'static str {
     match stage {
+        Stage::Shrink => "Making partitions smaller",
         Stage::Check => "Checking the payload",
         Stage::Prepare => "Preparing the boot files",
         Stage::Claim => "Clearing the target",
@@ -33,6 +38,7 @@ pub fn stage(stage: Stage) -> &'static str {
 /// A stage as what goes on.
 pub fn doing(stage: Stage) -> &'static str {
     match stage {
+        Stage::Shrink => "making partitions smaller",
         Stage::Check => "checking the payload",
         Stage::Prepare => "preparing the boot files",
         Stage::Claim => "clearing the target",
@@ -41,6 +47,24 @@ pub fn doing(stage: Stage) -> &'static str {
         Stage::Fill => "writing settings and boot files",
         Stage::Commit => "making the target start",
         Stage::Receipt => "handing over",
+    }
+}
+
+/// What became of a partition that was to be made smaller.
+pub fn smaller(Smaller { number, before, wanted, reached }: &Smaller) -> String {
+    let (before, wanted) = (size::words(*before), size::words(*wanted));
+    match reached {
+        Reached::Begun => format!(
+            "The file system of partition {number} was being made smaller ({before} to {wanted}), and that did not come to \
+             its end. The partition itself is as it was. Let that file system's own check look at it before it is used."
+        ),
+        Reached::FileSystem => format!(
+            "The file system of partition {number} is smaller now ({wanted}), and everything in it is there. The partition \
+             itself still has {before}, which does no harm: the file system can be made as large as it again."
+        ),
+        Reached::Partition => {
+            format!("Partition {number} is smaller now: {wanted} of {before}. Everything in it is there.")
+        }
     }
 }
 

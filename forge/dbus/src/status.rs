@@ -54,7 +54,7 @@ pub struct Progress {
 impl Progress {
     /// The stage, if one has begun.
     pub fn stage(&self) -> Option<Stage> {
-        Stage::ALL.into_iter().find(|stage| stage.id() == self.stage)
+        Stage::from_id(&self.stage)
     }
 }
 
@@ -78,6 +78,9 @@ pub enum Outcome {
         stage: Stage,
         /// Whether anything was written; then the disk starts nothing now.
         written: bool,
+        /// The partitions that were made smaller before. `written` says nothing of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        smaller: Vec<Smaller>,
     },
     /// It failed.
     Failed(Failure),
@@ -94,4 +97,33 @@ pub struct Failure {
     pub written: bool,
     /// The engine's own words, in English: details, not the sentence.
     pub details: String,
+    /// The partitions that were made smaller before, or were to be when it failed. `written` says nothing of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub smaller: Vec<Smaller>,
+}
+
+/// What became of a partition that was to be made smaller. One that is as it was is not told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Smaller {
+    /// Its number in the table.
+    pub number: u32,
+    /// Its length in bytes before.
+    pub before: u64,
+    /// The length that it was to have.
+    pub wanted: u64,
+    /// How far that came.
+    pub reached: Reached,
+}
+
+/// How far a partition was made smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// The tool of its file system began and did not come to its end: the file system needs its own check.
+    Begun,
+    /// The file system is smaller and in order; the partition has its old length. Everything works as before, and the same
+    /// tool makes the file system as large as the partition again.
+    FileSystem,
+    /// File system and partition are smaller, and in order.
+    Partition,
 }

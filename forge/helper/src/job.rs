@@ -289,7 +289,7 @@ impl Work {
 fn summary(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Installed { .. } => "installed".into(),
-        Outcome::Cancelled { stage, written } => format!("cancelled in {}, written: {written}", stage.id()),
+        Outcome::Cancelled { stage, written, .. } => format!("cancelled in {}, written: {written}", stage.id()),
         Outcome::Failed(f) => format!("failed in {} ({}), written: {}: {}", f.stage.id(), f.kind, f.written, f.details),
     }
 }

@@ -16,7 +16,7 @@ use forge_engine::{
 };
 use forge_model::{
     Handover, Plan, Progress, Stage,
-    inventory::{Content, Disk},
+    inventory::{Content, Disk, Found},
 };
 use std::{fs::File, time::Duration};
 use tokio::{sync::watch, time::timeout};
@@ -100,7 +100,7 @@ pub async fn run(
 }
 
 fn cancelled(stage: Stage, written: bool) -> Ended {
-    Ended { outcome: Outcome::Cancelled { stage, written }, handover: None }
+    Ended { outcome: Outcome::Cancelled { stage, written, smaller: Vec::new() }, handover: None }
 }
 
 /// Waits until it is asked to stop.
@@ -138,7 +138,8 @@ async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), F
     let same = |now: &Disk| match &plan.layout.beside {
         None => now.content == plan.erased,
         // The engine compares the table itself with the plan, partition by partition.
-        Some(beside) => matches!(&now.content, Content::Table { partitions, .. } if *partitions == beside.kept),
+        Some(beside) => matches!(&now.content, Content::Table { partitions, .. }
+            if partitions.iter().map(Found::unlooked).eq(beside.kept.iter().map(Found::unlooked))),
     };
     match inventory.disk(path).is_some_and(|now| now.identity == disk.identity && same(now)) {
         true => Ok((disk, file, payload)),
@@ -165,7 +166,7 @@ fn install(
 }
 
 fn failure(kind: FailureKind, stage: Stage, written: bool, details: String) -> Failure {
-    Failure { kind: kind.id().into(), stage, written, details }
+    Failure { kind: kind.id().into(), stage, written, details, smaller: Vec::new() }
 }
 
 fn text(error: &Error) -> String {

@@ -192,6 +192,14 @@ pub struct Found {
     pub free: Option<u64>,
 }
 
+impl Found {
+    /// Without what only a look into its file system tells. That look is not a part of what is confirmed: it may take too
+    /// long one time and not the next, and a plan would be another one each time.
+    pub fn unlooked(&self) -> Self {
+        Self { shrinks: None, free: None, ..self.clone() }
+    }
+}
+
 /// Whether a partition can be made smaller. It is looked at again right before that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "shrinks", rename_all = "kebab-case")]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
+    /// Partitions are made smaller, each by the tool of its file system: only where the plan says so, and before anything
+    /// else. It is none of [`Stage::ALL`].
+    Shrink,
     /// Payload, plan and target are checked; nothing is written yet.
     Check,
     /// Keys, accounts, boot files and file systems are made in memory; nothing is written yet.
@@ -25,13 +28,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Every stage, in order.
+    /// The stages of every install, in order.
     pub const ALL: [Self; 8] =
         [Self::Check, Self::Prepare, Self::Claim, Self::Write, Self::Prove, Self::Fill, Self::Commit, Self::Receipt];
 
     /// The id that progress lines, the journal and the wire use.
     pub fn id(self) -> &'static str {
         match self {
+            Self::Shrink => "shrink",
             Self::Check => "check",
             Self::Prepare => "prepare",
             Self::Claim => "claim",
@@ -41,6 +45,11 @@ impl Stage {
             Self::Commit => "commit",
             Self::Receipt => "receipt",
         }
+    }
+
+    /// The stage with this id.
+    pub fn from_id(id: &str) -> Option<Self> {
+        [Self::Shrink].into_iter().chain(Self::ALL).find(|stage| stage.id() == id)
     }
 }
 

@@ -52,7 +52,7 @@ fn cancel_at(bench: &Bench, disk: &LoopDisk, wanted: Stage) {
             let outcome = job.finished();
             (outcome, start.elapsed(), asking.join().unwrap())
         });
-        let Outcome::Cancelled { stage, written } = outcome else {
+        let Outcome::Cancelled { stage, written, .. } = outcome else {
             println!("{wanted:?}: it was over before it could be cancelled; once more");
             assert!(matches!(outcome, Outcome::Installed { .. }), "{outcome:?}");
             job.close();

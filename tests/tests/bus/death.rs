@@ -117,7 +117,7 @@ fn an_attended_install_is_cancelled_when_its_client_dies_before_the_commit() {
             child.kill().unwrap();
             child.wait().unwrap();
             drop(slow);
-            let Outcome::Cancelled { stage: at, written } = job.finished() else { panic!("not cancelled") };
+            let Outcome::Cancelled { stage: at, written, .. } = job.finished() else { panic!("not cancelled") };
             assert!(at >= stage && written == (at >= Stage::Claim), "{at:?} {written}");
             match written {
                 true => assert_starts_nothing(disk.file()),

@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
     ) -> Result<Staged, Failure> {
         let (receipt, staged) = match outcome {
             Outcome::Installed { receipt, staged, .. } => (receipt, staged),
-            Outcome::Cancelled { stage, written } => {
+            Outcome::Cancelled { stage, written, .. } => {
                 let _ = job.close().await;
                 return Err(Failure::Cancelled { stage, written });
             }

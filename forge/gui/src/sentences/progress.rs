@@ -9,6 +9,7 @@ use gettextrs::{gettext, ngettext};
 /// A stage as what goes on.
 pub fn stage(stage: Stage) -> String {
     match stage {
+        Stage::Shrink => gettext("Making partitions smaller"),
         Stage::Check => gettext("Checking the installation medium"),
         Stage::Prepare => gettext("Making the keys of this computer"),
         Stage::Claim => gettext("Erasing the disk"),

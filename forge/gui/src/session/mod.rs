@@ -144,7 +144,7 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Installed { receipt, .. } => Self::Installed { receipt },
-            Outcome::Cancelled { stage, written } => Self::Cancelled { stage, written },
+            Outcome::Cancelled { stage, written, .. } => Self::Cancelled { stage, written },
             Outcome::Failed(failure) => Self::Failed(failure),
         }
     }

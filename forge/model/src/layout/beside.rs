@@ -1,17 +1,23 @@
-//! Partitions in room that no other one has: whatever is on the disk stays where it is, as it is.
+//! Partitions beside others, which stay where they are, as they are.
 //!
-//! A partition that stays keeps its number, its GUID, its type, its name, its attributes and its extent. New partitions
-//! lie in the gaps, on whole mebibytes, and get the lowest numbers that are free. They have an EFI system partition of
-//! their own: that of another system is not touched.
+//! A partition that stays keeps its number, its GUID, its type, its name, its attributes and its extent; one that is made
+//! smaller keeps its start. New partitions lie in the gaps, in the room of those that go, and behind those that are made
+//! smaller, on whole mebibytes. They get the lowest numbers that nobody had. They have an EFI system partition of their
+//! own, or share one: that of another system is not touched otherwise.
+//!
+//! The ways differ only in what `pick` picks.
 
 use super::{
-    Layout, Partition, Sizes,
+    Layout, Partition, Role, Sizes,
+    earlier::STATE_BESIDE_HOME,
     gaps::{Gap, fit, gaps},
+    pick::pick,
 };
 use crate::{
     Disk, Issue, Manifest,
     answers::{DiskAnswers, SecondSlot, Way},
     inventory::{Content, Entry, Found, Gpt, GptFault},
+    size::MIB,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -51,14 +57,28 @@ pub struct Shrunk {
 }
 
 impl Layout {
-    /// Lays the partitions out in the gaps of the table that is there; all impossibilities at once, with numbers.
-    pub fn in_free_space(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Vec<Issue>> {
+    /// Lays the partitions out in room that is free, or that the answers free; all impossibilities at once, with numbers.
+    pub fn beside_others(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Vec<Issue>> {
         let (gpt, found) = match &disk.content {
             Content::Table { gpt: Some(gpt), partitions, .. } => (gpt, partitions),
             Content::Table { table, .. } => return Err(vec![Issue::NoGpt { table: Some(table.clone()) }]),
             _ => return Err(vec![Issue::NoGpt { table: None }]),
         };
-        let (kept, mut issues) = kept(disk, gpt, found);
+        let mut issues = faults(disk, gpt, found);
+        let picked = match pick(disk, found, answers, manifest) {
+            Ok(picked) => picked,
+            // What would be free is not known then.
+            Err(more) => {
+                issues.extend(more);
+                return Err(issues);
+            }
+        };
+        let (removed, mut kept): (Vec<Found>, Vec<Found>) =
+            found.iter().map(Found::unlooked).partition(|one| picked.removed.contains(&one.number));
+        for one in &mut kept {
+            let smaller = picked.shrunk.iter().find(|(shrunk, _)| shrunk.number == one.number);
+            one.size = smaller.map_or(one.size, |(_, size)| *size);
+        }
         let image = &manifest.image.root_hash;
         let same = |(_, entry): &&(u32, Entry)| [image.data_partition(), image.tree_partition()].contains(&entry.id);
         let places: Vec<(u32, Entry)> = kept.iter().filter_map(|one| Some((one.number, one.entry?))).collect();
@@ -68,22 +88,22 @@ impl Layout {
         // What a table claims need not be true.
         let gaps = gaps(gpt.first_usable, gpt.end_usable.min(disk.size), taken);
         let free: u64 = gaps.iter().map(|gap| gap.size).sum();
-        let numbers: Vec<u32> = (1..=gpt.entries).filter(|n| !kept.iter().any(|one| one.number == *n)).collect();
+        // A number that goes is taken only when there is no other: whoever remembers it means what was there.
+        let unused = |n: &u32| !found.iter().any(|one| one.number == *n);
+        let gone = removed.iter().map(|one| one.number).filter(|n| (1..=gpt.entries).contains(n));
+        let numbers: Vec<u32> = (1..=gpt.entries).filter(unused).chain(gone).collect();
+        let shared = kept.iter().find(|one| picked.shared == Some(one.number)).and_then(Partition::shared);
+        let state = answers.state_mib.map(|mib| u64::from(mib) * MIB);
+        let wanted = Wanted { second: answers.second_slot, shared, state, home: picked.home };
         let placed = Sizes::new(free, disk.sector_size, answers, manifest)
-            .and_then(|sizes| place(&gaps, &numbers, &sizes, answers.second_slot, manifest));
+            .and_then(|sizes| place(&gaps, &numbers, &sizes, &wanted, manifest));
         match placed {
             Ok(partitions) if issues.is_empty() => {
                 let Gpt { disk_id, first_usable, end_usable, .. } = *gpt;
-                let beside = Beside {
-                    way: answers.way,
-                    disk_id,
-                    first_usable,
-                    end_usable,
-                    kept,
-                    removed: Vec::new(),
-                    shrunk: Vec::new(),
-                    home: None,
-                };
+                let shrunk = picked.shrunk.into_iter().map(|(one, _)| one).collect();
+                let home = picked.home;
+                let way = answers.way;
+                let beside = Beside { way, disk_id, first_usable, end_usable, kept, removed, shrunk, home };
                 Ok(Self { partitions, beside: Some(beside) })
             }
             placed => {
@@ -94,8 +114,24 @@ impl Layout {
     }
 }
 
-/// What stays, and what of the table stands in the way of adding to it.
-fn kept(disk: &Disk, gpt: &Gpt, found: &[Found]) -> (Vec<Found>, Vec<Issue>) {
+impl Partition {
+    /// An EFI system partition that is there, as one that is used.
+    fn shared(found: &Found) -> Option<Self> {
+        let Entry { offset, id, .. } = found.entry?;
+        Some(Self {
+            number: found.number,
+            role: Role::Esp,
+            offset,
+            size: found.size,
+            label: found.label.clone(),
+            fixed_id: Some(id),
+            shared: true,
+        })
+    }
+}
+
+/// What of the table stands in the way of adding to it.
+fn faults(disk: &Disk, gpt: &Gpt, found: &[Found]) -> Vec<Issue> {
     let mut issues = Vec::new();
     if gpt.sector_size != disk.sector_size {
         issues.push(Issue::TableSectors { disk: disk.sector_size, table: gpt.sector_size });
@@ -110,7 +146,29 @@ fn kept(disk: &Disk, gpt: &Gpt, found: &[Found]) -> (Vec<Found>, Vec<Issue>) {
     if let Some(fault) = gpt.fault.or(overlap.then_some(GptFault::Overlap)) {
         issues.push(Issue::TableFault { fault });
     }
-    (found.to_vec(), issues)
+    issues
+}
+
+/// What is wanted of the layout, beside the sizes.
+struct Wanted {
+    second: SecondSlot,
+    /// The EFI system partition, where one that is there is shared.
+    shared: Option<Partition>,
+    /// Bytes of the state, where it does not take what is left.
+    state: Option<u64>,
+    /// The number of the state that stays for its `home`.
+    home: Option<u32>,
+}
+
+impl Wanted {
+    /// Each partition that is made, with its least size; the state is the last one.
+    fn rows(&self, sizes: &Sizes, second: bool) -> Vec<(Role, u64)> {
+        let mut rows = sizes.rows(second);
+        rows.retain(|(role, _)| *role != Role::Esp || self.shared.is_none());
+        let state = rows.last_mut().expect("every layout has a state");
+        state.1 = self.state.unwrap_or(state.1);
+        rows
+    }
 }
 
 /// Puts the partitions into the gaps, with a second slot if it is wanted and fits.
@@ -118,18 +176,18 @@ fn place(
     gaps: &[Gap],
     numbers: &[u32],
     sizes: &Sizes,
-    second: SecondSlot,
+    wanted: &Wanted,
     manifest: &Manifest,
 ) -> Result<Vec<Partition>, Issue> {
     let total = |rows: &[(_, u64)]| rows.iter().map(|row| row.1).sum::<u64>();
     let free: u64 = gaps.iter().map(|gap| gap.size).sum();
-    let (one, two) = (sizes.rows(false), sizes.rows(true));
+    let (one, two) = (wanted.rows(sizes, false), wanted.rows(sizes, true));
     let no_entries = |rows: &[_]| Issue::NoFreeEntries { free: numbers.len() as u32, needs: rows.len() as u32 };
     let tried = |rows: &[(_, u64)]| {
         let sizes: Vec<u64> = rows.iter().map(|row| row.1).collect();
         fit(gaps, &sizes).filter(|_| numbers.len() >= sizes.len())
     };
-    let (rows, chosen) = match (second, tried(&one), tried(&two)) {
+    let (rows, chosen) = match (wanted.second, tried(&one), tried(&two)) {
         (SecondSlot::Yes | SecondSlot::IfItFits, _, Some(chosen)) => (two, chosen),
         (SecondSlot::No | SecondSlot::IfItFits, Some(chosen), _) => (one, chosen),
         (SecondSlot::Yes, Some(_), None) if numbers.len() < two.len() => return Err(no_entries(&two)),
@@ -149,11 +207,15 @@ fn place(
     let rows = rows.into_iter().zip(chosen).zip(numbers).enumerate();
     let partitions = rows.map(|(index, (((role, least), gap), number))| {
         let gap = &mut gaps[gap];
-        // The last one is the state, which takes what is left.
-        let size = if index == last { gap.size } else { least };
-        let partition = Partition::new(*number, role, gap.offset, size, manifest);
+        // The last one is the state, which takes what is left where nobody said how much.
+        let size = if index == last && wanted.state.is_none() { gap.size } else { least };
+        let mut partition = Partition::new(*number, role, gap.offset, size, manifest);
+        if role == Role::State && wanted.home.is_some() {
+            // Whoever replaces this system has to tell the two apart.
+            partition.label = STATE_BESIDE_HOME.to_owned();
+        }
         (gap.offset, gap.size) = (gap.offset + size, gap.size - size);
         partition
     });
-    Ok(partitions.collect())
+    Ok(wanted.shared.iter().cloned().chain(partitions).collect())
 }

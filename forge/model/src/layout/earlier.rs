@@ -1,7 +1,7 @@
 //! An earlier InterGenOS on a disk: which partitions are one, told from the table alone.
 //!
 //! Types and labels say it, as [`Layout`](super::Layout) gives them: slots with the system's id and release, or `_empty`;
-//! one state; an EFI system partition that is labelled `esp`. A partition table can lie, and two systems can look like one:
+//! one state, or a second one if the first was kept for its `home`; an EFI system partition that is labelled `esp`. A partition table can lie, and two systems can look like one:
 //! whatever is not exactly one whole system is none.
 
 use super::{Layout, Role};
@@ -10,6 +10,11 @@ use crate::{
     inventory::{Content, Found},
 };
 use serde::{Deserialize, Serialize};
+
+/// The label of a state.
+pub(super) const STATE: &str = "state";
+/// The label of a state whose `/home` is in another one, which is labelled [`STATE`].
+pub(super) const STATE_BESIDE_HOME: &str = "state-2";
 
 /// The partitions of an earlier system, by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +25,21 @@ pub struct Earlier {
     pub slots: Vec<u32>,
     /// The state.
     pub state: u32,
+    /// The state of a system before that one, where it was kept for its `home`.
+    pub home: Option<u32>,
     /// Its EFI system partition, where exactly one is labelled as Forge labels it.
     pub esp: Option<u32>,
+}
+
+impl Earlier {
+    /// The state that has its `home`.
+    pub fn home(&self) -> u32 {
+        self.home.unwrap_or(self.state)
+    }
+
+    fn states(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.state).chain(self.home)
+    }
 }
 
 /// A partition that looks like a part of an earlier system.
@@ -45,7 +63,7 @@ pub fn earlier(disk: &Disk, manifest: &Manifest) -> Result<Earlier, Issue> {
     let of = |role: Role| seen.iter().filter(move |(one, _)| one.role == role);
     let roots: Vec<_> = of(Role::RootA).chain(of(Role::RootB)).collect();
     let trees: Vec<_> = of(Role::VerityA).chain(of(Role::VerityB)).collect();
-    let (states, esps): (Vec<_>, Vec<_>) = (of(Role::State).collect(), of(Role::Esp).collect());
+    let esps: Vec<_> = of(Role::Esp).collect();
     let all = || seen.iter().map(|(one, _)| one.clone()).collect::<Vec<_>>();
     // An EFI system partition or a state alone can be anybody's.
     if of(Role::RootA).next().is_none() {
@@ -59,8 +77,12 @@ pub fn earlier(disk: &Disk, manifest: &Manifest) -> Result<Earlier, Issue> {
     });
     let empty = of(Role::RootB).chain(of(Role::VerityB)).next().is_some();
     let whole = roots.len() <= 2 && roots.len() == trees.len() && of(Role::VerityA).count() == of(Role::RootA).count();
-    let [(state, _)] = states.as_slice() else {
-        return Err(Issue::EarlierSystemsUnclear { seen: all() });
+    let is_second = |one: &&(Seen, u64)| one.0.label == STATE_BESIDE_HOME;
+    let (second, first): (Vec<_>, Vec<_>) = of(Role::State).partition(is_second);
+    let (state, home) = match (first.as_slice(), second.as_slice()) {
+        ([(state, _)], []) => (state.number, None),
+        ([(home, _)], [(state, _)]) => (state.number, Some(home.number)),
+        _ => return Err(Issue::EarlierSystemsUnclear { seen: all() }),
     };
     if !whole || !alike(&roots) || !alike(&trees) || (foreign && empty) {
         return Err(Issue::EarlierSystemsUnclear { seen: all() });
@@ -71,7 +93,8 @@ pub fn earlier(disk: &Disk, manifest: &Manifest) -> Result<Earlier, Issue> {
     Ok(Earlier {
         releases: of(Role::RootA).filter_map(|(one, _)| release(&one.label)).collect(),
         slots,
-        state: state.number,
+        state,
+        home,
         esp: match esps.as_slice() {
             [(esp, _)] => Some(esp.number),
             _ => None,
@@ -87,7 +110,7 @@ fn seen(found: &Found, manifest: &Manifest) -> Option<Seen> {
         "_empty" if is(Role::RootB) => Role::RootB,
         "_empty" if is(Role::VerityB) => Role::VerityB,
         "esp" if is(Role::Esp) => Role::Esp,
-        "state" if is(Role::State) => Role::State,
+        STATE | STATE_BESIDE_HOME if is(Role::State) => Role::State,
         _ if ours && is(Role::RootA) => Role::RootA,
         _ if ours && is(Role::VerityA) => Role::VerityA,
         _ => return None,
@@ -97,16 +120,16 @@ fn seen(found: &Found, manifest: &Manifest) -> Option<Seen> {
 
 impl Layout {
     /// Which partitions go when the earlier system is replaced: its EFI system partition stays where another system may
-    /// need it, and its state where its `home` is kept.
+    /// need it, and the state that has its `home` where that is kept.
     pub(super) fn replaced(disk: &Disk, earlier: &Earlier, keep_home: bool) -> Vec<u32> {
         let partitions: &[Found] = match &disk.content {
             Content::Table { partitions, .. } => partitions,
             _ => &[],
         };
         let mut gone = earlier.slots.clone();
-        gone.extend((!keep_home).then_some(earlier.state));
+        gone.extend(earlier.states().filter(|number| !(keep_home && *number == earlier.home())));
         if let Some(esp) = earlier.esp {
-            let own = |number: u32| number == esp || number == earlier.state || earlier.slots.contains(&number);
+            let own = |n: u32| n == esp || earlier.states().any(|state| state == n) || earlier.slots.contains(&n);
             let mut others = partitions.iter().filter(|one| !own(one.number)).peekable();
             let alone = others.peek().is_none();
             let another = others.any(|one| one.type_id == Some(Role::Esp.type_id()));

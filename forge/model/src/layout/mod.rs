@@ -6,6 +6,7 @@
 //! | [`beside`] | where they lie on a disk on which everything else stays |
 //! | `gaps` | room between partitions, and what fits into it |
 //! | [`earlier`] | an earlier InterGenOS on the disk |
+//! | `pick` | which partitions that are there go, become smaller, or are shared |
 //! | `shared` | whether an EFI system partition that is there can be shared |
 //! | [`offers`] | every way that a disk offers, for somebody who chooses |
 //! | [`bars`] | a disk as a bar, before and after |
@@ -15,6 +16,7 @@ pub mod beside;
 pub mod earlier;
 mod gaps;
 pub mod offers;
+mod pick;
 mod shared;
 
 pub use beside::{Beside, Shrunk};
@@ -118,8 +120,11 @@ impl Layout {
     /// Lays the partitions out in the way that the answers want; all impossibilities at once, with numbers.
     pub fn new(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Vec<Issue>> {
         match answers.way {
-            Way::WholeDisk => Self::on_whole_disk(disk.size, disk.sector_size, answers, manifest),
-            Way::FreeSpace | Way::Replace | Way::Manual => Self::in_free_space(disk, answers, manifest),
+            Way::WholeDisk => match pick::misplaced(answers) {
+                issues if issues.is_empty() => Self::on_whole_disk(disk.size, disk.sector_size, answers, manifest),
+                issues => Err(issues),
+            },
+            Way::FreeSpace | Way::Replace | Way::Manual => Self::beside_others(disk, answers, manifest),
         }
     }
 
@@ -183,7 +188,7 @@ impl Partition {
             Role::RootA => (label(&release), Some(hash.data_partition())),
             Role::VerityA => (label(&format!("{release}_verity")), Some(hash.tree_partition())),
             Role::RootB | Role::VerityB => ("_empty".to_owned(), None),
-            Role::State => ("state".to_owned(), None),
+            Role::State => (earlier::STATE.to_owned(), None),
         };
         Self { number, role, offset, size, label, fixed_id, shared: false }
     }

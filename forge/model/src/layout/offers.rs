@@ -68,9 +68,7 @@ impl Offers {
     pub fn new(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Self {
         let ways = [Way::WholeDisk, Way::FreeSpace, Way::Replace, Way::Manual];
         let partitions = match &disk.content {
-            Content::Table { partitions, .. } => {
-                partitions.iter().map(|found| Choice::new(found, disk, manifest)).collect()
-            }
+            Content::Table { partitions, .. } => partitions.iter().map(|found| Choice::new(found, manifest)).collect(),
             _ => Vec::new(),
         };
         Self {
@@ -113,7 +111,7 @@ impl Offer {
 }
 
 impl Choice {
-    fn new(found: &Found, disk: &Disk, manifest: &Manifest) -> Self {
+    fn new(found: &Found, manifest: &Manifest) -> Self {
         let shrink = match found.shrinks {
             Some(Shrinks::To { least }) => {
                 let (least, most) = (round_up(least, MIB), round_down(found.size.saturating_sub(1), MIB));
@@ -123,7 +121,7 @@ impl Choice {
             _ => None,
         };
         let is_esp = found.type_id == Some(Role::Esp.type_id());
-        let shared_esp = is_esp.then(|| shared::fault(found, disk, manifest).map_or(Ok(()), Err));
+        let shared_esp = is_esp.then(|| shared::fault(found, manifest).map_or(Ok(()), Err));
         Self { found: found.clone(), shrink, shared_esp }
     }
 }

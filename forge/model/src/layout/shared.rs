@@ -2,13 +2,13 @@
 
 use super::{Role, boot_files};
 use crate::{
-    Disk, Issue, Manifest,
+    Issue, Manifest,
     inventory::{Found, Holding},
     issue::SharedFault,
 };
 
 /// What stands against sharing a partition.
-pub(super) fn fault(found: &Found, _disk: &Disk, manifest: &Manifest) -> Option<Issue> {
+pub(super) fn fault(found: &Found, manifest: &Manifest) -> Option<Issue> {
     let number = found.number;
     let not = |fault| Some(Issue::NotSharable { number, fault });
     if found.type_id != Some(Role::Esp.type_id()) {

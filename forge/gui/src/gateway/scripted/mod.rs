@@ -336,6 +336,7 @@ impl Gateway for Scripted {
                     stage: Stage::Write,
                     written: true,
                     details: "pwrite64 at 1073741824: Input/output error (os error 5)".into(),
+                    smaller: Vec::new(),
                 };
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
