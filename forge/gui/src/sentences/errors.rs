@@ -2,7 +2,11 @@
 
 use super::{fill, issues, progress, way_plan};
 use crate::session::{Ended, Trouble};
-use forge_dbus::{Error, client::ClientError, status::Failure};
+use forge_dbus::{
+    Error,
+    client::ClientError,
+    status::{Failure, Smaller},
+};
 use forge_model::{Stage, layout::Beside};
 use gettextrs::gettext;
 use std::io;
@@ -27,9 +31,9 @@ fn untouched() -> String {
 }
 
 /// What a disk is that was being written; `beside` is what stays on it.
-fn state(written: bool, stage: Option<Stage>, beside: Option<&Beside>) -> String {
+fn state(written: bool, stage: Option<Stage>, smaller: Option<&[Smaller]>, beside: Option<&Beside>) -> String {
     if let Some(beside) = beside {
-        return way_plan::state(beside, stage, written);
+        return way_plan::state(beside, stage, written, smaller);
     }
     match written {
         true => gettext("The disk will not start a computer now."),
@@ -180,10 +184,10 @@ pub fn trouble(trouble: &Trouble) -> Told {
 pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
     match ended {
         Ended::Installed { .. } => told(gettext("Installed"), vec![], String::new()),
-        Ended::Cancelled { stage, written } => told(
+        Ended::Cancelled { stage, written, smaller } => told(
             gettext("The Installation Was Cancelled"),
             vec![
-                state(*written, Some(*stage), beside),
+                state(*written, Some(*stage), Some(smaller), beside),
                 match *written && beside.is_none() {
                     true => gettext("What was on it before is gone. Install again to use the disk."),
                     false => gettext("You can go back and choose again."),
@@ -199,7 +203,7 @@ pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
                 gettext("The Installation Stopped"),
                 vec![
                     gettext("The part of Forge that writes the disk went away."),
-                    state(written, *stage, beside),
+                    state(written, *stage, None, beside),
                     gettext("Choose Try Again. What was already written is used if it is whole."),
                 ],
                 fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]),
@@ -257,7 +261,7 @@ fn failed(failure: &Failure, beside: Option<&Beside>) -> Told {
     };
     told(
         gettext("The Installation Did Not Work"),
-        vec![what, state(failure.written, Some(failure.stage), beside), fix],
+        vec![what, state(failure.written, Some(failure.stage), Some(&failure.smaller), beside), fix],
         details,
     )
 }

@@ -3,6 +3,7 @@
 
 use super::{disks, fill, plan, plan::Line, size, usage};
 use crate::session::before_after::{BeforeAfter, Piece, What};
+use forge_dbus::status::{Reached, Smaller};
 use forge_model::{
     Plan, Stage,
     answers::Way,
@@ -141,22 +142,41 @@ pub fn question(plan: &Plan) -> Option<(String, String)> {
     Some((headline, [shrunk, vec![advice]].concat().join(" ")))
 }
 
-/// What was made smaller, perhaps: that is done before anything else.
-fn perhaps_smaller(beside: &Beside) -> Option<String> {
-    if beside.shrunk.is_empty() {
-        return None;
-    }
-    let names = |number: u32| beside.kept.iter().find(|found| found.number == number).map(disks::partition_and_kind);
-    let names: Vec<String> = beside.shrunk.iter().filter_map(|shrunk| names(shrunk.number)).collect();
-    // Translators: {names} are names of partitions.
-    Some(fill(&gettext("{names} may be smaller now; what is in it is still there."), &[("names", &names.join(", "))]))
+/// What was made smaller; nothing is known where the helper went away.
+fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
+    let name = |number: u32| {
+        let found = beside.kept.iter().find(|found| found.number == number);
+        found.map(disks::partition_and_kind).unwrap_or_default()
+    };
+    let Some(smaller) = smaller else {
+        let names: Vec<String> = beside.shrunk.iter().map(|shrunk| name(shrunk.number)).collect();
+        // Translators: {names} are names of partitions.
+        let may = gettext("{names} may be smaller now; what is in it is still there.");
+        return (!names.is_empty())
+            .then(|| fill(&may, &[("names", &names.join(&gettext(", ")))]))
+            .into_iter()
+            .collect();
+    };
+    let said = smaller.iter().map(|one| {
+        let sentence = match one.reached {
+            Reached::Begun => gettext(
+                "Making {name} smaller was begun and did not come to its end. Start the system that it belongs to, and let it check the disk.",
+            ),
+            Reached::FileSystem => gettext("The file system of {name} is smaller now, and everything in it is there."),
+            Reached::Partition => gettext("{name} is smaller now, and everything in it is there."),
+        };
+        fill(&sentence, &[("name", &name(one.number))])
+    });
+    said.collect()
 }
 
-/// What state a disk is in on which something stays, when the install does not come to its end in this stage.
-pub fn state(beside: &Beside, stage: Option<Stage>, written: bool) -> String {
+/// What state a disk is in on which something stays, when the install does not come to its end in this stage. What was
+/// made smaller before is told apart, where that is known.
+pub fn state(beside: &Beside, stage: Option<Stage>, written: bool, smaller: Option<&[Smaller]>) -> String {
+    let smaller = made_smaller(beside, smaller);
     let old_table = || gettext("The old partition table is still in force.");
     let said = match (written, stage) {
-        (false, _) if beside.shrunk.is_empty() => vec![gettext("Nothing was written: the disk is as it was.")],
+        (false, _) if smaller.is_empty() => vec![gettext("Nothing was written: the disk is as it was.")],
         (false, _) => vec![gettext("Nothing else was written.")],
         (true, Some(stage)) if stage >= Stage::Commit => vec![
             gettext("Your other systems are untouched."),
@@ -177,12 +197,12 @@ pub fn state(beside: &Beside, stage: Option<Stage>, written: bool) -> String {
             ],
         },
     };
-    perhaps_smaller(beside).into_iter().chain(said).collect::<Vec<_>>().join(" ")
+    smaller.into_iter().chain(said).collect::<Vec<_>>().join(" ")
 }
 
 /// What stopping would leave behind, once writing has begun.
 pub fn stopping(beside: &Beside) -> String {
-    state(beside, Some(Stage::Write), true)
+    state(beside, Some(Stage::Write), true, None)
 }
 
 /// What to know about the next start, where other systems are on the disk.

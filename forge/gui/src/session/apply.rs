@@ -332,8 +332,8 @@ impl Session {
     fn try_again(&mut self) -> Vec<Effect> {
         let is_untouched = match &self.ended {
             Some(Ended::Refused(_)) => true,
-            Some(Ended::Cancelled { written, .. }) => !written,
-            Some(Ended::Failed(failure)) => !failure.written,
+            Some(Ended::Cancelled { written, smaller, .. }) => !written && smaller.is_empty(),
+            Some(Ended::Failed(failure)) => !failure.written && failure.smaller.is_empty(),
             Some(Ended::Lost { .. } | Ended::Installed { .. }) | None => false,
         };
         if self.page == Page::Failure && is_untouched && self.is_complete(Page::DiskUse) && self.answers().is_some() {

@@ -48,7 +48,7 @@ pub use usage::Usage;
 use forge_dbus::{
     backend::{Offer, Verdict},
     client::ClientError,
-    status::Outcome,
+    status::{Outcome, Smaller},
 };
 use forge_model::{
     Answers, Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
@@ -128,6 +128,8 @@ pub enum Ended {
         stage: Stage,
         /// Whether anything was written.
         written: bool,
+        /// The partitions that were made smaller before.
+        smaller: Vec<Smaller>,
     },
     /// It failed.
     Failed(forge_dbus::status::Failure),
@@ -144,7 +146,7 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Installed { receipt, .. } => Self::Installed { receipt },
-            Outcome::Cancelled { stage, written, .. } => Self::Cancelled { stage, written },
+            Outcome::Cancelled { stage, written, smaller } => Self::Cancelled { stage, written, smaller },
             Outcome::Failed(failure) => Self::Failed(failure),
         }
     }

@@ -412,7 +412,7 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
 fn where_nothing_was_written_the_plan_is_shown_again() {
     for ended in [
         Ended::Refused(ClientError::Refused(forge_dbus::Error::Dismissed(String::new()))),
-        Ended::Cancelled { stage: Stage::Check, written: false },
+        Ended::Cancelled { stage: Stage::Check, written: false, smaller: vec![] },
     ] {
         let mut session = ready();
         walk(&mut session, Page::Installing);
@@ -424,7 +424,7 @@ fn where_nothing_was_written_the_plan_is_shown_again() {
     let mut session = ready();
     walk(&mut session, Page::Installing);
     session.apply(without("/dev/nvme0n1"));
-    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false })));
+    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false, smaller: vec![] })));
     session.apply(Change::TryAgain);
     assert_eq!(session.page(), Page::Disk);
 }
