@@ -37,8 +37,8 @@ pub struct View {
     deletes: Vec<DeleteRow>,
     /// The EFI system partitions that can be shared.
     esps: Vec<(u32, String)>,
-    /// Why others can not.
-    not_shared: Vec<String>,
+    /// How much room there is in each, or why one can not be shared.
+    esp_rooms: Vec<String>,
     shared: Option<u32>,
     sizes: Vec<Size>,
     left_alone: Vec<(String, String)>,
@@ -94,7 +94,8 @@ impl View {
             let (title, state) = words::delete(&found, goes);
             DeleteRow { number: found.number, title, state, goes }
         });
-        let (shared, not_shared): (Vec<_>, Vec<_>) = session.esps().into_iter().partition(|esp| esp.against.is_none());
+        let esps = session.esps();
+        let shared = esps.iter().filter(|esp| esp.against.is_none());
         let shrinks = session.shrinkable().into_iter().map(|row| {
             let (title, text) = words::shrink(&row);
             Size { of: Some(row.found.number), title, text, range: (row.least, row.found.size), bytes: row.keeps }
@@ -103,7 +104,7 @@ impl View {
             of: None,
             title: gettext("Your Files and Settings"),
             text: fill(
-                &gettext("In GB: {least} at the least, {most} at the most"),
+                &gettext("In GB: from {least} to {most}"),
                 &[("least", &size(room.least)), ("most", &size(room.most))],
             ),
             range: (room.least, room.most),
@@ -118,8 +119,8 @@ impl View {
             chosen,
             home,
             deletes: deletes.collect(),
-            esps: shared.iter().map(|esp| (esp.found.number, words::esp(esp))).collect(),
-            not_shared: not_shared.iter().filter_map(|esp| esp.against.as_ref().map(issues::issue)).collect(),
+            esps: shared.map(|esp| (esp.found.number, words::esp(esp))).collect(),
+            esp_rooms: esps.iter().map(words::esp_room).collect(),
             shared: session.shared_esp(),
             sizes: shrinks.chain(state).collect(),
             left_alone: left_alone
@@ -137,7 +138,7 @@ impl View {
         let numbers = |of: &[DeleteRow]| of.iter().map(|row| (row.number, row.title.clone())).collect::<Vec<_>>();
         let sizes: Vec<Option<u32>> = self.sizes.iter().map(|size| size.of).collect();
         let home = self.home.as_ref().map(|(_, against)| against.clone());
-        (home, numbers(&self.deletes), self.esps.clone(), self.not_shared.clone(), sizes, self.left_alone.clone())
+        (home, numbers(&self.deletes), self.esps.clone(), self.esp_rooms.clone(), sizes, self.left_alone.clone())
     }
 }
 
@@ -174,10 +175,12 @@ impl SimpleComponent for DiskUse {
         let options = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(24).build();
         let fault = line();
         let before_after = before_after::View::default();
-        for part in [group.upcast_ref::<gtk::Widget>(), options.upcast_ref(), fault.upcast_ref()] {
-            frame.body.append(part);
-        }
-        frame.body.append(&before_after.root);
+        // The bars are in sight of the choice; what is decided about it comes below, and last what becomes of each part.
+        frame.body.append(&group);
+        frame.body.append(&before_after.bars);
+        frame.body.append(&options);
+        frame.body.append(&fault);
+        frame.body.append(&before_after.list);
         let ways: Rc<RefCell<Vec<(Way, RadioRow)>>> = Rc::default();
         let (tell, known) = (sender.clone(), ways.clone());
         list.connect_row_activated(move |_, row| {
@@ -319,9 +322,9 @@ fn draw_options(widgets: &mut Widgets, view: &View, sender: &ComponentSender<Dis
         }
     }
     widgets.esps = None;
-    if !view.esps.is_empty() || !view.not_shared.is_empty() {
+    if !view.esp_rooms.is_empty() {
         let row = EspRow::new(&view.esps, tell(sender));
-        row.row.set_subtitle(&view.not_shared.join(" "));
+        row.row.set_subtitle(&view.esp_rooms.join(" "));
         group(&gettext("Boot Files"), "").add(&row.row);
         widgets.esps = Some(row);
     }

@@ -10,22 +10,20 @@ use relm4::{adw, adw::prelude::*, gtk};
 
 /// The bars, and the list.
 pub struct View {
-    /// What goes onto the page.
-    pub root: gtk::Box,
-    bars: gtk::Box,
+    /// The bars.
+    pub bars: gtk::Box,
+    /// The list, with its heading.
+    pub list: adw::PreferencesGroup,
     parts: gtk::ListBox,
     shown: BeforeAfter,
 }
 
 impl Default for View {
     fn default() -> Self {
-        let root = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(18).build();
         let bars = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(9).build();
         let parts = super::disk_row::list();
-        parts.update_property(&[gtk::accessible::Property::Label(&gettext("What becomes of each part"))]);
-        root.append(&bars);
-        root.append(&parts);
-        Self { root, bars, parts, shown: BeforeAfter::default() }
+        let list = super::disk_row::group("", &parts);
+        Self { list, bars, parts, shown: BeforeAfter::default() }
     }
 }
 
@@ -42,9 +40,15 @@ impl View {
         let at = self.focused();
         self.parts.remove_all();
         for piece in shown.parts() {
-            self.parts.append(&row(&piece));
+            self.parts.append(&row(&piece, !shown.after.is_empty()));
         }
-        self.parts.set_visible(!shown.before.is_empty());
+        self.list.set_visible(!shown.before.is_empty());
+        let title = match shown.after.is_empty() {
+            true => gettext("What Is on the Disk"),
+            false => gettext("What Becomes of Each Part"),
+        };
+        self.list.set_title(&title);
+        self.parts.update_property(&[gtk::accessible::Property::Label(&title)]);
         if let Some(row) = at.and_then(|at| self.parts.row_at_index(at)) {
             row.grab_focus();
         }
@@ -78,12 +82,12 @@ pub fn bars(into: &gtk::Box, shown: &BeforeAfter, with_legend: bool) {
     }
 }
 
-/// A part of the disk: the colour that it has in the bars, its name, its size, and what becomes of it.
-fn row(piece: &Piece) -> adw::ActionRow {
+/// A part of the disk: the colour that it has in the bars, its name, its size, and what becomes of it once that is decided.
+fn row(piece: &Piece, is_decided: bool) -> adw::ActionRow {
     let row = adw::ActionRow::builder()
         .use_markup(false)
         .title(usage::name_and_size(piece))
-        .subtitle(usage::fate(&piece.what))
+        .subtitle(if is_decided { usage::fate(&piece.what) } else { String::new() })
         .build();
     row.add_prefix(&disk_bar::dot(&disk_bar::segment(piece)));
     row

@@ -4,6 +4,7 @@ use super::{fill, size};
 use forge_model::{
     Disk,
     inventory::{Content, Found, Holding, Obstacle, Transport},
+    layout::Role,
 };
 use gettextrs::{gettext, ngettext};
 
@@ -90,6 +91,10 @@ fn system(partitions: &[Found]) -> Option<String> {
 /// A partition by its name, for a legend.
 pub fn partition(found: &Found) -> String {
     match (&found.holding, found.label.as_str()) {
+        // As Forge labels partitions itself.
+        (None, "_empty") if found.type_id == Some(Role::RootB.type_id()) => gettext("Room for updates"),
+        (None, "_empty") if found.type_id == Some(Role::VerityB.type_id()) => gettext("Room for updates (hashes)"),
+        (_, "state") if found.type_id == Some(Role::State.type_id()) => gettext("Files and settings"),
         (Some(Holding::FileSystem { label, .. }), _) if !label.is_empty() => label.clone(),
         (Some(Holding::FileSystem { .. }) | None, label) if !label.is_empty() => label.to_owned(),
         (Some(holding), _) => self::holding(holding),

@@ -120,7 +120,7 @@ pub fn shrink(row: &Shrinkable) -> (String, String) {
         // Translators: {name} is the name of a partition, such as "Windows (NTFS)".
         fill(&gettext("Make {name} Smaller"), &[("name", &name)]),
         fill(
-            &gettext("What it keeps, in GB: {least} at the least, {has} now"),
+            &gettext("What it keeps, in GB: from {least} to {has}"),
             &[("least", &size(row.least)), ("has", &size(row.found.size))],
         ),
     )
@@ -129,9 +129,9 @@ pub fn shrink(row: &Shrinkable) -> (String, String) {
 /// Why a partition is left alone.
 pub fn left_alone(left: &LeftAlone) -> String {
     match &left.found.holding {
-        Some(Holding::Bitlocker) => gettext(
-            "Encrypted by BitLocker. Only Windows can make it smaller: in its disk management, with \"Shrink Volume\".",
-        ),
+        Some(Holding::Bitlocker) => {
+            gettext("Only Windows can make it smaller: in its disk management, with \"Shrink Volume\".")
+        }
         Some(Holding::Luks) => gettext("Encrypted data is left alone: only the system that made it can change it."),
         Some(Holding::LvmMember) => {
             gettext("A part of a volume group (LVM) is left alone: only the system that made it can change it.")
@@ -159,9 +159,18 @@ pub fn delete(found: &Found, goes: bool) -> (String, String) {
 
 /// An EFI system partition as a place for boot files.
 pub fn esp(esp: &Esp) -> String {
-    fill(
-        // Translators: {name} is the name of a partition, {free} a size.
-        &gettext("Shared: {name}, {free} free"),
-        &[("name", &disks::partition(&esp.found)), ("free", &size(esp.found.free.unwrap_or_default()))],
-    )
+    // Translators: {name} is the name of a partition.
+    fill(&gettext("Shared: {name}"), &[("name", &disks::partition(&esp.found))])
+}
+
+/// How much room there is in it, or why it can not be shared.
+pub fn esp_room(esp: &Esp) -> String {
+    match &esp.against {
+        Some(issue) => issues::issue(issue),
+        None => fill(
+            // Translators: {name} is the name of a partition, {free} a size.
+            &gettext("{name} has {free} free, which is enough."),
+            &[("name", &disks::partition(&esp.found)), ("free", &size(esp.found.free.unwrap_or_default()))],
+        ),
+    }
 }

@@ -22,7 +22,8 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
         return vec![line("drive-harddisk-symbolic", title, disks::loss(&plan.erased))];
     };
     let told = BeforeAfter::of_plan(plan);
-    let kept = match usage::names(told.kept()).as_str() {
+    let kept = match usage::names(told.kept().filter(|piece| !told.smaller().any(|smaller| smaller == *piece))).as_str()
+    {
         "" => gettext("Nothing else is on it."),
         names => fill(&gettext("This stays: {names}."), &[("names", names)]),
     };

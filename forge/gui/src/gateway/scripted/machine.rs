@@ -242,7 +242,7 @@ pub fn shared_inventory() -> Inventory {
     ];
     let group = vec![not_smaller(found(1, "", 480 * GB, Some(Holding::LvmMember)), ShrinkFault::Wrapped)];
     Inventory {
-        devices: vec![],
+        devices: devices(),
         disks: vec![
             disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, laid(windows, 1_000 * GB)),
             disk("/dev/sda", "CT500MX500SSD1", Transport::Ata, 500 * GB, laid(earlier, 500 * GB)),

@@ -44,11 +44,11 @@ fn offered(session: &Session, way: Way) -> Offered {
 }
 
 fn fate_of(session: &Session, number: u32) -> Fate {
-    let fates = session.before_after().before.into_iter().filter_map(|piece| match piece.what {
+    let mut fates = session.before_after().before.into_iter().filter_map(|piece| match piece.what {
         What::Old(found, fate) if found.number == number => Some(fate),
         _ => None,
     });
-    fates.last().unwrap()
+    fates.next().unwrap()
 }
 
 fn use_it(session: &mut Session, choice: Choice) {
