@@ -28,7 +28,7 @@ fn ways(window: &Window) -> Vec<(String, bool, gtk::ListBoxRow)> {
 
 fn row<R: IsA<gtk::Widget> + IsA<adw::PreferencesRow>>(window: &Window, title: &str) -> Option<R> {
     let rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<R>().ok());
-    rows.filter(|row| row.is_mapped()).find(|row| row.title() == title)
+    rows.filter(|row| row.is_mapped()).find(|row| row.title().replace('\u{a0}', " ") == title)
 }
 
 fn may_go_on(window: &Window) -> bool {
