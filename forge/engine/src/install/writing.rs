@@ -33,7 +33,7 @@ const REST: u64 = 3 * forge_model::size::MIB;
 
 /// Signatures of file systems, RAID and LVM members lie this near to either end of a partition; VMFS has the deepest,
 /// 2 MiB from the start.
-const EDGE: u64 = 4 * forge_model::size::MIB;
+pub(super) const EDGE: u64 = 4 * forge_model::size::MIB;
 
 /// A run that holds everything it writes.
 pub(super) struct Writing<'a> {

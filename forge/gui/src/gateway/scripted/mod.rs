@@ -337,6 +337,7 @@ impl Gateway for Scripted {
                     written: true,
                     details: "pwrite64 at 1073741824: Input/output error (os error 5)".into(),
                     smaller: Vec::new(),
+                    table: Default::default(),
                 };
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
