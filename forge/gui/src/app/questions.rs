@@ -38,7 +38,7 @@ fn closing(session: &Session) -> String {
         None => gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
         Some(beside) => {
             let stops = gettext("The installation stops then, as far as it can be stopped.");
-            [stops, way_plan::stopping(beside)].join(" ")
+            [stops, way_plan::stopping(beside, !session.run().is_untouched())].join(" ")
         }
     }
 }

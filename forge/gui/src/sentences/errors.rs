@@ -1,13 +1,12 @@
 //! Errors: what happened, what state things are in, what to do.
 
-use super::{fill, issues, progress, way_plan};
-use crate::session::{Ended, Trouble};
-use forge_dbus::{
-    Error,
-    client::ClientError,
-    status::{Failure, Smaller},
+use super::{
+    fill, issues, progress,
+    way_plan::{self, Ending},
 };
-use forge_model::{Stage, layout::Beside};
+use crate::session::{Ended, Trouble};
+use forge_dbus::{Error, client::ClientError, status::Failure};
+use forge_model::{OldTable, Stage, layout::Beside};
 use gettextrs::gettext;
 use std::io;
 
@@ -31,13 +30,11 @@ fn untouched() -> String {
 }
 
 /// What a disk is that was being written; `beside` is what stays on it.
-fn state(written: bool, stage: Option<Stage>, smaller: Option<&[Smaller]>, beside: Option<&Beside>) -> String {
-    if let Some(beside) = beside {
-        return way_plan::state(beside, stage, written, smaller);
-    }
-    match written {
-        true => gettext("The disk will not start a computer now."),
-        false => gettext("Nothing was written: the disk is as it was."),
+fn state(beside: Option<&Beside>, ending: &Ending) -> String {
+    match (beside, ending.written) {
+        (Some(beside), _) => way_plan::state(beside, ending),
+        (None, true) => gettext("The disk will not start a computer now."),
+        (None, false) => gettext("Nothing was written: the disk is as it was."),
     }
 }
 
@@ -187,7 +184,7 @@ pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
         Ended::Cancelled { stage, written, smaller } => told(
             gettext("The Installation Was Cancelled"),
             vec![
-                state(*written, Some(*stage), Some(smaller), beside),
+                state(beside, &Ending { written: *written, table: OldTable::Untouched, smaller: Some(smaller) }),
                 match *written && beside.is_none() {
                     true => gettext("What was on it before is gone. Install again to use the disk."),
                     false => gettext("You can go back and choose again."),
@@ -198,12 +195,14 @@ pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
         Ended::Failed(failure) => failed(failure, beside),
         Ended::Refused(error) => refused(error),
         Ended::Lost { stage } => {
-            let written = stage.is_some_and(|stage| stage >= Stage::Claim);
+            let reached = |last: Stage| stage.is_some_and(|stage| stage >= last);
+            let table = if reached(Stage::Commit) { OldTable::Unknown } else { OldTable::Untouched };
+            let ending = Ending { written: reached(Stage::Claim), table, smaller: None };
             told(
                 gettext("The Installation Stopped"),
                 vec![
                     gettext("The part of Forge that writes the disk went away."),
-                    state(written, *stage, None, beside),
+                    state(beside, &ending),
                     gettext("Choose Try Again. What was already written is used if it is whole."),
                 ],
                 fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]),
@@ -259,9 +258,6 @@ fn failed(failure: &Failure, beside: Option<&Beside>) -> Told {
             gettext("Choose Try Again. If this happens again, save the log and report it."),
         ),
     };
-    told(
-        gettext("The Installation Did Not Work"),
-        vec![what, state(failure.written, Some(failure.stage), Some(&failure.smaller), beside), fix],
-        details,
-    )
+    let ending = Ending { written: failure.written, table: failure.table, smaller: Some(&failure.smaller) };
+    told(gettext("The Installation Did Not Work"), vec![what, state(beside, &ending), fix], details)
 }

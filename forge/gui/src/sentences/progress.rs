@@ -64,8 +64,8 @@ fn left(seconds: u64) -> String {
 pub fn cancelling(run: &Run, disk: &str) -> String {
     let beside = run.plan.as_deref().and_then(|plan| plan.layout.beside.as_ref());
     match (run.is_untouched(), beside) {
-        (true, Some(beside)) => way_plan::state(beside, None, false, None),
-        (false, Some(beside)) => way_plan::stopping(beside),
+        (true, Some(beside)) => way_plan::stopping(beside, false),
+        (false, Some(beside)) => way_plan::stopping(beside, true),
         (true, None) => fill(&gettext("Nothing was written yet. {disk} stays as it is."), &[("disk", disk)]),
         (false, None) => fill(
             &gettext("What was on {disk} is already gone, and the disk will not start a computer."),

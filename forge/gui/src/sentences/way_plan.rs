@@ -5,7 +5,7 @@ use super::{disks, fill, plan, plan::Line, size, usage};
 use crate::session::before_after::{BeforeAfter, Piece, What};
 use forge_dbus::status::{Reached, Smaller};
 use forge_model::{
-    Plan, Stage,
+    OldTable, Plan,
     answers::Way,
     inventory::Content,
     layout::{Beside, bars::Fate},
@@ -171,39 +171,63 @@ fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
     said.collect()
 }
 
-/// What state a disk is in on which something stays, when the install does not come to its end in this stage. What was
-/// made smaller before is told apart, where that is known.
-pub fn state(beside: &Beside, stage: Option<Stage>, written: bool, smaller: Option<&[Smaller]>) -> String {
-    let smaller = made_smaller(beside, smaller);
-    let old_table = || gettext("The old partition table is still in force.");
-    let said = match (written, stage) {
-        (false, _) if smaller.is_empty() => vec![gettext("Nothing was written: the disk is as it was.")],
-        (false, _) => vec![gettext("Nothing else was written.")],
-        (true, Some(stage)) if stage >= Stage::Commit => vec![
-            gettext("Your other systems are untouched."),
-            gettext("It is not certain that the new system is complete."),
-        ],
-        (true, _) => match beside.removed.len() {
-            0 => vec![gettext("Your other systems are untouched: the old partition table is still in force.")],
-            lost => vec![
-                counted(lost, |n| {
-                    ngettext(
-                        "{n} partition that was to be deleted is lost.",
-                        "{n} partitions that were to be deleted are lost.",
-                        n,
-                    )
-                }),
-                gettext("Everything else is untouched."),
-                old_table(),
-            ],
-        },
-    };
-    smaller.into_iter().chain(said).collect::<Vec<_>>().join(" ")
+/// How far an install came that did not come to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// Whether anything was written but what was made smaller.
+    pub written: bool,
+    /// What became of the partition table.
+    pub table: OldTable,
+    /// What was made smaller before; nothing where nobody knows.
+    pub smaller: Option<&'a [Smaller]>,
 }
 
-/// What stopping would leave behind, once writing has begun.
-pub fn stopping(beside: &Beside) -> String {
-    state(beside, Some(Stage::Write), true, None)
+/// What state a disk is in on which something stays.
+pub fn state(beside: &Beside, ending: &Ending) -> String {
+    let mut said = made_smaller(beside, ending.smaller);
+    if !ending.written {
+        said.push(match said.is_empty() {
+            true => gettext("Nothing was written: the disk is as it was."),
+            false => gettext("Nothing else was written."),
+        });
+        return said.join(" ");
+    }
+    match (beside.removed.len(), ending.table) {
+        (0, OldTable::Untouched) => {
+            said.push(gettext("Your other systems are untouched: the old partition table is still in force."));
+            return said.join(" ");
+        }
+        (0, _) => said.push(gettext("Your other systems are untouched.")),
+        (lost, _) => said.extend([
+            counted(lost, |n| {
+                ngettext(
+                    "{n} partition that was to be deleted is lost.",
+                    "{n} partitions that were to be deleted are lost.",
+                    n,
+                )
+            }),
+            gettext("Everything else is untouched."),
+        ]),
+    }
+    said.push(match ending.table {
+        OldTable::Untouched => gettext("The old partition table is still in force."),
+        OldTable::Restored => {
+            gettext("The partition table could not be changed: the old one was put back, and is in force.")
+        }
+        OldTable::SecondCopyLost => gettext(
+            "The old partition table is still in force, but its second copy could not be put back. A partition editor writes it anew.",
+        ),
+        OldTable::Unknown => gettext(
+            "It is not known whether the old partition table or the new one is there now. If no partitions are seen, a partition editor restores it from its second copy.",
+        ),
+    });
+    said.join(" ")
+}
+
+/// What stopping now would leave.
+pub fn stopping(beside: &Beside, written: bool) -> String {
+    // Partitions that are made smaller are made so before everything else.
+    state(beside, &Ending { written, table: OldTable::Untouched, smaller: None })
 }
 
 /// What to know about the next start, where other systems are on the disk.
@@ -212,4 +236,67 @@ pub fn next_start(plan: &Plan) -> Option<String> {
     (!beside.kept.is_empty()).then(|| {
         gettext("Other systems on the disk are still there. The boot menu of the computer's firmware starts them.")
     })
+}
+
+#[cfg(all(test, feature = "scripted"))]
+mod tests {
+    use super::*;
+    use crate::gateway::scripted::machine;
+    use forge_model::{
+        Layout,
+        answers::{DiskAnswers, Shrink},
+        size::MIB,
+    };
+
+    /// What a way does to the played disk at this place of the list.
+    fn beside(disk: usize, answers: DiskAnswers) -> Beside {
+        let disk = &machine::shared_inventory().disks[disk];
+        Layout::new(disk, &answers, &machine::manifest().with_firmware(&[])).unwrap().beside.unwrap()
+    }
+
+    #[test]
+    fn a_failure_beside_other_systems_says_which_table_is_in_force_and_what_is_lost() {
+        let ending = |written, table| Ending { written, table, smaller: Some(&[]) };
+        let kept = beside(1, DiskAnswers { way: Way::FreeSpace, ..DiskAnswers::default() });
+        assert_eq!(state(&kept, &ending(false, OldTable::Untouched)), "Nothing was written: the disk is as it was.");
+        let said = state(&kept, &ending(true, OldTable::Untouched));
+        assert_eq!(said, "Your other systems are untouched: the old partition table is still in force.");
+        for (table, words) in [
+            (OldTable::Restored, "the old one was put back, and is in force"),
+            (OldTable::SecondCopyLost, "its second copy could not be put back"),
+            (OldTable::Unknown, "It is not known whether the old partition table or the new one"),
+        ] {
+            let said = state(&kept, &ending(true, table));
+            assert!(said.starts_with("Your other systems are untouched. ") && said.contains(words), "{said}");
+        }
+        let deleted = beside(1, DiskAnswers { way: Way::Manual, delete: vec![7], ..DiskAnswers::default() });
+        let said = state(&deleted, &ending(true, OldTable::Untouched));
+        assert!(
+            said.starts_with("1 partition that was to be deleted is lost. Everything else is untouched."),
+            "{said}"
+        );
+        assert!(said.ends_with("The old partition table is still in force."), "{said}");
+    }
+
+    #[test]
+    fn what_was_made_smaller_before_it_failed_is_told_exactly_where_it_is_known() {
+        let shrink = vec![Shrink { number: 3, to_mib: 300_000 }];
+        let answers = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
+        let kept = beside(0, answers);
+        let smaller = |reached| [Smaller { number: 3, before: 952_148 * MIB, wanted: 300_000 * MIB, reached }];
+        for (reached, words) in [
+            (Reached::Partition, "Windows (NTFS) is smaller now, and everything in it is there."),
+            (Reached::FileSystem, "The file system of Windows (NTFS) is smaller now, and everything in it is there."),
+            (Reached::Begun, "Making Windows (NTFS) smaller was begun and did not come to its end."),
+        ] {
+            let smaller = smaller(reached);
+            let ending = Ending { written: false, table: OldTable::Untouched, smaller: Some(&smaller) };
+            let said = state(&kept, &ending);
+            assert!(said.starts_with(words) && said.ends_with("Nothing else was written."), "{said}");
+        }
+        let unknown = Ending { written: true, table: OldTable::Unknown, smaller: None };
+        assert!(state(&kept, &unknown).starts_with("Windows (NTFS) may be smaller now"));
+        let as_it_was = Ending { written: false, table: OldTable::Untouched, smaller: Some(&[]) };
+        assert_eq!(state(&kept, &as_it_was), "Nothing was written: the disk is as it was.");
+    }
 }

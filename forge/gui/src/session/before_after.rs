@@ -134,7 +134,7 @@ fn pieces(disk: &Disk, layout: Option<&Layout>, segments: Vec<Segment>) -> Vec<P
             bars::What::Unpartitioned => everything(disk, layout).what,
             bars::What::New { role, .. } => What::New(group(role)),
             bars::What::Old { number, fate } => match partitions.iter().find(|found| found.number == number) {
-                Some(found) => What::Old(Box::new(found.unlooked()), fate),
+                Some(found) => What::Old(Box::new(found.without_sizes()), fate),
                 None => continue,
             },
         };
