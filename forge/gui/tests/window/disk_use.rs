@@ -14,6 +14,7 @@ use relm4::{ComponentController, adw, adw::prelude::*, gtk};
 
 const WINDOWS: &str = "/dev/nvme0n1";
 const EARLIER: &str = "/dev/sda";
+const FEDORA: &str = "/dev/sdc";
 
 /// The rows of ways on screen: what each says, and whether it can be chosen.
 fn ways(window: &Window) -> Vec<(String, bool, gtk::ListBoxRow)> {
@@ -146,8 +147,8 @@ fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
     let keep = "Keep Personal Files";
     until(keep, || row::<adw::SwitchRow>(&window, keep).is_some_and(|row| row.is_active()));
     let rest = |window: &Window, choices: &[Choice]| {
-        let at = way_beside(Page::DiskUse, EARLIER, choices).len();
-        window.take(way_beside(Page::Review, EARLIER, choices).into_iter().skip(at).collect());
+        let at = way_beside(Page::DiskUse, "", choices).len();
+        window.take(way_beside(Page::Review, "", choices).into_iter().skip(at).collect());
     };
     rest(&window, &[Choice::Way(Way::Replace)]);
     until("the plan", || window.texts().contains("Personal files of the earlier system stay"));
@@ -158,20 +159,20 @@ fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
 
     let window = Window::on(Scripted::shared(Play::Stands));
     let by_hand = [Choice::Way(Way::Manual)];
-    window.take(way_beside(Page::DiskUse, EARLIER, &by_hand));
+    window.take(way_beside(Page::DiskUse, FEDORA, &by_hand));
     let photos = "Delete Photos (ext4), 160.0 GB";
     until(photos, || row::<adw::SwitchRow>(&window, photos).is_some());
     assert!(row::<adw::SwitchRow>(&window, photos).is_some_and(|row| !row.is_active()), "nothing is turned on");
     row::<adw::SwitchRow>(&window, photos).expect("a row").set_active(true);
     until("what that means", || window.texts().contains("1 partition will be lost."));
     let boot = row::<adw::ComboRow>(&window, "Partition for Boot Files").expect("a choice");
-    assert_eq!(boot.subtitle().unwrap().replace('\u{a0}', " "), "ESP has 862.0 MB free, which is enough.");
+    assert_eq!(boot.subtitle().unwrap().replace('\u{a0}', " "), "EFI has 862.0 MB free, which is enough.");
     boot.set_selected(1);
     until("it is shared", || window.texts().contains("Stays; boot files are added to it"));
     rest(&window, &by_hand);
-    until("the plan", || window.texts().contains("Boot files are added to ESP (FAT)"));
+    until("the plan", || window.texts().contains("Boot files are added to EFI (FAT)"));
     window.press("Delete and Install");
-    until("the question", || window.texts().contains("Delete 1 Partition of CT500MX500SSD1?"));
+    until("the question", || window.texts().contains("Delete 1 Partition of WDS500G2B0A?"));
     assert!(window.texts().contains("Everything in it will be lost: Photos (ext4), 160.0 GB."));
     window.answer("erase");
     until("it begins", || window.calls().contains(&"install"));

@@ -219,7 +219,8 @@ fn firmware() -> Preflight {
     Preflight { firmware, faults: vec![] }
 }
 
-/// Another machine: a Windows that fills its disk and can be made smaller, and an earlier system beside photos.
+/// Another machine: a Windows that fills its disk and can be made smaller, an earlier system beside photos, and a
+/// Fedora.
 pub fn shared_inventory() -> Inventory {
     let windows = vec![
         esp(1, "EFI system partition", "SYSTEM", 104 * MB, 61 * MB),
@@ -240,6 +241,12 @@ pub fn shared_inventory() -> Inventory {
         Found { holding: file_system("ext4", ""), ..slot(6, Role::State, "state", 300 * GB) },
         smaller(found(7, "Photos", 160 * GB, file_system("ext4", "Photos")), 96 * GB),
     ];
+    let fedora = vec![
+        esp(1, "EFI System Partition", "EFI", 1074 * MB, 862 * MB),
+        not_smaller(found(2, "fedora", 280 * GB, file_system("btrfs", "fedora")), ShrinkFault::FileSystem),
+        found(3, "swap", 8 * GB, Some(Holding::Swap)),
+        smaller(found(4, "Photos", 160 * GB, file_system("ext4", "Photos")), 96 * GB),
+    ];
     let group = vec![not_smaller(found(1, "", 480 * GB, Some(Holding::LvmMember)), ShrinkFault::Wrapped)];
     Inventory {
         devices: devices(),
@@ -247,6 +254,7 @@ pub fn shared_inventory() -> Inventory {
             disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, laid(windows, 1_000 * GB)),
             disk("/dev/sda", "CT500MX500SSD1", Transport::Ata, 500 * GB, laid(earlier, 500 * GB)),
             disk("/dev/sdb", "INTEL SSDSC2KB48", Transport::Ata, 480 * GB, table(group)),
+            disk("/dev/sdc", "WDS500G2B0A", Transport::Ata, 500 * GB, laid(fedora, 500 * GB)),
         ],
         firmware: Some(firmware()),
     }

@@ -124,8 +124,8 @@ pub fn script() -> Vec<Change> {
         }
         "disk-use-manual" | "review-manual" => {
             let choices =
-                [Choice::Way(Way::Manual), Choice::Delete { number: 7, goes: true }, Choice::ShareEsp(Some(1))];
-            way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/sda", &choices);
+                [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
+            way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/sdc", &choices);
         }
         "disk-use-none" => way = way_beside(Page::DiskUse, "/dev/sdb", &[]),
         "card" => way.push(Change::Card),

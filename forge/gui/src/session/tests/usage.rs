@@ -17,6 +17,7 @@ use forge_model::{
 
 const WINDOWS: &str = "/dev/nvme0n1";
 const EARLIER: &str = "/dev/sda";
+const FEDORA: &str = "/dev/sdc";
 
 /// A session on a machine with disks that more than one system can be on.
 fn shared() -> Session {
@@ -171,6 +172,8 @@ fn an_earlier_system_is_replaced_and_its_personal_files_stay_unless_somebody_say
     use_it(&mut session, Choice::KeepHome(false));
     assert!(!session.disk_answers().unwrap().keep_home);
     assert_eq!(fate_of(&session, 6), Fate::Goes);
+    // Beside it there is no way: two systems would share their slots.
+    assert!(matches!(offered(&session, Way::FreeSpace).against[..], [Issue::SlotsThere { .. }]));
     // Encrypted, they can not be kept; the page says why.
     let mut inventory = machine::shared_inventory();
     for disk in &mut inventory.disks {
@@ -188,15 +191,15 @@ fn an_earlier_system_is_replaced_and_its_personal_files_stay_unless_somebody_say
 #[test]
 fn by_hand_nothing_goes_but_what_was_turned_on() {
     let mut session = shared();
-    walk_beside(&mut session, Page::DiskUse, EARLIER, &[Choice::Way(Way::Manual)]);
+    walk_beside(&mut session, Page::DiskUse, FEDORA, &[Choice::Way(Way::Manual)]);
     assert!(session.deletable().iter().all(|(_, goes)| !goes));
     assert_eq!(session.disk_answers().unwrap().delete, [0; 0]);
-    for number in [99, 7, 1] {
+    for number in [99, 4, 1] {
         use_it(&mut session, Choice::Delete { number, goes: true });
     }
     use_it(&mut session, Choice::Delete { number: 1, goes: false });
-    assert_eq!(session.disk_answers().unwrap().delete, [7]);
-    assert_eq!((fate_of(&session, 7), fate_of(&session, 1)), (Fate::Goes, Fate::Stays));
+    assert_eq!(session.disk_answers().unwrap().delete, [4]);
+    assert_eq!((fate_of(&session, 4), fate_of(&session, 1)), (Fate::Goes, Fate::Stays));
 
     // An EFI system partition is shared only while it is there and has room.
     use_it(&mut session, Choice::ShareEsp(Some(2)));
@@ -227,17 +230,17 @@ fn another_disk_is_another_decision() {
     walk_beside(
         &mut session,
         Page::DiskUse,
-        EARLIER,
-        &[Choice::Way(Way::Manual), Choice::Delete { number: 7, goes: true }],
+        FEDORA,
+        &[Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }],
     );
     session.apply(Change::Left(Page::DiskUse));
     assert_eq!(session.page(), Page::Disk);
     // The same one again: nothing was forgotten.
-    session.apply(Change::Disk(EARLIER.into()));
-    assert_eq!(session.disk_answers().unwrap().delete, [7]);
+    session.apply(Change::Disk(FEDORA.into()));
+    assert_eq!(session.disk_answers().unwrap().delete, [4]);
     session.apply(Change::Disk(WINDOWS.into()));
     assert_eq!(session.disk_way(), None);
-    session.apply(Change::Disk(EARLIER.into()));
+    session.apply(Change::Disk(FEDORA.into()));
     assert_eq!(session.disk_way(), None);
 }
 
