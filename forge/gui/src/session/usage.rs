@@ -346,12 +346,13 @@ impl Session {
     }
 }
 
-/// Whether there is nothing on a disk that anybody could miss.
+/// Whether there is nothing on a disk that anybody could miss. What an install that did not end left is nothing: whatever
+/// was there before is lost already.
 fn is_bare(disk: &Disk) -> bool {
     match &disk.content {
-        Content::Empty => true,
+        Content::Empty | Content::Unfinished { .. } => true,
         Content::Table { partitions, .. } => partitions.is_empty(),
-        Content::Whole { .. } | Content::Unknown | Content::Unfinished { .. } => false,
+        Content::Whole { .. } | Content::Unknown => false,
     }
 }
 
