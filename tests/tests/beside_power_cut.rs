@@ -6,7 +6,7 @@ use forge_tests::{
     disk::{Disk, MIB},
     installed::receipt_of,
     job::{Job, Recorder, beside_answers},
-    look::run,
+    look::{run, run_with},
     neighbours, payload,
     random::Random,
     writes::{self, Act},
@@ -14,6 +14,7 @@ use forge_tests::{
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    os::unix::fs::FileExt,
     path::Path,
 };
 
@@ -155,35 +156,113 @@ fn goes_on_between_the_copies(before: &Disk, acts: &[Act]) {
     neighbours::check(&disk.path);
 }
 
-/// A copy of the table is several sectors: any of them may be on the disk when the power goes, in any mixture.
+/// A copy of the table can be several sectors: any of them may be on the disk when the power goes, in any mixture.
+///
+/// libfdisk and libblkid then take the other copy, as EDK2 does, which repairs the first one. Linux takes the first copy or
+/// none, so that the first copy is one call, within the first 4 KiB, which is one sector of most disks.
 fn torn_tables(before: &Disk, acts: &[Act], tables: &Tables) {
     let mut random = Random::new();
-    let ends = |act: &Act| act.extent().is_some_and(|(from, to)| to <= MIB || from >= neighbours::SIZE - MIB);
-    let copies: Vec<usize> = (0..acts.len()).filter(|n| ends(&acts[*n])).collect();
-    assert_eq!(copies.len(), 2, "the second copy and the first, one write each");
-    let mut seen: BTreeMap<(usize, bool), u32> = BTreeMap::new();
+    let is = |act: &Act, head: bool| match act.extent() {
+        Some((from, to)) => {
+            if head {
+                to <= MIB
+            } else {
+                from >= neighbours::SIZE - MIB
+            }
+        }
+        None => false,
+    };
+    let writes = |head| (0..acts.len()).filter(move |n| is(&acts[*n], head)).collect::<Vec<_>>();
+    let (second, first) = (writes(false), writes(true));
+    assert!(second.last() < first.first(), "the second copy is written before the first");
+    assert!(second.iter().chain(&first).all(|n| *n > acts.len() - 12), "and both at the very end");
+    let [first] = first.as_slice() else { panic!("the first copy is one call: {first:?}") };
+    assert_eq!(acts[*first].extent(), Some((512, 6 * 512)), "the header, and the sectors up to that of entry 13");
+    let between = &acts[*second.last().unwrap()..*first];
+    assert!(between.iter().any(|act| matches!(act, Act::Flush)), "a flush between the copies");
+
+    let mut seen: BTreeMap<(usize, bool, bool), u32> = BTreeMap::new();
     let disk = Disk::copy_of(&before.path);
     let file = writable(&disk);
-    acts[..copies[0]].iter().for_each(|act| act.apply(&file));
-    for (which, n) in copies.iter().enumerate() {
-        let Act::Write(offset, bytes) = &acts[*n] else { panic!("zeros") };
+    acts[..second[0]].iter().for_each(|act| act.apply(&file));
+    for (which, copy) in [second.as_slice(), &[*first]].into_iter().enumerate() {
+        let sectors: Vec<(u64, Vec<u8>)> = copy.iter().flat_map(|n| sectors(&acts[*n])).collect();
         for round in 0..40 {
             let cut = Disk::copy_of(&disk.path);
             let torn = writable(&cut);
-            let sectors: Vec<_> = bytes.chunks(512).zip((*offset..).step_by(512)).collect();
-            // A few, about half, and all but a few; always at least one that differs between old and new.
-            let odds = [2, 20, 38][round % 3];
-            for (sector, at) in &sectors {
+            // Half of them, and all but a few.
+            let odds = [20, 32][round % 2];
+            for (at, sector) in &sectors {
                 if random.below(40) < odds {
-                    Act::Write(*at, sector.to_vec()).apply(&torn);
+                    Act::Write(*at, sector.clone()).apply(&torn);
                 }
             }
             let new = tables.is_new(&cut.path, &format!("copy {which} in part"));
-            *seen.entry((which, new)).or_default() += 1;
+            *seen.entry((which, new, linux_sees(&torn))).or_default() += 1;
         }
-        acts[*n].apply(&file);
+        copy.iter().for_each(|n| acts[*n].apply(&file));
     }
-    println!("copy in part, new in force, how often: {seen:?}");
-    assert_eq!(seen.get(&(0, true)), None, "until the second copy is whole, the old first copy is in force");
-    assert!(seen.get(&(1, true)).is_some_and(|often| *often > 20), "{seen:?}");
+    println!("copy in part, new in force, Linux sees one, how often: {seen:?}");
+    let often = |which, new, linux| seen.get(&(which, new, linux)).copied().unwrap_or_default();
+    // Until the second copy is whole the old first copy is in force, for everybody.
+    assert_eq!(often(0, false, true), 40, "{seen:?}");
+    assert!(often(1, true, false) > 10, "where the first copy is torn, the second one is in force: {seen:?}");
+    assert_eq!(often(1, true, false) + often(1, true, true) + often(1, false, true), 40, "{seen:?}");
+}
+
+/// A write as sectors.
+fn sectors(act: &Act) -> Vec<(u64, Vec<u8>)> {
+    let Act::Write(offset, bytes) = act else { panic!("zeros") };
+    bytes.chunks(512).zip((*offset..).step_by(512)).map(|(sector, at)| (at, sector.to_vec())).collect()
+}
+
+/// Whether Linux sees any partitions: only if the first copy is whole (block/partitions/efi.c, `find_valid_gpt`).
+fn linux_sees(disk: &File) -> bool {
+    let table = forge_engine::gpt::read(disk).unwrap().unwrap();
+    forge_engine::gpt::fault(disk, &table).unwrap() != Some("the first copy of the table is damaged")
+}
+
+#[test]
+fn a_first_copy_that_was_written_in_part_is_restored_by_the_tool_that_the_sentence_names() {
+    let disk = Disk::empty(64 * MIB);
+    let script = b"label: gpt\nstart=2048, size=2048, name=\"mine\"\nstart=8192, size=2048\n";
+    assert!(run_with("sfdisk", &["--quiet", &disk.text()], script).well);
+    let before = Disk::copy_of(&disk.path);
+    for at in [512 + 20, 1024 + 40, 1024 + 128 + 3] {
+        disk.write(&[0x5a; 5], at);
+        assert!(!linux_sees(&writable(&disk)));
+        run_with("fdisk", &[&disk.text()], b"w\n");
+        assert!(same_bytes(&before.path, &disk.path), "{at}");
+    }
+}
+
+#[test]
+fn a_disk_that_refuses_the_second_copy_keeps_its_first_one_and_the_program_says_so() {
+    let disk = Disk::empty(300 * MIB);
+    assert!(run_with("sfdisk", &["--quiet", &disk.text()], b"label: gpt\nstart=2048, size=2048\n").well);
+    let payload = payload::shared();
+    let (scratch, directory) = (tempfile::tempdir().unwrap(), payload.directory());
+    let certificate = scratch.path().join("certificate");
+    fs::write(&certificate, &payload.keys.certificate).unwrap();
+    let [directory, certificate] = [&directory, &certificate].map(|path| path.display().to_string());
+    let mut head = vec![0; MIB as usize];
+    let read = |head: &mut Vec<u8>| File::open(&disk.path).unwrap().read_exact_at(head, 0).unwrap();
+    read(&mut head);
+    let old = in_force(&disk.path);
+    // From the commit on, nothing can be written behind the first half of the file.
+    let victim = env!("CARGO_BIN_EXE_forge-tests-victim");
+    let half = (150 * MIB).to_string();
+    let args = [victim, &directory, &certificate, &disk.text(), "commit-refused", &half, "free-space"];
+    // The signal that comes with the refusal would end it.
+    let said = run("sh", &[&["-c", "trap '' XFSZ; exec \"$@\"", "sh"][..], &args].concat());
+    assert!(!said.well && said.text.contains("SecondCopyLost"), "{}", said.text);
+    let mut now = vec![0; MIB as usize];
+    read(&mut now);
+    assert!(head == now, "the first copy was not touched");
+    assert_eq!(in_force(&disk.path), old);
+    // Nothing is lost: the next run goes on where this one was.
+    let job = Job { answers: beside_answers(), ..Job::new(&payload, &disk.path, directory.as_ref()) };
+    let seen = Recorder::default();
+    assert!(matches!(job.run(&seen), Ok(End::Installed(_))));
+    assert!(!seen.stages().contains(&Stage::Write));
 }

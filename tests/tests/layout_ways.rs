@@ -98,7 +98,7 @@ fn home(table: &Table) -> Option<u32> {
 fn should_stay(table: &Table, answers: &DiskAnswers) -> Vec<Found> {
     let gone = should_go(table, answers);
     let stays = table.found().iter().filter(|one| !gone.contains(&one.number));
-    let mut kept: Vec<Found> = stays.map(Found::unlooked).collect();
+    let mut kept: Vec<Found> = stays.map(Found::without_sizes).collect();
     for one in &mut kept {
         if let Some(shrink) = answers.shrink.iter().find(|shrink| shrink.number == one.number) {
             one.size = shrink.to_mib * MIB;
@@ -115,15 +115,16 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
     let (gpt, beside) = (table.gpt(), layout.beside.as_ref().unwrap());
     // What stays.
     assert_eq!(beside.kept, should_stay(table, answers), "what stays, stays as it is");
+    assert!(beside.found().iter().eq(&table.found().iter().map(Found::without_sizes).collect::<Vec<_>>()));
     let removed: BTreeSet<u32> = beside.removed.iter().map(|one| one.number).collect();
     assert_eq!(removed, should_go(table, answers));
-    assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::unlooked).as_ref() == Some(one)));
+    assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::without_sizes).as_ref() == Some(one)));
     assert_eq!((beside.disk_id, beside.end_usable, beside.way), (gpt.disk_id, gpt.end_usable, answers.way));
     let shrunk: BTreeMap<u32, u64> = beside.shrunk.iter().map(|one| (one.number, one.before)).collect();
     for one in &beside.kept {
         let before = table.one(one.number).unwrap();
         match shrunk.get(&one.number) {
-            None => assert_eq!(*one, before.unlooked()),
+            None => assert_eq!(*one, before.without_sizes()),
             Some(size) => {
                 assert_eq!(*size, before.size);
                 assert!(one.size < before.size && one.size > 0 && one.size.is_multiple_of(MIB));
@@ -270,6 +271,10 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
             let states = table.found().iter().filter(|one| one.label.starts_with("state")).count();
             let own = table.earlier.iter().flatten().filter(|(role, _)| *role == Role::State).count();
             answers.way == Way::Replace && (table.earlier.len() != 1 || table.broken || states != own)
+        }
+        Issue::SlotsThere { number, label } => {
+            let found = should_stay(table, answers).into_iter().find(|one| one.number == *number).unwrap();
+            found.label == *label && !gone.contains(number)
         }
         Issue::HomeEncrypted { number } => {
             answers.keep_home && table.one(*number).unwrap().holding == Some(Holding::Luks)

@@ -162,23 +162,22 @@ fn show_progress(show: &Show, progress: &Progress) {
 
 /// Takes what is handed over, and says how it ended.
 async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Result<(), Failure> {
-    let beside = job.plan().await.is_ok_and(|plan| plan.layout.beside.is_some());
+    let beside = job.plan().await.ok().and_then(|plan| plan.layout.beside);
+    let removed = beside.map(|beside| beside.removed.len() as u16);
     match outcome {
-        Outcome::Cancelled { stage, smaller, .. } if beside => {
+        Outcome::Cancelled { stage, written, smaller } => {
             let _ = job.close().await;
-            Err(Failure::CancelledBeside { stage, smaller })
-        }
-        Outcome::Failed(failure) if beside => {
-            let _ = job.close().await;
-            Err(Failure::JobBeside(failure))
-        }
-        Outcome::Cancelled { stage, written, .. } => {
-            let _ = job.close().await;
-            Err(Failure::Cancelled { stage, written })
+            Err(match removed {
+                Some(removed) => Failure::CancelledBeside { stage, removed, smaller },
+                None => Failure::Cancelled { stage, written },
+            })
         }
         Outcome::Failed(failure) => {
             let _ = job.close().await;
-            Err(Failure::Job(failure))
+            Err(match removed {
+                Some(removed) => Failure::JobBeside(failure, removed),
+                None => Failure::Job(failure),
+            })
         }
         Outcome::Installed { receipt, partitions_seen, staged } => {
             let user = job.plan().await?.user.name;

@@ -19,7 +19,7 @@ use forge_engine::{
     verify::VerifyError,
 };
 use forge_model::{
-    Issue, Stage,
+    Issue, OldTable, Stage,
     answers::AnswersError,
     machine::{Enrollment, StagingFault},
     recorded::RecordedError,
@@ -61,11 +61,13 @@ pub enum Failure {
         stage: Stage,
         /// The partitions that were made smaller before.
         smaller: Vec<Smaller>,
+        /// How many partitions were to go.
+        removed: u16,
     },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
-    /// The same, beside other systems.
-    JobBeside(forge_dbus::status::Failure),
+    /// The same, beside other systems; and how many partitions were to go.
+    JobBeside(forge_dbus::status::Failure, u16),
     /// The helper can not be reached, or refused.
     Helper {
         /// Why.
@@ -186,8 +188,8 @@ impl Failure {
             },
             Self::Cancelled { .. } | Self::CancelledBeside { .. } => 7,
             Self::HelperLost => 6,
-            Self::Job(failure) | Self::JobBeside(failure) if failure.written => 6,
-            Self::Job(failure) | Self::JobBeside(failure) => match failure.kind.as_str() {
+            Self::Job(failure) | Self::JobBeside(failure, _) if failure.written => 6,
+            Self::Job(failure) | Self::JobBeside(failure, _) => match failure.kind.as_str() {
                 "accounts" => 3,
                 "payload" | "payload-changed" => 4,
                 kind if kind.starts_with("disk-") => 5,
@@ -207,6 +209,40 @@ impl Failure {
             Self::Verify(..) | Self::NotInOrder(_) | Self::NotMeasured(_) | Self::NotEnrolled(_) => 8,
             Self::NoFirmware | Self::NotStaged(..) => 11,
             Self::Handover(..) | Self::HandoverKept(..) | Self::SealHandover(_) => 9,
+        }
+    }
+}
+
+/// What others on the disk have, after something was written beside them.
+fn beside(table: OldTable, removed: u16, again: &str) -> String {
+    let lost = match removed {
+        0 => "Nothing of yours was touched.".to_owned(),
+        1 => "The partition that was to go is lost; everything else of yours is as it was.".to_owned(),
+        n => format!("The {n} partitions that were to go are lost; everything else of yours is as it was."),
+    };
+    let again = if table.is_in_force() { format!(" {again}") } else { String::new() };
+    format!("{} {lost}{again}", old_table(table))
+}
+
+/// Which partition table is there.
+fn old_table(table: OldTable) -> &'static str {
+    match table {
+        OldTable::Untouched => "The old partition table is still there.",
+        OldTable::Restored => {
+            "The old partition table could not be changed. It was put back, and read back from the disk."
+        }
+        OldTable::SecondCopyLost => {
+            "The old partition table is still in force, but its second copy, at the end of the disk, could not be put back. \
+             \"fdisk DISK\" writes it anew: type w at its prompt."
+        }
+        OldTable::Replaced => {
+            "The new partition table is there, but the new system does not start: its boot files are not in the EFI system \
+             partition that it shares. Every file that was there can be read. Check that partition with fsck.fat."
+        }
+        OldTable::Unknown => {
+            "It is not known whether the old partition table or the new one is there now. If no partitions are seen, its \
+             first copy is damaged: \"fdisk DISK\" restores it from the second one, type w at its prompt. \"forgectl \
+             verify\" tells whether the new system is complete."
         }
     }
 }
@@ -240,19 +276,13 @@ impl fmt::Display for Failure {
 impl Failure {
     /// Says it; `again` is how to begin again when something was written.
     fn say(&self, f: &mut fmt::Formatter<'_>, again: &str) -> fmt::Result {
-        const OLD_TABLE: &str = "The old partition table is still there, and nothing of yours was touched.";
-        const EITHER_TABLE: &str = "The partition table is the old one or the new one, and whole; nothing of yours was \
-             touched. \"forgectl verify\" tells whether the new system is complete.";
         const UNTOUCHED: &str = "Nothing was written; the target is as it was.";
         let untouched = |smaller: &[Smaller]| match smaller.is_empty() {
             true => UNTOUCHED,
             false => "Nothing else was written.",
         };
         let claimed = format!("The target starts nothing now. {again}");
-        let beside = |stage| match stage < Stage::Commit {
-            true => format!("{OLD_TABLE} {again}"),
-            false => EITHER_TABLE.into(),
-        };
+        let beside = |table, removed| beside(table, removed, again);
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Answers(path, error) => write!(f, "{}, {error}", path.display()),
@@ -278,10 +308,10 @@ impl Failure {
             Self::Firmware(error) => write!(f, "no firmware was made.\n  {}", Chain(error.as_ref())),
             Self::Target(error) => write!(f, "the target is not used.\n  {}\n{UNTOUCHED}", Chain(error)),
             Self::Install(failed) => {
-                let state = match failed.written {
-                    false => UNTOUCHED,
-                    true if failed.beside => &beside(failed.stage),
-                    true => &claimed,
+                let state = match (failed.written, failed.beside) {
+                    (false, _) => UNTOUCHED,
+                    (true, Some(others)) => &beside(others.table, others.removed),
+                    (true, None) => &claimed,
                 };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failed.stage), Chain(&failed.error))?;
                 words::help(&failed.error).map_or(Ok(()), |help| write!(f, "\n{help}"))
@@ -290,15 +320,16 @@ impl Failure {
                 let state = if *written { &claimed } else { UNTOUCHED };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))
             }
-            Self::CancelledBeside { stage, smaller } => {
-                let state = if *stage >= Stage::Claim { OLD_TABLE } else { untouched(smaller) };
+            Self::CancelledBeside { stage, removed, smaller } => {
+                let old = beside(OldTable::Untouched, *removed);
+                let state = if *stage >= Stage::Claim { old.as_str() } else { untouched(smaller) };
                 write!(f, "cancelled while {}. {state}", words::doing(*stage))?;
                 smaller.iter().try_for_each(|one| write!(f, "\n{}", words::smaller(one)))
             }
-            Self::Job(failure) | Self::JobBeside(failure) => {
+            Self::Job(failure) | Self::JobBeside(failure, _) => {
                 let state = match (failure.written, self) {
                     (false, _) => untouched(&failure.smaller),
-                    (true, Self::JobBeside(_)) => &beside(failure.stage),
+                    (true, Self::JobBeside(_, removed)) => &beside(failure.table, *removed),
                     (true, _) => &claimed,
                 };
                 write!(f, "{} failed.\n  {}\n{state}", words::stage(failure.stage), failure.details)?;
@@ -318,8 +349,9 @@ impl Failure {
             Self::HelperLost => write!(
                 f,
                 "the helper went away in the middle of the install. Its log says why: journalctl -u forge-helper.\n\
-                 The disk may have been written; then it starts nothing, or it is complete. \"forgectl verify\" tells. \
-                 {again}"
+                 The disk may have been written. One that was to be taken as a whole then starts nothing, or it is \
+                 complete; \"forgectl verify\" tells. Beside other systems: {} {again}",
+                old_table(OldTable::Unknown)
             ),
             Self::NoJob => f.write_str("no install is under way."),
             Self::NoPayload => f.write_str("a plain file needs a payload: name its directory with --payload."),
@@ -455,6 +487,7 @@ impl From<TargetError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forge_engine::install::Others;
 
     #[derive(Debug, thiserror::Error)]
     #[error("{what}")]
@@ -471,22 +504,48 @@ mod tests {
     }
 
     #[test]
+    fn beside_others_it_says_which_table_is_there_and_which_partitions_are_lost() {
+        for (table, removed, says) in [
+            (OldTable::Untouched, 0, ["The old partition table is still there", "Nothing of yours was touched"]),
+            (OldTable::Restored, 1, ["It was put back, and read back", "The partition that was to go is lost"]),
+            (OldTable::SecondCopyLost, 0, ["second copy", "fdisk DISK"]),
+            (OldTable::Unknown, 3, ["It is not known", "The 3 partitions that were to go are lost"]),
+        ] {
+            let error = InstallError::Io(io::Error::other("x"));
+            let beside = Some(Others { table, removed });
+            let failed = Failed { stage: Stage::Commit, written: true, beside, error };
+            let wire = forge_dbus::status::Failure {
+                smaller: Vec::new(),
+                kind: "internal".into(),
+                stage: Stage::Check,
+                written: true,
+                details: "x".into(),
+                table,
+            };
+            for failure in [Failure::Install(Box::new(failed)), Failure::JobBeside(wire, removed)] {
+                let said = failure.to_string();
+                assert!(says.iter().all(|says| said.contains(says)) && !said.contains("starts nothing"), "{said}");
+                assert_eq!(said.contains("Run the command again"), table != OldTable::Unknown, "{said}");
+                assert_eq!(failure.code(), 6);
+            }
+        }
+        let cancelled = |stage| Failure::CancelledBeside { stage, removed: 2, smaller: Vec::new() }.to_string();
+        assert!(cancelled(Stage::Write).contains("The 2 partitions that were to go are lost"));
+        assert!(cancelled(Stage::Prepare).contains("the target is as it was"));
+        assert!(Failure::HelperLost.to_string().contains("It is not known whether"));
+    }
+
+    #[test]
     fn what_is_on_the_target_comes_from_the_engine_and_not_from_the_stage() {
         let failed = |written| {
             let error = InstallError::Io(io::Error::other("x"));
-            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, beside: false, error }))
+            Failure::Install(Box::new(Failed { stage: Stage::Claim, written, beside: None, error }))
         };
         assert!(failed(false).to_string().contains("Nothing was written"));
         assert_eq!(failed(false).exit_code(), ExitCode::from(1));
         assert!(failed(true).to_string().contains("starts nothing now"));
         assert_eq!(failed(true).exit_code(), ExitCode::from(6));
         assert!(failed(true).to_string().contains("Run the command again"));
-        for (stage, says) in [(Stage::Write, "The old partition table is still"), (Stage::Commit, "old one or the new")]
-        {
-            let error = InstallError::Io(io::Error::other("x"));
-            let said = Failure::Install(Box::new(Failed { stage, written: true, beside: true, error })).to_string();
-            assert!(said.contains(says) && !said.contains("starts nothing"), "{said}");
-        }
         for failure in [failed(true), Failure::HelperLost] {
             let alone = Failure::Alone(Box::new(failure));
             assert!(alone.to_string().contains("Start this machine from the medium again"), "{alone}");

@@ -41,10 +41,12 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     let end = install::run(&Tools::default(), &plan, &payload, &target, brought, &show);
     show.finish();
     match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
-        End::Cancelled { stage } if plan.layout.beside.is_some() => {
-            Err(Failure::CancelledBeside { stage, smaller: Vec::new() })
-        }
-        End::Cancelled { stage } => Err(Failure::Cancelled { stage, written: stage >= Stage::Claim }),
+        End::Cancelled { stage } => Err(match &plan.layout.beside {
+            Some(beside) => {
+                Failure::CancelledBeside { stage, removed: beside.removed.len() as u16, smaller: Vec::new() }
+            }
+            None => Failure::Cancelled { stage, written: stage >= Stage::Claim },
+        }),
         End::Installed(installed) => {
             let receipt = installed.receipt.clone();
             handover::write(&wanted.output, &plan.user.name, &receipt, &installed.handover())?;

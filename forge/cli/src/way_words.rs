@@ -1,13 +1,121 @@
-//! The ways to use a disk in sentences: what stands in the way of one.
+//! The ways to use a disk in sentences: what stands in the way of one, and what a plan does to each partition.
 
+use crate::words::holding;
 use forge_model::{
-    Issue,
+    Issue, Plan,
     answers::Way,
-    inventory::ShrinkFault,
+    inventory::{Found, ShrinkFault},
     issue::{DiskKey, SharedFault},
-    layout::{Role, Seen},
+    layout::{
+        Beside, Role, Seen,
+        bars::{self, Fate, Segment, What},
+    },
     size,
 };
+
+/// What happens to a target on which others stay.
+pub fn target(name: &str, bytes: u64, beside: &Beside) -> String {
+    let lost = match beside.removed.len() {
+        0 if beside.shrunk.is_empty() => "Nothing that is there will be touched.".to_owned(),
+        0 => "Nothing that is there will be lost.".to_owned(),
+        1 => "One partition will be lost, and nothing else.".to_owned(),
+        n => format!("{n} partitions will be lost, and nothing else."),
+    };
+    format!("{name}, {}, will be written where it is free. {lost}", size::words(bytes))
+}
+
+/// What becomes of each partition that is there, and those that are made.
+pub fn partitions(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(beside) = &plan.layout.beside {
+        lines.extend(others(plan, beside));
+    }
+    lines.push("These partitions will be made:".into());
+    let made = plan.layout.partitions.iter().filter(|one| !one.shared);
+    let home = plan.layout.beside.as_ref().is_none_or(|beside| beside.home.is_none());
+    lines.extend(
+        made.map(|one| format!("  {}. {:>10}  {}", one.number, size::words(one.size), purpose(one.role, home))),
+    );
+    if plan.layout.beside.is_some() {
+        let (before, after) = bars::planned(plan);
+        lines.push("The disk in order, before:".into());
+        lines.extend(before.iter().filter_map(|one| segment(one, plan)));
+        lines.push("And after:".into());
+        lines.extend(after.iter().filter_map(|one| segment(one, plan)));
+    }
+    lines
+}
+
+/// What becomes of the partitions that are there.
+fn others(plan: &Plan, beside: &Beside) -> Vec<String> {
+    let line = |one: &Found, more: &str| {
+        let holds = one.holding.as_ref().map_or(String::new(), |found| format!("  {}", holding(found)));
+        format!("  {}. {:>10}  {:?}{holds}{more}", one.number, size::words(one.size), one.label)
+    };
+    let mut lines = Vec::new();
+    if !beside.removed.is_empty() {
+        lines.push("These partitions will be lost, with everything in them:".into());
+        lines.extend(beside.removed.iter().map(|one| line(one, "")));
+    }
+    if beside.kept.is_empty() {
+        lines.push(if beside.removed.is_empty() { "It has no partitions." } else { "No partition stays." }.into());
+        return lines;
+    }
+    let before = |one: &Found| beside.shrunk.iter().find(|shrunk| shrunk.number == one.number).map(|one| one.before);
+    let (smaller, same): (Vec<&Found>, Vec<&Found>) = beside.kept.iter().partition(|one| before(one).is_some());
+    if !smaller.is_empty() {
+        lines.push("These partitions will be made smaller, before anything else; what is in them stays:".into());
+        let was = |one: &Found| before(one).map(|bytes| format!(", from {}", size::words(bytes))).unwrap_or_default();
+        lines.extend(smaller.into_iter().map(|one| line(one, &was(one))));
+    }
+    if !same.is_empty() {
+        lines.push("These partitions stay as they are:".into());
+        let shared = |one: &Found| plan.layout.partitions.iter().any(|own| own.shared && own.number == one.number);
+        lines.extend(same.into_iter().map(|one| match (shared(one), beside.home == Some(one.number)) {
+            (true, _) => line(one, "; boot files are added, and nothing in it is changed"),
+            (_, true) => line(one, "; its home will be /home"),
+            _ => line(one, ""),
+        }));
+    }
+    lines.push("They keep their numbers and their names; the partition table is written last of all.".into());
+    lines
+}
+
+/// What a partition that is made is for; `home`: whether `/home` is in the state.
+fn purpose(role: Role, home: bool) -> &'static str {
+    match role {
+        Role::Esp => "EFI system partition with the signed boot files",
+        Role::RootA => "the system, sealed and read-only",
+        Role::VerityA => "the hashes that seal it",
+        Role::RootB => "room for the next system, empty",
+        Role::VerityB => "room for its hashes, empty",
+        Role::State if home => "everything that may change: settings, logs, /home",
+        Role::State => "everything else that may change: settings, logs",
+    }
+}
+
+/// A piece of the disk; nothing for what is left over by alignment.
+fn segment(one: &Segment, plan: &Plan) -> Option<String> {
+    let found = plan.layout.beside.as_ref().map(Beside::found).unwrap_or_default();
+    let label = |number: u32| found.iter().find(|one| one.number == number).map(|one| one.label.as_str()).unwrap_or("");
+    let what = match one.what {
+        What::Free if one.size <= 2 * size::MIB => return None,
+        What::Free => "free".to_owned(),
+        What::Unpartitioned => "something outside of partitions".to_owned(),
+        What::New { number, role } => format!("{number}. {}, new", self::role(role)),
+        What::Old { number, fate } => {
+            let fate = match fate {
+                Fate::Stays => "stays",
+                Fate::Goes => "will be lost",
+                Fate::Shrinks { .. } => "stays, smaller",
+                Fate::Shared => "stays, with boot files added",
+                Fate::Home => "stays, for /home",
+            };
+            format!("{number}. {:?}, {fate}", label(number))
+        }
+    };
+    Some(format!("  {:>10}  {what}", size::words(one.size)))
+}
 
 /// One issue of a way: what is wrong, and the fix. Anything else has no words here.
 pub fn issue(issue: &Issue) -> String {

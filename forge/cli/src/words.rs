@@ -14,7 +14,6 @@ use forge_engine::{install::InstallError, prepare::PrepareError};
 use forge_model::{
     Disk, Issue, Plan, Stage,
     inventory::{Content, Found, GptFault, Holding, Obstacle, Transport},
-    layout::Role,
     names::NameFault,
     plan::PasswordKind,
     size,
@@ -224,6 +223,11 @@ pub fn issue(issue: &Issue) -> String {
             "the same release is on this disk already (partition {number}). Its partitions would have the same names, \
              so only one of them can be there."
         ),
+        Issue::SlotsThere { number, label } => format!(
+            "partition {number} ({label:?}) is a slot of a system that is updated in the same way. Updates of each of the two \
+             could overwrite the other, so only one of them can be on this disk. Write use = \"replace\" if that system can \
+             go."
+        ),
         Issue::NotThisWay { .. }
         | Issue::EspSizeAndShared
         | Issue::NoSuchPartition { .. }
@@ -305,7 +309,9 @@ pub fn obstacle(obstacle: &Obstacle) -> String {
 /// Why nothing is added to a partition table.
 fn table_fault(fault: GptFault) -> &'static str {
     match fault {
-        GptFault::FirstCopy => "its first copy is damaged. A partition editor can restore it from the second one",
+        GptFault::FirstCopy => {
+            "its first copy is damaged. If the second one is whole, \"fdisk DISK\" restores the first: type w at its prompt"
+        }
         GptFault::NotAtEnd => {
             "its second copy does not lie at the end. The disk was made larger; a partition editor can move it there"
         }
@@ -381,10 +387,7 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
     let mut lines = vec![
         match &plan.layout.beside {
             None => format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
-            Some(_) => format!(
-                "{name}, {}, will be written where it is free. Nothing that is there will be touched.",
-                size::words(target.size)
-            ),
+            Some(beside) => way_words::target(&name, target.size, beside),
         },
         format!(
             "{} {} ({}) will be installed; its root hash is {}.",
@@ -394,27 +397,7 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
             plan.payload.root_hash
         ),
     ];
-    if let Some(beside) = &plan.layout.beside {
-        let kept = &beside.kept;
-        lines.push(if kept.is_empty() { "It has no partitions." } else { "These partitions stay as they are:" }.into());
-        lines.extend(kept.iter().map(|one| {
-            let holds = one.holding.as_ref().map_or(String::new(), |found| format!("  {}", holding(found)));
-            format!("  {}. {:>10}  {:?}{holds}", one.number, size::words(one.size), one.label)
-        }));
-        lines.push("They keep their numbers and their names; the partition table is written last of all.".into());
-    }
-    lines.push("These partitions will be made:".into());
-    for partition in &plan.layout.partitions {
-        let what = match partition.role {
-            Role::Esp => "EFI system partition with the signed boot files",
-            Role::RootA => "the system, sealed and read-only",
-            Role::VerityA => "the hashes that seal it",
-            Role::RootB => "room for the next system, empty",
-            Role::VerityB => "room for its hashes, empty",
-            Role::State => "everything that may change: settings, logs, /home",
-        };
-        lines.push(format!("  {}. {:>10}  {what}", partition.number, size::words(partition.size)));
-    }
+    lines.extend(way_words::partitions(plan));
     if !plan.has_second_slot() {
         lines.push("There is no room for a second system, so updates can not be made beside the running one.".into());
     }

@@ -1,6 +1,6 @@
 //! How far a job is, and how it ended.
 
-use forge_model::{Receipt, Stage, machine::Staged};
+use forge_model::{OldTable, Receipt, Stage, machine::Staged};
 use serde::{Deserialize, Serialize};
 
 /// The life of a job.
@@ -100,6 +100,9 @@ pub struct Failure {
     /// The partitions that were made smaller before, or were to be when it failed. `written` says nothing of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub smaller: Vec<Smaller>,
+    /// The partition table of others, where they stay on the disk; a disk that is taken as a whole has none any more.
+    #[serde(default)]
+    pub table: OldTable,
 }
 
 /// What became of a partition that was to be made smaller. One that is as it was is not told of.

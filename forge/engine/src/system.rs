@@ -3,7 +3,7 @@
 use crate::{
     firmware::{self, CONSENTS, EXTENSIONS, chosen::Ready},
     payload::{Payload, PayloadError},
-    uki::{ETC_UPPER, ETC_WORK},
+    uki::{EARLIER, ETC_UPPER, ETC_WORK},
 };
 use forge_model::{Manifest, Plan, Secret, payload::Accounts};
 use std::collections::BTreeMap;
@@ -214,6 +214,14 @@ fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> R
     for (path, text) in [("shadow", shadow_text.as_bytes()), ("gshadow", gshadow_text.as_bytes())] {
         let kind = NodeKind::File(Zeroizing::new(text.to_vec()));
         add(tree, &etc(path), kind, 0o640, 0, shadow_gid);
+    }
+    if plan.layout.beside.as_ref().is_some_and(|beside| beside.home.is_some()) {
+        // The person's home is in a file system that is not written here. systemd makes it where there is none, and changes
+        // nothing of one that is there: that is what the colons mean (tmpfiles.d(5)).
+        let line = format!("d /home/{name} :0700 :{uid} :{uid} -\n");
+        file(tree, &etc("tmpfiles.d/forge-home.conf"), line.into_bytes(), 0o644);
+        add(tree, EARLIER, NodeKind::Directory, 0o700, 0, 0);
+        return Ok(());
     }
     add(tree, "home", NodeKind::Directory, 0o755, 0, 0);
     add(tree, &format!("home/{name}"), NodeKind::Directory, 0o700, uid, uid);

@@ -13,6 +13,9 @@ pub const ETC_UPPER: &str = "lib/forge/etc/upper";
 /// The overlay's own directory beside it.
 pub const ETC_WORK: &str = "lib/forge/etc/work";
 
+/// Where the state of an earlier system is mounted, when its `home` was kept.
+pub const EARLIER: &str = "lib/forge/earlier";
+
 /// Why no UKI could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum UkiError {
@@ -26,6 +29,8 @@ pub enum UkiError {
 
 /// The command line of the installed system: the sealed root by its hash, the state by its PARTUUID.
 ///
+/// Beside other systems it also names the ESP, and nothing is found by itself.
+///
 /// It is all that the image's initrd needs: systemd-veritysetup-generator reads `roothash=`, systemd-cryptsetup-generator
 /// `rd.luks.name=`, systemd-fstab-generator the mounts (kernel-command-line(7)).
 pub fn command_line(
@@ -35,7 +40,8 @@ pub fn command_line(
     partitions: &[WrittenPartition],
     volume: Option<Uuid>,
 ) -> String {
-    let state = partitions.iter().find(|p| p.role == Role::State).map(|p| p.id).unwrap_or_default();
+    let id = |role| partitions.iter().find(|p| p.role == role).map(|p| p.id).unwrap_or_default();
+    let state = id(Role::State);
     let (open, state) = match volume {
         // The passphrase is asked for until it is right, typed on the keyboard that was chosen (systemd-cryptsetup@.service(8),
         // systemd-vconsole-setup.service(8)).
@@ -61,9 +67,36 @@ pub fn command_line(
              upperdir=/sysroot/var/{ETC_UPPER},workdir=/sysroot/var/{ETC_WORK},\
              x-systemd.requires-mounts-for=/sysroot/var"
         ),
-        "systemd.mount-extra=/var/home:/home:none:bind,nodev,nosuid,x-systemd.requires-mounts-for=/var".into(),
+        home(plan),
+        plan.layout.beside.as_ref().map_or_else(String::new, |_| alone(id(Role::Esp))),
     ];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Where `/home` comes from: the state, or the earlier system's state that was kept for it.
+///
+/// Nothing else of an earlier state is used. Programs in its `home` can be started as in any other, elsewhere in it not.
+fn home(plan: &Plan) -> String {
+    let beside = plan.layout.beside.as_ref();
+    match beside.and_then(|beside| beside.kept.iter().find(|one| Some(one.number) == beside.home)?.entry) {
+        None => "systemd.mount-extra=/var/home:/home:none:bind,nodev,nosuid,x-systemd.requires-mounts-for=/var".into(),
+        Some(entry) => format!(
+            "systemd.mount-extra=PARTUUID={}:/var/{EARLIER}:ext4:rw,nodev,nosuid,noexec \
+             systemd.mount-extra=/var/{EARLIER}/home:/home:none:bind,nodev,nosuid,exec,\
+             x-systemd.requires-mounts-for=/var/{EARLIER}",
+            entry.id
+        ),
+    }
+}
+
+/// Beside other systems, nothing is taken for this one's by its type alone (systemd-gpt-auto-generator(8)): not a swap
+/// partition, which may hold another system that is hibernated, and not their `/srv`, `/var/tmp` or boot partition. The
+/// generator also mounts the ESP, which then has to be named, with the generator's own options.
+fn alone(esp: Uuid) -> String {
+    format!(
+        "systemd.gpt_auto=no systemd.mount-extra=PARTUUID={esp}:/boot:vfat:rw,nodev,nosuid,noexec,nosymfollow,umask=0077,\
+         nofail,x-systemd.automount,x-systemd.idle-timeout=2min"
+    )
 }
 
 /// The parts of a UKI.

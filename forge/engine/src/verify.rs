@@ -15,6 +15,7 @@ use crate::{
 };
 use forge_model::{
     Receipt,
+    answers::Way,
     layout::Role,
     receipt::{WrittenFile, WrittenPartition},
 };
@@ -22,6 +23,9 @@ use gptman::GPTPartitionEntry;
 use openssl::{hash::MessageDigest, sign::Verifier, x509::X509};
 use std::{error::Error, fs::File, io, os::unix::fs::FileExt, path::Path};
 use uuid::Uuid;
+
+/// How Forge labels the EFI system partition that it makes.
+const ESP_LABEL: &str = "esp";
 
 /// Why nothing could be checked.
 #[derive(Debug, thiserror::Error)]
@@ -102,16 +106,15 @@ pub fn verify(
     }
     found(Check::Table, check_table(&disk, &table, &receipt));
     for partition in &receipt.partitions {
-        found(Check::Partition(partition.clone()), check_partition(&table, partition));
+        found(Check::Partition(partition.clone()), check_partition(&table, partition, receipt.way));
     }
-    let others = table.entries.iter().filter(|(n, _)| !receipt.partitions.iter().any(|p| p.number == *n)).count();
-    // Beside other systems, those come and go.
-    let others = if others == 0 || !receipt.way.is_whole_disk() {
-        Ok(())
-    } else {
-        Err(format!("{others} more are there").into())
-    };
-    found(Check::NoOtherPartition, others);
+    // Beside other systems there are others, and they come and go.
+    if receipt.way.is_whole_disk() {
+        let ours = |number| receipt.partitions.iter().any(|p| p.number == number);
+        let others = table.entries.iter().filter(|(number, _)| !ours(*number)).count();
+        let others = if others == 0 { Ok(()) } else { Err(format!("{others} more are there").into()) };
+        found(Check::NoOtherPartition, others);
+    }
 
     match root_hash(&disk, &receipt, watch) {
         Ok(Outcome::Cancelled) => return Ok(Outcome::Cancelled),
@@ -137,26 +140,45 @@ pub fn verify(
     Ok(Outcome::Done((receipt, findings)))
 }
 
-/// The ESP with a receipt, and the receipt: on a disk with several systems, the one that was handed over if it is there.
+/// The ESP with a receipt, and the receipt. A receipt that was handed over names its ESP: no other one is read then, as
+/// those of other systems are none of ours. Without one, those that are labelled as Forge does are looked at first.
 fn esp_with_receipt<'a>(
     tools: &'a Tools,
     disk: &'a File,
     table: &Table,
     handed_over: Option<&[u8]>,
 ) -> Result<(EspReader<'a>, Vec<u8>), VerifyError> {
-    let is_esp = |entry: &GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
-    let offset = |entry: &GPTPartitionEntry| entry.starting_lba.saturating_mul(table.sector_size);
-    let all = table.entries.iter().filter(|(_, entry)| is_esp(entry));
+    let named = handed_over.and_then(|json| serde_json::from_slice::<Receipt>(json).ok());
+    let named = named.and_then(|receipt| receipt.partitions.into_iter().find(|one| one.role == Role::Esp));
+    let meant = |entry: &&GPTPartitionEntry| {
+        named.as_ref().is_some_and(|esp| Uuid::from_bytes_le(entry.unique_partition_guid) == esp.id)
+    };
+    let all = esps(table);
+    let meant: Vec<_> = all.iter().copied().filter(meant).collect();
+    // A receipt of another disk names none: what is here is compared with it, and differs.
+    let all = if meant.is_empty() { all } else { meant };
     let mut best = Err(VerifyError::NoEsp);
-    for esp in all.map(|(_, entry)| EspReader::new(tools, disk, offset(entry))) {
+    for esp in all.into_iter().map(|entry| EspReader::new(tools, disk, offset(table, entry))) {
         match esp.read(RECEIPT_FILE) {
-            Ok(json) if handed_over.is_none_or(|wanted| wanted == json) => return Ok((esp, json)),
-            Ok(json) => best = Ok((esp, json)),
+            Ok(json) => return Ok((esp, json)),
             Err(error) if matches!(best, Err(VerifyError::NoEsp)) => best = Err(VerifyError::NoReceipt(error)),
             Err(_) => {}
         }
     }
     best
+}
+
+/// The EFI system partitions of a table; those that are labelled as Forge does come first.
+pub(crate) fn esps(table: &Table) -> Vec<&GPTPartitionEntry> {
+    let is_esp = |entry: &&GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
+    let mut all: Vec<_> = table.entries.iter().map(|(_, entry)| entry).filter(is_esp).collect();
+    all.sort_by_key(|entry| entry.partition_name.as_str() != ESP_LABEL);
+    all
+}
+
+/// The first byte of a partition.
+pub(crate) fn offset(table: &Table, entry: &GPTPartitionEntry) -> u64 {
+    entry.starting_lba.saturating_mul(table.sector_size)
 }
 
 /// Nothing, or what is wrong.
@@ -190,7 +212,12 @@ fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
         [RECEIPT_FILE, RECEIPT_SIGNATURE_FILE].into_iter().chain([Kind::Age, Kind::Passphrase].map(credentials_file));
     let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain(others);
     let ours: Vec<String> = ours.map(str::to_lowercase).collect();
-    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f));
+    // Where it is shared, others come and go; what has this system's name is its own.
+    let shared = receipt.partitions.iter().any(|one| one.shared);
+    let id = receipt.payload.id.to_lowercase();
+    let own = [format!("efi/{id}/"), format!("efi/linux/{id}-"), "efi/forge/".to_owned()];
+    let is_own = |f: &str| !shared || own.iter().any(|own| f.to_lowercase().starts_with(own.as_str()));
+    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f) && is_own(f));
     let others: Vec<&str> = others.map(String::as_str).collect();
     if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }
 }
@@ -205,14 +232,15 @@ fn check_table(disk: &File, table: &Table, receipt: &Receipt) -> Checked {
     }
 }
 
-fn check_partition(table: &Table, wanted: &WrittenPartition) -> Checked {
+fn check_partition(table: &Table, wanted: &WrittenPartition, way: Way) -> Checked {
     let entry = table.entries.iter().find(|(n, _)| *n == wanted.number).map(|(_, e)| e).ok_or("it is not there")?;
     let same = [
         ("type", Uuid::from_bytes_le(entry.partition_type_guid) == wanted.role.type_id()),
         ("PARTUUID", Uuid::from_bytes_le(entry.unique_partition_guid) == wanted.id),
-        ("start", entry.starting_lba.saturating_mul(table.sector_size) == wanted.offset),
-        ("size", entry.size().unwrap_or(0).saturating_mul(table.sector_size) == wanted.size),
-        ("attributes", entry.attribute_bits == wanted.role.attributes()),
+        ("start", offset(table, entry) == wanted.offset),
+        ("size", gpt::sectors(entry).saturating_mul(table.sector_size) == wanted.size),
+        // Those of one that is shared are of others.
+        ("attributes", wanted.shared || entry.attribute_bits == wanted.role.attributes(way)),
         ("label", entry.partition_name.as_str() == wanted.label),
     ];
     match same.iter().find(|(_, same)| !same) {

@@ -18,7 +18,7 @@ use forge_engine::{
     watch::{Outcome as Watched, Stop, Watch},
 };
 use forge_model::{
-    Handover, Plan, Progress, Stage,
+    Handover, OldTable, Plan, Progress, Stage,
     inventory::{Content, Disk, Found},
 };
 use std::{fs::File, time::Duration};
@@ -139,8 +139,9 @@ async fn write(
         Ok(Err(failure)) => Ended { outcome: Outcome::Failed(failure), handover: None },
         Err(panic) => {
             log::error!("the engine ended itself: {panic}");
-            // Nobody knows how far it came; the careful answer is that something was written.
+            // Nobody knows how far it came; the careful answer is that something was written, and that it may be the table.
             let failure = failure(FailureKind::Internal, Stage::Check, true, panic.to_string());
+            let failure = Failure { table: OldTable::Unknown, ..failure };
             Ended { outcome: Outcome::Failed(failure), handover: None }
         }
     }
@@ -183,10 +184,13 @@ async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), F
     // Nobody can change it any more; what was done to it since it was confirmed shows now.
     let inventory = service.look().await.map_err(|e| early(FailureKind::Internal, text(&e)))?;
     let same = |now: &Disk| match &plan.layout.beside {
-        None => now.content == plan.erased,
+        None => now.content.to_erase() == plan.erased,
         // The engine compares the table itself with the plan, partition by partition.
-        Some(beside) => matches!(&now.content, Content::Table { partitions, .. }
-            if partitions.iter().map(Found::unlooked).eq(beside.kept.iter().map(Found::unlooked))),
+        Some(beside) => {
+            let there = beside.there();
+            let there = there.iter().map(Found::without_sizes);
+            matches!(&now.content, Content::Table { partitions, .. } if partitions.iter().map(Found::without_sizes).eq(there))
+        }
     };
     match inventory.disk(path).is_some_and(|now| now.identity == disk.identity && same(now)) {
         true => Ok((disk, file, payload)),
@@ -207,13 +211,14 @@ fn install(
         Target::device(file, disk).map_err(|e| failure(FailureKind::from(&e), Stage::Check, false, e.to_string()))?;
     let target = target.started_by(firmware);
     install::run(&Tools::default(), plan, payload, &target, brought, told).map_err(|failed| {
-        let Failed { stage, written, error, .. } = &failed;
-        failure(error.kind(), *stage, *written, error.to_string())
+        let Failed { stage, written, beside, error } = &failed;
+        let table = beside.map_or_else(OldTable::default, |others| others.table);
+        Failure { table, ..failure(error.kind(), *stage, *written, error.to_string()) }
     })
 }
 
 fn failure(kind: FailureKind, stage: Stage, written: bool, details: String) -> Failure {
-    Failure { kind: kind.id().into(), stage, written, details, smaller: Vec::new() }
+    Failure { kind: kind.id().into(), stage, written, details, smaller: Vec::new(), table: OldTable::Untouched }
 }
 
 fn text(error: &Error) -> String {

@@ -168,6 +168,36 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// What it is, without what is only looked at to install beside it: that a disk answers in time must not make another
+    /// plan of the same disk.
+    #[must_use]
+    pub fn to_erase(&self) -> Self {
+        match self {
+            Self::Table { table, partitions, gpt: _ } => Self::Table {
+                table: table.clone(),
+                partitions: partitions.iter().map(|one| Found { entry: None, ..one.without_sizes() }).collect(),
+                gpt: None,
+            },
+            other => other.clone(),
+        }
+    }
+}
+
+impl Found {
+    /// What its entry in the table says, and nothing of what is in it.
+    #[must_use]
+    pub fn entry_alone(&self) -> Self {
+        Self { holding: None, ..self.without_sizes() }
+    }
+
+    /// Without what only its file system knows: how small it can be, and how much is free in it.
+    #[must_use]
+    pub fn without_sizes(&self) -> Self {
+        Self { shrinks: None, free: None, ..self.clone() }
+    }
+}
+
 /// A partition that is there now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
@@ -190,14 +220,6 @@ pub struct Found {
     /// Bytes that are free in an EFI system partition, where that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free: Option<u64>,
-}
-
-impl Found {
-    /// Without what only a look into its file system tells. That look is not a part of what is confirmed: it may take too
-    /// long one time and not the next, and a plan would be another one each time.
-    pub fn unlooked(&self) -> Self {
-        Self { shrinks: None, free: None, ..self.clone() }
-    }
 }
 
 /// Whether a partition can be made smaller. It is looked at again right before that is done.

@@ -162,6 +162,13 @@ pub enum Issue {
         /// Bytes that are needed.
         needs: u64,
     },
+    /// A partition is a slot of a system that is updated in the same way: updates of each would take the other's.
+    SlotsThere {
+        /// The number of its partition.
+        number: u32,
+        /// Its label.
+        label: String,
+    },
     /// The disk is smaller than the smallest layout.
     TooSmall {
         /// Bytes that it has.
@@ -330,7 +337,8 @@ impl Issue {
             | Self::NoGpt { .. }
             | Self::NoFreeRoom { .. }
             | Self::NoFreeEntries { .. }
-            | Self::SameReleaseThere { .. } => "disk.use",
+            | Self::SameReleaseThere { .. }
+            | Self::SlotsThere { .. } => "disk.use",
             Self::EspTooSmall { .. } => "disk.esp-mib",
             Self::NoRoomForSecondSlot { .. } => "disk.second-slot",
             Self::UserName { .. } => "user.name",

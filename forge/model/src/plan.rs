@@ -162,7 +162,7 @@ impl Plan {
                 sector_size: disk.sector_size,
             },
             erased: match layout.beside {
-                None => disk.content.clone(),
+                None => disk.content.to_erase(),
                 Some(_) => Content::Empty,
             },
             layout,

@@ -72,6 +72,9 @@ pub struct WrittenPartition {
     pub label: String,
     /// Its PARTUUID.
     pub id: Uuid,
+    /// Whether it was there before, with files of others: an EFI system partition that is shared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// A file as it was written.

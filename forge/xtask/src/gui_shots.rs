@@ -46,7 +46,7 @@ const LANGUAGE: &str = "language";
 /// On a live desktop, where answers were found.
 const LIVE: &str = "welcome-live";
 
-const PAGES: [&str; 42] = [
+const PAGES: [&str; 55] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -54,6 +54,12 @@ const PAGES: [&str; 42] = [
     "keyboard",
     "timezone",
     "disk",
+    "disk-use",
+    "disk-use-erase",
+    "disk-use-shrink",
+    "disk-use-replace",
+    "disk-use-manual",
+    "disk-use-none",
     "encryption",
     "encryption-on",
     "encryption-caution",
@@ -65,11 +71,18 @@ const PAGES: [&str; 42] = [
     "secure-boot",
     "review",
     "review-encrypted",
+    "review-beside",
+    "review-shrink",
+    "review-replace",
+    "review-manual",
+    "installing-beside",
     "installing",
     "failure",
+    "failure-beside",
     "done",
     "done-refused",
     "done-encrypted",
+    "done-beside",
     "card",
     "practise-start",
     "practise",

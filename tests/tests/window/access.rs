@@ -2,7 +2,7 @@
 
 use crate::{
     install::LONG,
-    person::{DISK, PASSPHRASE, PASSWORD, Password, Room, SIZE, answer_everything, stopped_at},
+    person::{DISK, PASSPHRASE, PASSWORD, Password, Room, SIZE, stopped_at, take_disk, take_way, to_disks, to_review},
 };
 use forge_model::Stage;
 use forge_tests::{
@@ -84,7 +84,22 @@ fn on_each_page_of_a_stop(system: &System, mut look: impl FnMut(&mut Window, &st
     let content = Some(installed.disk.path.as_path());
     let _disk = LoopDisk::make(system, Make { serial: "STOP", size: SIZE, content, ..Make::default() });
     let mut window = room.window("window");
-    answer_everything(&mut window, Password::Made);
+    to_disks(&mut window);
+    take_disk(&mut window, DISK);
+    window.choose("Next");
+    window.at("Use of the Disk");
+    arrived(&window, "Use of the Disk");
+    look(&mut window, "Use of the Disk");
+    for (way, row) in
+        [("Choose by Hand", "Boot Files"), ("Replace the Earlier Forge test system", "Keep Personal Files")]
+    {
+        take_way(&mut window, way);
+        window.reads(row);
+        look(&mut window, way);
+    }
+    window.press("alt+Left");
+    window.at("Disk");
+    to_review(&mut window, Password::Made);
     window.choose("Erase and Install");
     window.reads("This cannot be undone.");
     arrived(&window, "the question before it erases");

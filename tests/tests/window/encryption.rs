@@ -2,7 +2,9 @@
 
 use crate::{
     install::{LONG, code_of},
-    person::{DISK, PASSPHRASE, PASSWORD, Password, Room, SIZE, account_to_review, begin, take_disk, to_disks},
+    person::{
+        DISK, PASSPHRASE, PASSWORD, Password, Room, SIZE, account_to_review, begin, take_disk, to_disks, to_encryption,
+    },
 };
 use forge_model::{Receipt, layout::Role};
 use forge_tests::{
@@ -49,8 +51,7 @@ fn the_state_is_encrypted_and_opens_with_the_passphrase_that_was_typed_and_the_k
         let mut window = room.window("window");
         to_disks(&mut window);
         take_disk(&mut window, DISK);
-        window.choose("Next");
-        window.at("Encryption");
+        to_encryption(&mut window);
         window.choose("Encrypt This System");
         window.fill("Passphrase", PASSPHRASE);
         window.fill("Passphrase Again", PASSPHRASE);

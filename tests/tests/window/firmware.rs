@@ -2,7 +2,7 @@
 
 use crate::{
     install::LONG,
-    person::{DISK, Room, SIZE, begin, take_disk, to_disks},
+    person::{DISK, Room, SIZE, begin, take_disk, to_disks, to_encryption},
 };
 use forge_tests::{
     desk::{Window, has, sight::Thing},
@@ -30,8 +30,7 @@ fn room(system: &System) -> Room<'_> {
 fn to_firmware(window: &mut Window) {
     to_disks(window);
     take_disk(window, DISK);
-    window.choose("Next");
-    window.at("Encryption");
+    to_encryption(window);
     window.choose("Next");
     window.at("Your Account");
     window.fill("Your Name", "Anna Test");

@@ -7,6 +7,7 @@
 //! - [`stop`]: the person stops it, in each stage
 //! - [`disks`]: disks that come, go, or are too small
 //! - [`again`]: the window dies and comes back; two windows
+//! - [`beside`]: beside other systems, whose file systems are real
 //! - [`encryption`]: the state encrypted, and opened with what was typed and with what was kept
 //! - [`firmware`]: proprietary firmware, off until a person turns it on
 //! - [`guide`]: the guide at the first start
@@ -18,6 +19,7 @@ mod again;
 #[allow(dead_code)]
 #[path = "../bus/bench.rs"]
 mod bench;
+mod beside;
 #[allow(dead_code)]
 #[path = "../bus/caller.rs"]
 mod caller;

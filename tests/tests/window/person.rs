@@ -89,10 +89,32 @@ pub fn take_disk(window: &mut Window, disk: &str) {
     });
 }
 
+/// Chooses a way to use the disk.
+pub fn take_way(window: &mut Window, way: &str) {
+    window.choose(way);
+    window.until("the way is chosen", |things| {
+        things.iter().any(|thing| thing.name == way && thing.is(State::Selected)).then_some(())
+    });
+}
+
+/// From the disk to the page about encryption; a disk on which something is, is erased.
+pub fn to_encryption(window: &mut Window) {
+    window.choose("Next");
+    let is_there = |things: &[Thing]| ["Use of the Disk", "Encryption"].into_iter().find(|name| is_title(things, name));
+    if window.until("the page after the disk", is_there) == "Use of the Disk" {
+        take_way(window, "Erase the Disk");
+        window.choose("Next");
+    }
+    window.at("Encryption");
+}
+
+fn is_title(things: &[Thing], name: &str) -> bool {
+    things.iter().any(|thing| thing.name == name && ["label", "heading"].contains(&&*thing.role))
+}
+
 /// From the disk to the plan, without encryption.
 pub fn to_review(window: &mut Window, password: Password) {
-    window.choose("Next");
-    window.at("Encryption");
+    to_encryption(window);
     account_to_review(window, password);
 }
 
@@ -117,7 +139,7 @@ pub fn account_to_review(window: &mut Window, password: Password) {
     window.at("Secure Boot");
     window.choose("Next");
     window.at("Review");
-    window.reads("is erased");
+    window.reads("is installed");
 }
 
 /// All pages before the one that erases.
@@ -129,18 +151,28 @@ pub fn answer_everything(window: &mut Window, password: Password) {
 
 /// Presses the button that erases, and says yes to the question where there is one.
 pub fn begin(window: &mut Window) {
-    window.choose("Erase and Install");
+    begin_with(window, "Erase and Install");
+}
+
+/// The same, whatever the button reads.
+pub fn begin_with(window: &mut Window, button: &str) {
+    window.choose(button);
     let asks = |things: &[Thing]| has(things, "This cannot be undone.");
     window.until("a question, or the install", |things| (asks(things) || has(things, "Installing on")).then_some(()));
     if asks(&window.sees()) {
-        window.choose_in_question("Erase and Install");
+        window.choose_in_question(button);
     }
 }
 
 /// Begins, and lets the helper come as far as this; there it stands still.
 pub fn stopped_when(room: &Room, window: &mut Window, is_it: impl Fn(&Progress) -> bool) -> Stopped {
+    stopped_by(room, window, "Erase and Install", is_it)
+}
+
+/// The same, whatever the button reads.
+pub fn stopped_by(room: &Room, window: &mut Window, button: &str, is_it: impl Fn(&Progress) -> bool) -> Stopped {
     let slow = Slow::by(room.bench.helper(), 2, 40);
-    begin(window);
+    begin_with(window, button);
     let forge = room.bench.forge();
     let has_job = || room.bench.system.block_on(forge.job()).unwrap().is_some();
     window.until_within(LONG, "a job", |_| has_job().then_some(()));

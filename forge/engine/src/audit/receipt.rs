@@ -10,10 +10,7 @@ use crate::{
     prepare::CERTIFICATE_FILE,
     verify,
 };
-use forge_model::{
-    Receipt,
-    receipt::{WrittenFile, WrittenPartition},
-};
+use forge_model::{Receipt, receipt::WrittenFile};
 use openssl::x509::X509;
 use std::{
     collections::BTreeMap,
@@ -76,7 +73,11 @@ fn others(look: &mut Look, files: &impl Files, receipt: &Receipt) {
     match files.list() {
         Ok(list) => {
             let named = |path: &str| receipt.esp_files.iter().any(|file| file.path.eq_ignore_ascii_case(path));
-            for path in list.iter().filter(|path| is_shims(path) && !named(path)) {
+            // Where it is shared, others have shims of their own.
+            let shared = receipt.partitions.iter().any(|one| one.shared);
+            let vendor = format!("efi/{}/", receipt.payload.id.to_lowercase());
+            let own = |path: &str| !shared || path.to_lowercase().starts_with(&vendor);
+            for path in list.iter().filter(|path| is_shims(path) && own(path) && !named(path)) {
                 look.fault(format_args!("{path}: a boot program that the receipt does not name"));
             }
         }
@@ -110,7 +111,7 @@ fn as_written(files: &impl Files, wanted: &WrittenFile) -> verify::Checked {
 /// Holds the partitions of the disk that the root file system is on against the receipt.
 pub fn partitions(root: &Root, receipt: &Receipt) -> Look {
     match found_partitions(root) {
-        Ok(found) => compare(&found, &receipt.partitions),
+        Ok(found) => compare(&found, receipt),
         Err(why) => Look::unknown(why),
     }
 }
@@ -126,7 +127,8 @@ pub(super) struct Seen {
     id: Option<String>,
 }
 
-fn compare(found: &BTreeMap<u32, Seen>, wanted: &[WrittenPartition]) -> Look {
+fn compare(found: &BTreeMap<u32, Seen>, receipt: &Receipt) -> Look {
+    let wanted = &receipt.partitions;
     let mut look = Look::default();
     for partition in wanted {
         let name = format!("partition {} ({})", partition.number, partition.label);
@@ -141,7 +143,9 @@ fn compare(found: &BTreeMap<u32, Seen>, wanted: &[WrittenPartition]) -> Look {
             }
         }
     }
-    for number in found.keys().filter(|number| !wanted.iter().any(|partition| partition.number == **number)) {
+    // Beside other systems there are others, and they come and go.
+    let alone = receipt.way.is_whole_disk();
+    for number in found.keys().filter(|number| alone && !wanted.iter().any(|partition| partition.number == **number)) {
         look.fault(format_args!("partition {number}: the receipt does not name it"));
     }
     look

@@ -5,14 +5,20 @@ use super::{
     boot_partition::{Files, Mounted},
     receipt,
 };
-use crate::{esp::EspReader, gpt, install::RECEIPT_FILE, prepare::CERTIFICATE_FILE, tool::Tools, verify::VerifyError};
-use forge_model::{Receipt, layout::Role};
+use crate::{
+    esp::EspReader,
+    gpt,
+    install::RECEIPT_FILE,
+    prepare::CERTIFICATE_FILE,
+    tool::Tools,
+    verify::{VerifyError, esps, offset},
+};
+use forge_model::Receipt;
 use gptman::GPTPartitionEntry;
 use std::{
     fs::File,
     path::{Path, PathBuf},
 };
-use uuid::Uuid;
 
 /// Where the EFI system partition is.
 #[derive(Debug, Clone)]
@@ -63,13 +69,11 @@ fn here(tools: &Tools, root: &Root, files: &Mounted) -> Verified {
 fn on_disk(tools: &Tools, path: &Path) -> Result<Verified, VerifyError> {
     let disk = File::open(path)?;
     let table = gpt::read(&disk)?.ok_or(VerifyError::NoTable)?;
-    let is_esp = |kind| Uuid::from_bytes_le(kind) == Role::Esp.type_id();
-    let offset = |entry: &GPTPartitionEntry| entry.starting_lba.saturating_mul(table.sector_size);
-    let esps = || table.entries.iter().filter(|(_, entry)| is_esp(entry.partition_type_guid));
-    let reader = |(_, entry): &(u32, GPTPartitionEntry)| EspReader::new(tools, &disk, offset(entry));
+    let esps = esps(&table);
+    let reader = |entry: &&GPTPartitionEntry| EspReader::new(tools, &disk, offset(&table, entry));
     // Beside other systems there are several.
-    let with_receipt = esps().map(reader).find(|files| files.read(RECEIPT_FILE).is_ok());
-    let files = with_receipt.or_else(|| esps().next().map(reader)).ok_or(VerifyError::NoEsp)?;
+    let with_receipt = esps.iter().map(reader).find(|files| files.read(RECEIPT_FILE).is_ok());
+    let files = with_receipt.or_else(|| esps.first().map(reader)).ok_or(VerifyError::NoEsp)?;
     Ok(check(tools, &files, None))
 }
 

@@ -11,6 +11,7 @@ use crate::{
 };
 use forge_model::{
     RootHash,
+    answers::Way,
     firmware::{BundledFile, Kind},
     layout::Role,
 };
@@ -166,7 +167,7 @@ impl Staged {
                 unique_partition_guid: partition.to_bytes_le(),
                 starting_lba: offset / SECTOR,
                 ending_lba: (offset + length) / SECTOR - 1,
-                attribute_bits: role.attributes(),
+                attribute_bits: role.attributes(Way::WholeDisk),
                 partition_name: if role == Role::RootA { "root" } else { "root-verity" }.into(),
             };
             let mut from = File::open(from).map_err(at(from))?;

@@ -1,39 +1,44 @@
-//! Adding partitions to a table that is there: both copies are made in memory, and written at the very end.
+//! Changing a table that others need: both copies are made in memory, and written at the very end.
 //!
-//! Only sectors of the two headers and of the two lists of entries are written: not the MBR, and nothing between the list
-//! and the first partition, where boot loaders of other systems can lie. The second copy goes first. Until it is on the
-//! disk, the first copy is the old one, whole; from then on the second is the new one, whole. Firmware and kernels take the
-//! first copy if its checksums hold, and the second otherwise (UEFI 2.10, 5.3.2). So at each instant there is one
-//! table in force, the old or the new; a first copy that was written in part has wrong checksums.
+//! Only sectors of the two headers and of the two lists of entries are written, and of these only what changes: not the
+//! MBR, and nothing between the list and the first partition, where boot loaders of other systems can lie. They are written
+//! past the page cache, which would write their neighbours with them. The second copy goes first. Until the
+//! first one is begun, that is the old one, whole, and in force for everybody; when it is written, the second is the new
+//! one, whole.
+//!
+//! A first copy that was written in part has wrong checksums. EDK2 and Windows then take the second one (UEFI 2.10,
+//! 5.3.2), and EDK2 repairs the first; **Linux does not** (block/partitions/efi.c looks at the second copy only with `gpt` on
+//! its command line): it sees no partitions until somebody restores the first. So that this can hardly happen, the first copy
+//! is one call for neighbouring sectors; up to number 24 these lie within the first 4 KiB of the disk, which is one
+//! physical sector of most disks.
 
-use super::{Ends, GptError, MARGIN, Table};
+use super::{
+    ENTRY, Ends, GptError, Table,
+    commit::{self, CopyChange},
+    copies,
+    copy::{Copy, CopyFault, mbr_fault, second_list},
+};
 use crate::target::{Target, TargetError};
 use forge_model::{
+    answers::Way,
     inventory::{Content, Found, Gpt, GptFault},
     layout::Beside,
     receipt::WrittenPartition,
 };
 use gptman::{GPTHeader, GPTPartitionEntry};
-use std::{
-    fs::File,
-    io::{self, Seek, SeekFrom},
-    num::NonZero,
-};
-
-/// Bytes of an entry; the specification allows more, which nobody uses.
-const ENTRY: u64 = 128;
+use std::{fs::File, io};
 
 /// What the header says, and why nothing may be added to the table.
 pub(super) fn facts(disk: &File, table: &Table) -> io::Result<Gpt> {
     let ends = Ends::read(disk)?;
     let sector = table.sector_size;
-    let first = copy(&ends, sector, 1);
-    let last = copy(&ends, sector, ends.size / sector - 1);
+    let [first, last] = copies(&ends, sector);
     let fault = mbr_fault(&ends.head).or_else(|| match &first {
-        None => Some(GptFault::FirstCopy),
-        Some((header, _)) => place_fault(header, &ends, sector),
+        Err(CopyFault::Damaged) => Some(GptFault::FirstCopy),
+        Err(CopyFault::Unusual) => Some(GptFault::Unusual),
+        Ok(first) => first.place_fault(last.as_ref().ok(), &ends, sector),
     });
-    let header = first.or(last).map(|(header, _)| header);
+    let header = first.or(last).ok().map(|copy| copy.header);
     let (first_usable, last_usable, entries) =
         header.map_or((0, 0, 0), |h| (h.first_usable_lba, h.last_usable_lba, h.number_of_partition_entries));
     Ok(Gpt {
@@ -46,52 +51,10 @@ pub(super) fn facts(disk: &File, table: &Table) -> io::Result<Gpt> {
     })
 }
 
-/// One copy of the table, if its checksums hold and it says itself that it lies there.
-fn copy(ends: &Ends, sector: u64, lba: u64) -> Option<(GPTHeader, Vec<GPTPartitionEntry>)> {
-    let mut ends = ends.clone();
-    ends.seek(SeekFrom::Start(lba * sector)).ok()?;
-    let header = GPTHeader::read_from(&mut ends).ok().filter(|header| header.primary_lba == lba)?;
-    let entries = fits(&header).then(|| header.read_partitions(&mut ends, sector).ok()).flatten()?;
-    Some((header, entries))
-}
-
-fn fits(header: &GPTHeader) -> bool {
-    u64::from(header.number_of_partition_entries) * u64::from(header.size_of_partition_entry).max(ENTRY) < MARGIN
-}
-
-/// The four entries of the MBR lie at byte 446, 16 bytes each, with the type in byte 4.
-fn mbr_fault(head: &[u8]) -> Option<GptFault> {
-    let types = || (0..4).map(|entry| head[446 + 16 * entry + 4]);
-    match () {
-        () if head[510..512] != [0x55, 0xaa] || types().all(|kind| kind != 0xee) => Some(GptFault::NoProtectiveMbr),
-        () if types().any(|kind| kind != 0 && kind != 0xee) => Some(GptFault::HybridMbr),
-        () => None,
-    }
-}
-
-/// What is unusual about the places that a header names.
-fn place_fault(header: &GPTHeader, ends: &Ends, sector: u64) -> Option<GptFault> {
-    let sectors = sectors_of(header, sector);
-    let last = ends.size / sector - 1;
-    let (from, to) = (header.partition_entry_lba, header.partition_entry_lba.saturating_add(sectors));
-    let in_head = from >= 2 && to.saturating_mul(sector) <= MARGIN && to <= header.first_usable_lba;
-    let room_at_end = header.last_usable_lba.saturating_add(sectors) < last && (sectors + 1) * sector <= MARGIN;
-    match () {
-        () if header.backup_lba != last => Some(GptFault::NotAtEnd),
-        () if u64::from(header.size_of_partition_entry) != ENTRY || !in_head || !room_at_end => Some(GptFault::Unusual),
-        () => None,
-    }
-}
-
-/// Sectors of the list of entries.
-fn sectors_of(header: &GPTHeader, sector: u64) -> u64 {
-    (u64::from(header.number_of_partition_entries) * ENTRY).div_ceil(sector)
-}
-
-/// Both copies of a table with partitions added to it, ready to be written.
+/// Both copies of a table with partitions added and taken away, ready to be written.
 pub struct Change {
-    /// Offsets and bytes of the second copy, then of the first; a flush comes after each copy.
-    copies: [Vec<(u64, Vec<u8>)>; 2],
+    second: CopyChange,
+    first: CopyChange,
 }
 
 impl Change {
@@ -104,164 +67,109 @@ impl Change {
             return Err(changed());
         }
         let old = Ends::read(target.file()).map_err(call)?;
-        let (mut first, mut entries) = copy(&old, sector, 1).ok_or_else(changed)?;
-        for partition in partitions {
+        let [first, second] = copies(&old, sector);
+        let (first, second) = (first.map_err(|_| changed())?, second.ok());
+        let list = first.list(sector);
+        let Copy { header: mut first, mut entries } = first;
+        // A number that becomes free here can be taken again: it is another partition then, with a GUID of its own.
+        for gone in &beside.removed {
+            *entries.get_mut(gone.number as usize - 1).ok_or_else(changed)? = GPTPartitionEntry::empty();
+        }
+        // An EFI system partition that is shared is there already.
+        for partition in partitions.iter().filter(|one| !one.shared) {
             let slot = entries.get_mut(partition.number as usize - 1).filter(|slot| slot.is_unused());
-            *slot.ok_or_else(changed)? = entry(partition, sector);
+            *slot.ok_or_else(changed)? = entry(partition, beside.way, sector);
         }
         let end = old.size / sector - 1;
-        let mut second = GPTHeader { primary_lba: end, backup_lba: 1, ..first.clone() };
-        second.partition_entry_lba = end - sectors_of(&first, sector);
+        let second_list = second_list(&first, second.as_ref(), end, sector);
+        let mut last = GPTHeader { primary_lba: end, backup_lba: 1, ..first.clone() };
+        last.partition_entry_lba = second_list.0;
 
         let mut new = old.clone();
-        second.write_into(&mut new, sector, &entries)?;
+        last.write_into(&mut new, sector, &entries)?;
         first.write_into(&mut new, sector, &entries)?;
         // Other people's entries are what this is about: they are compared once more, as bytes.
-        let list = (first.partition_entry_lba * sector) as usize;
         for kept in &beside.kept {
-            let at = list + (u64::from(kept.number - 1) * ENTRY) as usize;
-            if old.head[at..at + ENTRY as usize] != new.head[at..at + ENTRY as usize] {
+            let at = list.0 * sector + u64::from(kept.number - 1) * u64::from(ENTRY);
+            let bytes = |ends: &Ends| ends.bytes(at, at + u64::from(ENTRY)).map(<[u8]>::to_vec);
+            if bytes(&old).is_none_or(|bytes_before| bytes(&new) != Some(bytes_before)) {
                 return Err(changed());
             }
         }
-        let copies = [&second, &first].map(|header| pieces(&new, header, sector));
-        Ok(Self { copies })
+        Ok(Self {
+            second: change(&old, &new, &changed_sectors(&old, &new, &[second_list, (end, end + 1)], sector), sector),
+            first: change(&old, &new, &as_one(changed_sectors(&old, &new, &[(1, 2), list], sector), list), sector),
+        })
     }
 
-    /// Writes the second copy, then the first, and reads each back.
-    pub fn write(&self, target: &Target) -> Result<(), TargetError> {
-        for copy in &self.copies {
-            for (offset, bytes) in copy {
-                target.write(bytes, *offset)?;
-            }
-            target.sync()?;
-            for (offset, bytes) in copy {
-                // Only advice; where it is refused, the pages were just flushed all the same.
-                let length = NonZero::new(bytes.len() as u64);
-                let _ = rustix::fs::fadvise(target.file(), *offset, length, rustix::fs::Advice::DontNeed);
-                let mut found = vec![0; bytes.len()];
-                target.read(&mut found, *offset)?;
-                if found != *bytes {
-                    return Err(TargetError::ReadBack { path: target.path().into(), offset: *offset });
-                }
-            }
-        }
-        Ok(())
+    /// Writes the second copy, then the first, and reads each back. What fails is taken back, as far as it can be.
+    pub fn write(&self, target: &Target) -> Result<(), GptError> {
+        commit::commit(target, &self.second, &self.first)
+    }
+
+    /// What it writes, in order: offsets and lengths of the second copy's pieces, then of the first one's.
+    pub fn extents(&self) -> [Vec<(u64, u64)>; 2] {
+        [&self.second, &self.first].map(|copy| copy.new.iter().map(|(at, bytes)| (*at, bytes.len() as u64)).collect())
     }
 }
 
-/// The sectors of one copy: the list of entries and the header, as one piece where nothing lies between them.
-fn pieces(ends: &Ends, header: &GPTHeader, sector: u64) -> Vec<(u64, Vec<u8>)> {
-    let list = (header.partition_entry_lba, header.partition_entry_lba + sectors_of(header, sector));
-    let own = (header.primary_lba, header.primary_lba + 1);
-    let spans = match () {
-        () if own.1 == list.0 => vec![(own.0, list.1)],
-        () if list.1 == own.0 => vec![(list.0, own.1)],
-        () => vec![list, own],
+/// The runs of sectors in these spans that differ.
+fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) -> Vec<(u64, u64)> {
+    let differs = |lba: &u64| {
+        let bytes = |ends: &Ends| ends.bytes(lba * sector, (lba + 1) * sector).map(<[u8]>::to_vec);
+        bytes(old) != bytes(new)
     };
-    let bytes = |(from, to): (u64, u64)| {
-        let (from, to) = (from * sector, to * sector);
-        let tail = ends.size - MARGIN;
-        let part = if from < MARGIN {
-            &ends.head[from as usize..to as usize]
-        } else {
-            &ends.tail[(from - tail) as usize..(to - tail) as usize]
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for lba in spans.iter().flat_map(|(from, to)| *from..*to).filter(differs) {
+        match runs.last_mut() {
+            Some((_, end)) if *end == lba => *end += 1,
+            _ => runs.push((lba, lba + 1)),
+        }
+    }
+    runs
+}
+
+/// One run from the first to the last, where nothing but the header and the list lies between them: one call can hardly be
+/// cut into pieces.
+fn as_one(runs: Vec<(u64, u64)>, list: (u64, u64)) -> Vec<(u64, u64)> {
+    match (runs.first(), runs.last()) {
+        (Some(first), Some(last)) if list.0 == 2 => vec![(first.0, last.1)],
+        _ => runs,
+    }
+}
+
+/// These runs of sectors, as they were and as they will be.
+fn change(old: &Ends, new: &Ends, runs: &[(u64, u64)], sector: u64) -> CopyChange {
+    let pieces = |ends: &Ends| {
+        let piece = |(from, to): &(u64, u64)| {
+            let (from, to) = (from * sector, to * sector);
+            Some((from, ends.bytes(from, to)?.to_vec()))
         };
-        (from, part.to_vec())
+        runs.iter().filter_map(piece).collect()
     };
-    spans.into_iter().map(bytes).collect()
+    CopyChange { new: pieces(new), old: pieces(old) }
 }
 
 /// Whether the table is the one that was confirmed, partition by partition. What is in them was looked at by others.
 fn is_as_confirmed(found: &Content, beside: &Beside, sector_size: u32) -> bool {
     let Content::Table { gpt: Some(gpt), partitions, .. } = found else { return false };
-    let without = |found: &Found| Found { holding: None, ..found.clone() };
     gpt.fault.is_none()
         && gpt.sector_size == sector_size
         && (gpt.disk_id, gpt.first_usable, gpt.end_usable) == (beside.disk_id, beside.first_usable, beside.end_usable)
-        && partitions.iter().map(without).eq(beside.kept.iter().map(without))
+        && partitions.iter().map(Found::entry_alone).eq(beside.there().iter().map(Found::entry_alone))
 }
 
 /// The entry of a new partition.
-pub(super) fn entry(partition: &WrittenPartition, sector_size: u64) -> GPTPartitionEntry {
+pub(super) fn entry(partition: &WrittenPartition, way: Way, sector_size: u64) -> GPTPartitionEntry {
     GPTPartitionEntry {
         partition_type_guid: partition.role.type_id().to_bytes_le(),
         unique_partition_guid: partition.id.to_bytes_le(),
         starting_lba: partition.offset / sector_size,
         ending_lba: (partition.offset + partition.size) / sector_size - 1,
-        attribute_bits: partition.role.attributes(),
+        attribute_bits: partition.role.attributes(way),
         partition_name: partition.label.as_str().into(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gpt;
-    use forge_model::layout::Role;
-    use std::{io::Cursor, os::unix::fs::FileExt};
-    use uuid::Uuid;
-
-    const SIZE: u64 = 8 << 20;
-
-    fn disk() -> (tempfile::NamedTempFile, Target) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(SIZE).unwrap();
-        let target = Target::open_file(file.path()).unwrap();
-        let (role, label, id) = (Role::Esp, "mine".into(), Uuid::from_u128(7));
-        let mine = WrittenPartition { number: 3, role, offset: MARGIN, size: MARGIN, label, id };
-        gpt::write(&target, SIZE, 512, Uuid::from_u128(1), &[mine]).unwrap();
-        (file, target)
-    }
-
-    #[test]
-    fn a_header_that_names_milliards_of_entries_is_no_table() {
-        let (_file, target) = disk();
-        for lba in [1, SIZE / 512 - 1] {
-            for (count, size) in [(u32::MAX, 128), (u32::MAX, 0), (1 << 13, 128)] {
-                let mut sector = [0; 512];
-                target.read(&mut sector, lba * 512).unwrap();
-                let mut header = GPTHeader::read_from(&mut Cursor::new(&sector)).unwrap();
-                (header.number_of_partition_entries, header.size_of_partition_entry) = (count, size);
-                let mut other = sector;
-                other[80..84].copy_from_slice(&count.to_le_bytes());
-                other[84..88].copy_from_slice(&size.to_le_bytes());
-                other[16..20].copy_from_slice(&header.generate_crc32_checksum().to_le_bytes());
-                target.file().write_all_at(&other, lba * 512).unwrap();
-                assert!(gpt::read(target.file()).unwrap().is_none(), "{lba}: {count} of {size}");
-                target.file().write_all_at(&sector, lba * 512).unwrap();
-                assert!(gpt::read(target.file()).unwrap().is_some());
-            }
-        }
-    }
-
-    #[test]
-    fn a_number_that_is_taken_is_never_overwritten() {
-        let (_file, target) = disk();
-        let Content::Table { gpt: Some(gpt), partitions, .. } = gpt::probe(target.file()).unwrap() else { panic!() };
-        let Gpt { disk_id, first_usable, end_usable, .. } = gpt;
-        let beside = Beside {
-            way: Default::default(),
-            disk_id,
-            first_usable,
-            end_usable,
-            kept: partitions,
-            removed: Vec::new(),
-            shrunk: Vec::new(),
-            home: None,
-        };
-        let new = |number| WrittenPartition {
-            number,
-            role: Role::State,
-            offset: 4 * MARGIN,
-            size: MARGIN,
-            label: "state".into(),
-            id: Uuid::from_u128(9),
-        };
-        assert!(matches!(Change::prepare(&target, &beside, &[new(3)]), Err(GptError::Changed { .. })));
-        Change::prepare(&target, &beside, &[new(1)]).unwrap().write(&target).unwrap();
-        let table = gpt::read(target.file()).unwrap().unwrap();
-        assert_eq!(table.entries.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(gpt::fault(target.file(), &table).unwrap(), None);
-    }
-}
+mod tests;

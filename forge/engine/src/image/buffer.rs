@@ -4,14 +4,14 @@ use std::ops::{Deref, DerefMut};
 use crate::verity::BLOCK;
 
 /// Bytes that begin at a multiple of 4096 in memory.
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     room: Vec<u8>,
     start: usize,
     length: usize,
 }
 
 impl Buffer {
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         let room = vec![0_u8; length + BLOCK];
         let start = room.as_ptr().align_offset(BLOCK);
         Self { room, start, length }

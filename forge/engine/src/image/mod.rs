@@ -12,6 +12,7 @@ mod read_back;
 mod target;
 mod write;
 
+pub(crate) use buffer::Buffer;
 pub use error::{ImageError, Place};
 pub use read_back::read_back;
 pub use write::{check, reserve, write};

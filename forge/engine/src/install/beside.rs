@@ -2,29 +2,63 @@
 //!
 //! | stage | on the disk afterwards |
 //! |---|---|
-//! | claim | zeros at the ends of room that no partition has |
+//! | claim | zeros at the ends of the room that is used, and of each partition that goes |
 //! | write, prove, fill | contents in that room, the whole ESP too, and no table that points to them |
 //! | commit | the second copy of the table, then the first, with the new partitions added: the one write that counts |
 //!
 //! The boot sector of the ESP is not held back: nothing finds it before the table does. With it, the commit would be two
 //! things, and a cut between them would leave partitions that start nothing. There is no journal either: it would have to
-//! lie where somebody else's data may be. What an earlier run left is found by the image's own superblock, and proved.
+//! lie where somebody else's data may be. Partitions that go are lost from the claim on, though the table names them until
+//! the commit. What an earlier run left is found by the image's own superblock, and proved.
 
-use super::{InstallError, writing::Writing};
+use super::{
+    InstallError,
+    writing::{EDGE, Writing},
+};
 use crate::{
     gpt,
     verity::Parameters,
     watch::{Outcome, Watch},
 };
-use forge_model::{Stage, layout::Beside};
+use forge_model::{
+    Stage,
+    layout::{Beside, Role},
+};
 
 impl Writing<'_> {
     /// Checks that the table is the one that was confirmed, and empties the room. True when the image may be there.
     pub(super) fn claim_beside(&self, beside: &Beside, watch: &dyn Watch) -> Result<Outcome<bool>, InstallError> {
         gpt::Change::prepare(self.target, beside, &self.prepared.partitions)?;
         let resumed = self.image_may_be_there()?;
+        let ids = beside.removed.iter().filter_map(|gone| Some(gone.entry?.id));
+        self.reached.replaced.set(ids.collect());
         self.reached.written.set(true);
+        if self.clear_removed(beside, resumed, watch)? == Outcome::Cancelled {
+            return Ok(Outcome::Cancelled);
+        }
         Ok(self.clear(resumed, watch)?.map(|()| resumed))
+    }
+
+    /// Zeros at the ends of each partition that goes: until the commit the table still names it, and nothing in it may be
+    /// taken for a file system, or started. An image that is worth proving is left alone.
+    fn clear_removed(&self, beside: &Beside, resumed: bool, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
+        let image = self.plan.layout.partitions.iter().filter(|_| resumed);
+        let image: Vec<(u64, u64)> = image
+            .filter(|one| matches!(one.role, Role::RootA | Role::VerityA))
+            .map(|one| (one.offset, one.offset + one.size))
+            .collect();
+        for (offset, size) in beside.removed.iter().filter_map(|gone| Some((gone.entry?.offset, gone.size))) {
+            let edge = size.min(EDGE);
+            for edge in [(offset, offset + edge), (offset + size - edge, offset + size)] {
+                for (from, to) in without(edge, &image) {
+                    if self.target.zero(from, to - from, watch)? == Outcome::Cancelled {
+                        return Ok(Outcome::Cancelled);
+                    }
+                }
+            }
+        }
+        self.target.sync()?;
+        Ok(Outcome::Done(()))
     }
 
     /// Whether the superblock of this image's tree lies where it would be written.
@@ -48,6 +82,34 @@ impl Writing<'_> {
         match self.plan.layout.beside {
             None => Ok(0),
             Some(_) => Ok(self.target.allocated()?),
+        }
+    }
+}
+
+/// The parts of a range that none of the others has.
+fn without(range: (u64, u64), others: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    others.iter().fold(vec![range], |parts, (from, to)| {
+        let rest = |(start, end): (u64, u64)| [(start, end.min(*from)), (start.max(*to), end)];
+        parts.into_iter().flat_map(rest).filter(|(start, end)| start < end).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_without_others_is_what_they_leave_of_it() {
+        for (others, left) in [
+            (&[][..], &[(10, 20)][..]),
+            (&[(0, 10), (20, 30)], &[(10, 20)]),
+            (&[(12, 14)], &[(10, 12), (14, 20)]),
+            (&[(12, 14), (13, 18)], &[(10, 12), (18, 20)]),
+            (&[(0, 30)], &[]),
+            (&[(5, 15)], &[(15, 20)]),
+            (&[(15, 25)], &[(10, 15)]),
+        ] {
+            assert_eq!(without((10, 20), others), left, "{others:?}");
         }
     }
 }

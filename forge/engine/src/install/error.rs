@@ -11,7 +11,7 @@ use crate::{
     system::SystemError,
     target::{Target, TargetError},
 };
-use forge_model::{RootHash, Stage};
+use forge_model::{OldTable, RootHash, Stage};
 use std::io;
 
 /// Why an install did not end well.
@@ -41,6 +41,9 @@ pub enum InstallError {
     /// The ESP could not be made.
     #[error(transparent)]
     Esp(#[from] EspError),
+    /// The boot files could not be added to the ESP that is shared, after the table was written.
+    #[error("the boot files could not be added to the EFI system partition that is shared: {0}")]
+    SharedEsp(#[source] TargetError),
     /// The partition table could not be written.
     #[error(transparent)]
     Gpt(#[from] GptError),
@@ -60,12 +63,20 @@ pub struct Failed {
     pub stage: Stage,
     /// Whether anything was written; without it, the target is as it was.
     pub written: bool,
-    /// Whether other systems stay on the target: then the old table is in force until the commit, and the old or the new
-    /// one, whole, from then on.
-    pub beside: bool,
+    /// What others have now, where they stay on the target; nothing when the whole of it was taken.
+    pub beside: Option<Others>,
     /// Why.
     #[source]
     pub error: InstallError,
+}
+
+/// What others on the target have after an install that did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Others {
+    /// Their partition table.
+    pub table: OldTable,
+    /// How many partitions were to go. From the first write on they are lost, whatever the table says of them.
+    pub removed: u16,
 }
 
 /// What a person can do about a failure differs by its kind: a program shows its own words for it.
@@ -206,13 +217,23 @@ impl InstallError {
                 PrepareError::Esp(EspError::Target(error)) => error.into(),
                 _ => FailureKind::Internal,
             },
-            Self::Target(error) | Self::Esp(EspError::Target(error)) | Self::Gpt(GptError::Target(error)) => {
-                error.into()
-            }
+            Self::Target(error)
+            | Self::SharedEsp(error)
+            | Self::Esp(EspError::Target(error))
+            | Self::Gpt(GptError::Target(error) | GptError::NotCommitted { source: error, .. }) => error.into(),
             Self::Image(error) => error.into(),
             Self::NotProved { .. } => FailureKind::DiskFaulty,
             Self::Gpt(GptError::Changed { .. }) => FailureKind::DiskChanged,
             Self::Esp(_) | Self::Gpt(_) | Self::Receipt(_) | Self::Io(_) => FailureKind::Internal,
+        }
+    }
+
+    /// What became of the table that others need: it is written at the very end, and only then.
+    pub(super) fn old_table(&self) -> OldTable {
+        match self {
+            Self::Gpt(GptError::NotCommitted { table, .. }) => *table,
+            Self::SharedEsp(_) => OldTable::Replaced,
+            _ => OldTable::Untouched,
         }
     }
 

@@ -19,7 +19,7 @@ mod error;
 mod events;
 mod writing;
 
-pub use error::{Failed, FailureKind, InstallError};
+pub use error::{Failed, FailureKind, InstallError, Others};
 pub use events::Events;
 
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
     watch::{Outcome, Stop},
 };
 use events::Meter;
-use forge_model::{Handover, Plan, Receipt, Secret, Stage, machine::Staged};
+use forge_model::{Handover, Plan, Receipt, Secret, Stage, layout::Beside, machine::Staged};
 use std::{
     cell::Cell,
     sync::mpsc::{self, RecvTimeoutError},
@@ -87,7 +87,8 @@ impl Installed {
 pub enum End {
     /// It is done.
     Installed(Box<Installed>),
-    /// It was cancelled; from the claim on, the disk starts nothing.
+    /// It was cancelled. From the claim on a disk that was taken as a whole starts nothing; beside other systems the old
+    /// table is in force, and partitions that were to go are lost.
     Cancelled {
         /// The stage in which it stopped.
         stage: Stage,
@@ -133,7 +134,8 @@ pub fn run(
             Ok(End::Cancelled { stage: if written { stage } else { stage.min(Stage::Prepare) } })
         }
         false => {
-            let beside = plan.layout.beside.is_some();
+            let others = |beside: &Beside| Others { table: error.old_table(), removed: beside.removed.len() as u16 };
+            let beside = plan.layout.beside.as_ref().map(others);
             Err(Failed { stage, written, beside, error: error.or_gone(target) })
         }
     })
@@ -176,7 +178,7 @@ fn run_stages(
 
     meter(Stage::Prepare, 0);
     let now = SystemTime::now();
-    let prepared = prepare::prepare(tools, plan, payload, brought, now)?;
+    let prepared = prepare::prepare(tools, plan, payload, target, brought, now)?;
     unless_cancelled!(Stage::Prepare, Outcome::Done(()));
 
     let run = Writing { plan, payload, target, prepared, reached };

@@ -2,10 +2,12 @@
 //!
 //! - `file`: opens a plain file that nobody else has.
 //! - `device`: takes a disk that somebody else opened, and knows when it is another one, or gone.
+//! - `direct`: sectors past the page cache.
 //! - `sparse`: the extents of a file system image.
 //! - `error`: why it can not be taken or used.
 
 mod device;
+mod direct;
 mod error;
 mod file;
 mod sparse;

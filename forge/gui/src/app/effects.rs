@@ -37,6 +37,10 @@ impl App {
             Effect::DiskWithdrawn => {
                 widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));
             }
+            Effect::DiskChanged => {
+                let text = gettext("What is on the disk changed. Choose again how it is used");
+                widgets.toasts.add_toast(adw::Toast::new(&text));
+            }
             Effect::FirmwareWithdrawn => {
                 let text = gettext("A device was disconnected, and firmware that you turned on for it is off again");
                 widgets.toasts.add_toast(adw::Toast::new(&text));

@@ -233,7 +233,7 @@ impl App {
             Change::CancelRefused(error) => format!("it can not be stopped: {error}"),
             Change::Ended(ended) => match &**ended {
                 Ended::Installed { receipt } => format!("installed; plan {}", receipt.plan_digest),
-                other => errors::ended(other).details,
+                other => errors::ended(other, None).details,
             },
             _ => return,
         };

@@ -3,7 +3,7 @@
 use super::Widgets;
 use crate::{
     parts::licence,
-    sentences::errors,
+    sentences::{errors, way_plan},
     session::{Notice, Page, Session},
 };
 use gettextrs::gettext;
@@ -27,13 +27,19 @@ pub(super) fn guard(window: &adw::ApplicationWindow, ask: impl Fn() + 'static) -
 /// What closing the window would mean now.
 pub(super) fn ask_to_close(widgets: &Widgets, session: &Session, may_close: &Rc<Cell<bool>>) {
     match session.page() {
-        Page::Installing => ask(
-            &widgets.window,
-            may_close,
-            &gettext("Close the Window?"),
-            &gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
-        ),
+        Page::Installing => ask(&widgets.window, may_close, &gettext("Close the Window?"), &closing(session)),
         _ => ask_about_code(&widgets.window, may_close),
+    }
+}
+
+fn closing(session: &Session) -> String {
+    let plan = session.run().plan.as_deref();
+    match plan.and_then(|plan| plan.layout.beside.as_ref()) {
+        None => gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
+        Some(beside) => {
+            let stops = gettext("The installation stops then, as far as it can be stopped.");
+            [stops, way_plan::stopping(beside, !session.run().is_untouched())].join(" ")
+        }
     }
 }
 

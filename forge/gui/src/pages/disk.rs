@@ -34,7 +34,7 @@ impl View {
         Self {
             disks: session.shown_disks(),
             chosen: session.disk().map(|disk| disk.identity.path.clone()),
-            consequence: session.disk().map(plan::consequence).unwrap_or_default(),
+            consequence: session.disk().map(|disk| plan::consequence(disk, session.asks_for_use())).unwrap_or_default(),
             may_go_on: session.may_go_on(),
         }
     }

@@ -3,7 +3,7 @@
 use super::{Input, guide::from_disk};
 use crate::{
     parts::{files, frame::Frame, key_caps, key_places, print, seal, trouble::Trouble},
-    sentences::{card, errors, fill},
+    sentences::{card, errors, fill, way_plan},
     session::{Change, Credentials, Notice, Page, Session},
 };
 use gettextrs::gettext;
@@ -26,6 +26,8 @@ pub struct View {
     trouble: Option<errors::Told>,
     kept: bool,
     by_hand: bool,
+    /// What to know about the other systems on the disk.
+    others: Option<String>,
 }
 
 impl View {
@@ -39,6 +41,7 @@ impl View {
             trouble: session.trouble().map(errors::not_handed_over),
             kept: session.may_close(),
             by_hand: session.is_enrolled_by_hand(),
+            others: plan.and_then(way_plan::next_start),
         }
     }
 }
@@ -138,6 +141,9 @@ impl SimpleComponent for Done {
         if let (Some(credentials), false) = (&view.credentials, widgets.drawn) {
             draw(widgets, view, credentials, &sender);
             widgets.drawn = true;
+        }
+        for group in [&widgets.by_code, &widgets.by_hand] {
+            group.set_description(view.others.as_deref());
         }
         widgets.by_code.set_visible(!view.by_hand);
         widgets.by_hand.set_visible(view.by_hand);

@@ -29,7 +29,10 @@ impl View {
     /// The slice of a session that this page shows.
     pub fn of(session: &Session, log: &str) -> Self {
         Self {
-            told: session.ended().map(errors::ended),
+            told: session.ended().map(|ended| {
+                let plan = session.run().plan.as_deref();
+                errors::ended(ended, plan.and_then(|plan| plan.layout.beside.as_ref()))
+            }),
             was_cancelled: matches!(session.ended(), Some(Ended::Cancelled { .. })),
             log: log.to_owned(),
         }

@@ -6,6 +6,7 @@
 //! | [`keyboard`] | which keyboard |
 //! | [`timezone`] | which time zone |
 //! | [`disk`] | which disk |
+//! | [`disk_use`] | which part of it, where there is something on it |
 //! | [`encryption`] | shall everything that may change be encrypted |
 //! | [`recovery_key`] | is the recovery key in a safe place; only where it is encrypted |
 //! | [`account`] | who, and which password |
@@ -19,6 +20,7 @@
 
 pub mod account;
 pub mod disk;
+pub mod disk_use;
 pub mod done;
 pub mod encryption;
 pub mod failure;
@@ -47,6 +49,7 @@ pub struct Pages {
     keyboard: Later<keyboard::Keyboard>,
     timezone: Later<timezone::TimeZone>,
     disk: Later<disk::Disk>,
+    disk_use: Later<disk_use::DiskUse>,
     encryption: Later<encryption::Encryption>,
     recovery_key: Later<recovery_key::RecoveryKey>,
     account: Later<account::Account>,
@@ -79,6 +82,7 @@ impl Pages {
             keyboard: OnceCell::new(),
             timezone: OnceCell::new(),
             disk: OnceCell::new(),
+            disk_use: OnceCell::new(),
             encryption: OnceCell::new(),
             recovery_key: OnceCell::new(),
             account: OnceCell::new(),
@@ -105,6 +109,7 @@ impl Pages {
             Page::Keyboard => self.built(&self.keyboard).widget(),
             Page::TimeZone => self.built(&self.timezone).widget(),
             Page::Disk => self.built(&self.disk).widget(),
+            Page::DiskUse => self.built(&self.disk_use).widget(),
             Page::Encryption => self.built(&self.encryption).widget(),
             Page::RecoveryKey => self.built(&self.recovery_key).widget(),
             Page::Account => self.built(&self.account).widget(),
@@ -129,6 +134,7 @@ impl Pages {
             Page::Keyboard => self.built(&self.keyboard).emit(Input::Show(keyboard::View::of(session, names))),
             Page::TimeZone => self.built(&self.timezone).emit(Input::Show(timezone::View::of(session))),
             Page::Disk => self.built(&self.disk).emit(Input::Show(disk::View::of(session))),
+            Page::DiskUse => self.built(&self.disk_use).emit(Input::Show(disk_use::View::of(session))),
             Page::Encryption => self.built(&self.encryption).emit(Input::Show(encryption::View::of(session, names))),
             Page::RecoveryKey => self.built(&self.recovery_key).emit(Input::Show(recovery_key::View::of(session))),
             Page::Account => self.built(&self.account).emit(Input::Show(account::View::of(session))),

@@ -1,16 +1,16 @@
-//! Is this what shall be done? The plan in sentences, the disk before and after, and the one button that erases.
+//! Is this what shall be done? The plan in sentences, the disk before and after, and the one button that begins, and says what it destroys.
 
 use super::Input;
 use crate::{
     keyboard_names::KeyboardNames,
     parts::{
-        disk_bar, files,
+        before_after, files,
         frame::{Frame, announce, status},
     },
-    sentences::{disks, errors, issues, plan},
-    session::{Change, Judged, Page, Session},
+    sentences::{errors, issues, plan, way_plan},
+    session::{BeforeAfter, Change, Judged, Page, Session},
 };
-use forge_model::{Plan, inventory::Content};
+use forge_model::Plan;
 use gettextrs::gettext;
 use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
 use zeroize::Zeroizing;
@@ -166,10 +166,24 @@ impl SimpleComponent for Review {
         if view.plan != widgets.shown {
             widgets.shown = view.plan.clone();
             if let Some(plan) = &view.plan {
+                name_button(&widgets.frame, plan);
                 draw(widgets, plan, view);
             }
         }
     }
+}
+
+/// The button says what it does; only one that destroys something looks like it.
+fn name_button(frame: &Frame, plan: &Plan) {
+    let (label, is_destructive) = way_plan::button(plan);
+    frame.button.set_label(&label);
+    frame.wrap_button();
+    let (class, other) = match is_destructive {
+        true => ("destructive-action", "suggested-action"),
+        false => ("suggested-action", "destructive-action"),
+    };
+    frame.button.add_css_class(class);
+    frame.button.remove_css_class(other);
 }
 
 fn draw(widgets: &Widgets, plan: &Plan, view: &View) {
@@ -185,29 +199,17 @@ fn draw(widgets: &Widgets, plan: &Plan, view: &View) {
         group.add(&row);
     }
     widgets.lines.append(&group);
-    for (title, segments) in [
-        // Translators: what is on the disk now, and what will be.
-        (gettext("Before"), disk_bar::before(&plan.erased, plan.target.size)),
-        (gettext("After"), disk_bar::after(&plan.layout)),
-    ] {
-        let heading = gtk::Label::builder().label(title).xalign(0.0).margin_top(6).build();
-        heading.add_css_class("heading");
-        widgets.bars.append(&heading);
-        widgets.bars.append(&disk_bar::with_legend(&segments));
-    }
+    before_after::bars(&widgets.bars, &BeforeAfter::of_plan(plan), true);
 }
 
-/// A question before data is destroyed; an empty disk needs none.
+/// A question before data is destroyed; where nothing is, there is none.
 fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Review>) {
-    if plan.erased == Content::Empty {
+    let Some((headline, text)) = way_plan::question(plan) else {
         let _ = sender.output(Change::Confirm);
         return;
-    }
-    let dialog = adw::AlertDialog::new(
-        Some(&plan::question(plan)),
-        Some(&[disks::loss(&plan.erased), gettext("This cannot be undone.")].join(" ")),
-    );
-    dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("erase", &gettext("_Erase and Install"))]);
+    };
+    let dialog = adw::AlertDialog::new(Some(&headline), Some(&text));
+    dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("erase", &way_plan::button(plan).0)]);
     dialog.set_response_appearance("erase", adw::ResponseAppearance::Destructive);
     dialog.set_default_response(Some("cancel"));
     dialog.set_close_response("cancel");

@@ -1,12 +1,13 @@
 //! What is on a disk, in proportion: a bar of segments and, where there is room, what each one is.
 
-use crate::sentences::{disks, plan, size};
-use forge_model::{
-    Layout,
-    inventory::{Content, Found, Holding},
-    layout::Role,
+use crate::{
+    sentences::{size, usage},
+    session::before_after::{Piece, What},
 };
-use gettextrs::gettext;
+use forge_model::{
+    inventory::{Content, Holding},
+    layout::{Role, bars::Fate},
+};
 use relm4::{adw, adw::prelude::*, gtk};
 
 /// A bar is divided into this many columns.
@@ -23,6 +24,8 @@ pub struct Segment {
     pub bytes: u64,
     /// How it is drawn.
     pub kind: Kind,
+    /// Whether it is lost.
+    pub is_lost: bool,
 }
 
 /// How a segment is drawn.
@@ -58,28 +61,27 @@ impl Kind {
     }
 }
 
-/// What is on a disk of this size.
-pub fn before(content: &Content, disk: u64) -> Vec<Segment> {
-    let whole = |name, kind| vec![Segment { name, bytes: disk, kind }];
-    match content {
-        Content::Empty => whole(gettext("Empty"), Kind::Free),
-        Content::Unknown | Content::Unfinished { .. } => whole(disks::content(content), Kind::Locked),
-        Content::Whole { holding } => whole(disks::holding(holding), kind(Some(holding))),
-        Content::Table { partitions, .. } => {
-            let mut segments: Vec<Segment> = partitions.iter().map(segment).collect();
-            let used: u64 = partitions.iter().map(|p| p.size).sum();
-            let free = disk.saturating_sub(used);
-            // What alignment leaves over is nothing that anybody wants to know of.
-            if free > disk / 100 {
-                segments.push(Segment { name: gettext("Free"), bytes: free, kind: Kind::Free });
-            }
-            segments
-        }
-    }
+/// What is drawn of a disk.
+pub fn segments(pieces: &[Piece]) -> Vec<Segment> {
+    pieces.iter().map(segment).collect()
 }
 
-fn segment(found: &Found) -> Segment {
-    Segment { name: disks::partition(found), bytes: found.size, kind: kind(found.holding.as_ref()) }
+/// What is drawn of a part of a disk.
+pub fn segment(piece: &Piece) -> Segment {
+    let kind = match &piece.what {
+        What::Old(found, _) => kind(found.holding.as_ref()),
+        What::Everything(content, _) => match &**content {
+            Content::Whole { holding } => kind(Some(holding)),
+            _ => Kind::Locked,
+        },
+        What::New(Role::Esp) => Kind::Boot,
+        What::New(Role::RootA | Role::VerityA) => Kind::System,
+        What::New(Role::RootB | Role::VerityB) => Kind::Spare,
+        What::New(Role::State) => Kind::Data,
+        What::Free => Kind::Free,
+    };
+    let is_lost = matches!(piece.what, What::Old(_, Fate::Goes) | What::Everything(_, true));
+    Segment { name: usage::name(&piece.what), bytes: piece.size, kind, is_lost }
 }
 
 fn kind(holding: Option<&Holding>) -> Kind {
@@ -87,25 +89,6 @@ fn kind(holding: Option<&Holding>) -> Kind {
         Some(Holding::FileSystem { .. } | Holding::Swap) => Kind::Other,
         _ => Kind::Locked,
     }
-}
-
-/// What will be on the disk.
-pub fn after(layout: &Layout) -> Vec<Segment> {
-    let mut segments: Vec<Segment> = Vec::new();
-    for partition in &layout.partitions {
-        let kind = match partition.role {
-            Role::Esp => Kind::Boot,
-            Role::RootA | Role::VerityA => Kind::System,
-            Role::RootB | Role::VerityB => Kind::Spare,
-            Role::State => Kind::Data,
-        };
-        match segments.last_mut() {
-            // A system and its hashes are one thing to a person.
-            Some(last) if last.kind == kind => last.bytes += partition.size,
-            _ => segments.push(Segment { name: plan::role(partition.role), bytes: partition.size, kind }),
-        }
-    }
-    segments
 }
 
 /// The bar alone.
@@ -120,7 +103,7 @@ pub fn bar(segments: &[Segment]) -> gtk::Widget {
     let mut at = 0;
     for (segment, width) in segments.iter().zip(widths) {
         let part = gtk::Box::builder().hexpand(true).build();
-        part.add_css_class(segment.kind.class());
+        paint(&part, segment);
         part.set_tooltip_text(Some(&format!("{}, {}", segment.name, size(segment.bytes))));
         grid.attach(&part, at, 0, width as i32, 1);
         at += width as i32;
@@ -135,9 +118,7 @@ pub fn with_legend(segments: &[Segment]) -> gtk::Widget {
     let legend = adw::WrapBox::builder().child_spacing(18).line_spacing(6).build();
     for segment in segments {
         let entry = gtk::Box::builder().spacing(6).build();
-        let dot = gtk::Box::builder().valign(gtk::Align::Center).build();
-        dot.add_css_class("dot");
-        dot.add_css_class(segment.kind.class());
+        let dot = dot(segment);
         // Large text in a narrow window needs more than a line.
         let name = gtk::Label::builder().label(&segment.name).wrap(true).xalign(0.0).build();
         name.set_wrap_mode(gtk::pango::WrapMode::WordChar);
@@ -152,6 +133,21 @@ pub fn with_legend(segments: &[Segment]) -> gtk::Widget {
     }
     both.append(&legend);
     both.upcast()
+}
+
+/// The colour of a segment, beside its name.
+pub fn dot(segment: &Segment) -> gtk::Box {
+    let dot = gtk::Box::builder().valign(gtk::Align::Center).build();
+    dot.add_css_class("dot");
+    paint(&dot, segment);
+    dot
+}
+
+fn paint(part: &gtk::Box, segment: &Segment) {
+    part.add_css_class(segment.kind.class());
+    if segment.is_lost {
+        part.add_css_class("lost");
+    }
 }
 
 /// How many columns each length gets: in proportion, none too narrow to be seen, all of them together the whole bar.

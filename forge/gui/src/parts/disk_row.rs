@@ -3,7 +3,7 @@
 use super::disk_bar;
 use crate::{
     sentences::{disks, issues, size},
-    session::disks::Shown,
+    session::{BeforeAfter, disks::Shown},
 };
 use forge_model::Issue;
 use relm4::{adw, gtk, gtk::prelude::*};
@@ -49,7 +49,7 @@ pub fn row(shown: &Shown, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow,
         what.add_css_class("dimmed");
     }
     column.append(&what);
-    let bar = disk_bar::bar(&disk_bar::before(&disk.content, disk.size));
+    let bar = disk_bar::bar(&disk_bar::segments(&BeforeAfter::of(disk, None).before));
     bar.set_margin_top(6);
     column.append(&bar);
     line.append(&column);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`frame`] | a page: title, content that scrolls, a primary button that is always there |
 //! | [`choice_list`] | one of many, with a search |
+//! | [`before_after`] | a disk before and after, as bars and as a list |
 //! | [`disk_bar`] | what is on a disk, in proportion |
 //! | [`disk_row`] | a disk to choose |
 //! | [`key_caps`] | a code to type, on keys |
@@ -18,9 +19,12 @@
 //! | [`print`] | printing what is shown |
 //! | [`seal`] | saving what is shown so that only a passphrase opens it |
 //! | [`typed_twice`] | a password that is made, or typed twice |
+//! | [`radio_row`] | one of several ways to go |
+//! | [`size_row`] | a size that a person sets |
 //! | [`switch`] | a switch that tells only what a person did |
 //! | [`trouble`] | what did not work, and a way to try again |
 
+pub mod before_after;
 pub mod card;
 pub mod choice_list;
 pub mod disk_bar;
@@ -33,9 +37,11 @@ pub mod licence;
 pub mod log_drawer;
 pub mod print;
 pub mod qr;
+pub mod radio_row;
 pub mod recovery_key;
 pub mod rehearsal;
 pub mod seal;
+pub mod size_row;
 pub mod switch;
 pub mod trouble;
 pub mod typed_twice;

@@ -4,6 +4,7 @@ use super::{fill, size};
 use forge_model::{
     Disk,
     inventory::{Content, Found, Holding, Obstacle, Transport},
+    layout::Role,
 };
 use gettextrs::{gettext, ngettext};
 
@@ -90,12 +91,36 @@ fn system(partitions: &[Found]) -> Option<String> {
 /// A partition by its name, for a legend.
 pub fn partition(found: &Found) -> String {
     match (&found.holding, found.label.as_str()) {
+        // As Forge labels partitions itself.
+        (None, "_empty") if found.type_id == Some(Role::RootB.type_id()) => gettext("Room for updates"),
+        (None, "_empty") if found.type_id == Some(Role::VerityB.type_id()) => gettext("Room for updates (hashes)"),
+        (_, "state") if found.type_id == Some(Role::State.type_id()) => gettext("Files and settings"),
         (Some(Holding::FileSystem { label, .. }), _) if !label.is_empty() => label.clone(),
         (Some(Holding::FileSystem { .. }) | None, label) if !label.is_empty() => label.to_owned(),
         (Some(holding), _) => self::holding(holding),
         // Translators: {n} is the number of a partition that has no name.
         (None, _) => fill(&gettext("Partition {n}"), &[("n", &found.number.to_string())]),
     }
+}
+
+/// A partition by its name, with the kind of its file system: "Windows (NTFS)".
+pub fn partition_and_kind(found: &Found) -> String {
+    let name = partition(found);
+    let kind = match &found.holding {
+        Some(Holding::FileSystem { name: kind, label }) if !(label.is_empty() && found.label.is_empty()) => {
+            match kind.as_str() {
+                "ntfs" => "NTFS",
+                "vfat" => "FAT",
+                "exfat" => "exFAT",
+                "apfs" => "APFS",
+                "hfsplus" => "HFS+",
+                other => other,
+            }
+        }
+        _ => return name,
+    };
+    // Translators: the name of a partition and the kind of its file system, such as "Windows (NTFS)".
+    fill(&gettext("{name} ({kind})"), &[("name", &name), ("kind", kind)])
 }
 
 /// What a partition or a whole disk holds.

@@ -1,9 +1,12 @@
 //! Errors: what happened, what state things are in, what to do.
 
-use super::{fill, issues, progress};
+use super::{
+    fill, issues, progress,
+    way_plan::{self, Ending},
+};
 use crate::session::{Ended, Trouble};
 use forge_dbus::{Error, client::ClientError, status::Failure};
-use forge_model::Stage;
+use forge_model::{OldTable, Stage, layout::Beside};
 use gettextrs::gettext;
 use std::io;
 
@@ -26,11 +29,12 @@ fn untouched() -> String {
     gettext("Nothing was written to any disk.")
 }
 
-/// What a disk is that was being written.
-fn state(written: bool) -> String {
-    match written {
-        true => gettext("The disk will not start a computer now."),
-        false => gettext("Nothing was written: the disk is as it was."),
+/// What a disk is that was being written; `beside` is what stays on it.
+fn state(beside: Option<&Beside>, ending: &Ending) -> String {
+    match (beside, ending.written) {
+        (Some(beside), _) => way_plan::state(beside, ending),
+        (None, true) => gettext("The disk will not start a computer now."),
+        (None, false) => gettext("Nothing was written: the disk is as it was."),
     }
 }
 
@@ -173,30 +177,32 @@ pub fn trouble(trouble: &Trouble) -> Told {
     }
 }
 
-/// How an install ended that did not come to its end.
-pub fn ended(ended: &Ended) -> Told {
+/// How an install ended that did not come to its end. `beside` is what stays on the disk, where anything does.
+pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
     match ended {
         Ended::Installed { .. } => told(gettext("Installed"), vec![], String::new()),
-        Ended::Cancelled { stage, written } => told(
+        Ended::Cancelled { stage, written, smaller } => told(
             gettext("The Installation Was Cancelled"),
             vec![
-                state(*written),
-                match written {
+                state(beside, &Ending { written: *written, table: OldTable::Untouched, smaller: Some(smaller) }),
+                match *written && beside.is_none() {
                     true => gettext("What was on it before is gone. Install again to use the disk."),
                     false => gettext("You can go back and choose again."),
                 },
             ],
             fill("cancelled in stage {stage}", &[("stage", stage.id())]),
         ),
-        Ended::Failed(failure) => failed(failure),
+        Ended::Failed(failure) => failed(failure, beside),
         Ended::Refused(error) => refused(error),
         Ended::Lost { stage } => {
-            let written = stage.is_some_and(|stage| stage >= Stage::Claim);
+            let reached = |last: Stage| stage.is_some_and(|stage| stage >= last);
+            let table = if reached(Stage::Commit) { OldTable::Unknown } else { OldTable::Untouched };
+            let ending = Ending { written: reached(Stage::Claim), table, smaller: None };
             told(
                 gettext("The Installation Stopped"),
                 vec![
                     gettext("The part of Forge that writes the disk went away."),
-                    state(written),
+                    state(beside, &ending),
                     gettext("Choose Try Again. What was already written is used if it is whole."),
                 ],
                 fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]),
@@ -205,7 +211,7 @@ pub fn ended(ended: &Ended) -> Told {
     }
 }
 
-fn failed(failure: &Failure) -> Told {
+fn failed(failure: &Failure, beside: Option<&Beside>) -> Told {
     let details = fill(
         "{kind} in stage {stage}: {details}",
         &[("kind", &failure.kind), ("stage", failure.stage.id()), ("details", &failure.details)],
@@ -252,5 +258,6 @@ fn failed(failure: &Failure) -> Told {
             gettext("Choose Try Again. If this happens again, save the log and report it."),
         ),
     };
-    told(gettext("The Installation Did Not Work"), vec![what, state(failure.written), fix], details)
+    let ending = Ending { written: failure.written, table: failure.table, smaller: Some(&failure.smaller) };
+    told(gettext("The Installation Did Not Work"), vec![what, state(beside, &ending), fix], details)
 }

@@ -31,6 +31,14 @@ pub fn help(page: Page) -> Vec<String> {
                 "A disk that can not be taken says why. Connect or disconnect disks while this page is open: the list follows.",
             ),
         ],
+        Page::DiskUse => vec![
+            gettext(
+                "Each way says what stays and what is lost, and the bars show it before anything is written. Erasing the disk is the simplest; all other ways leave partitions where they are, and change the partition table at the very end.",
+            ),
+            gettext(
+                "A way that cannot be gone says why. A copy of what matters is a good idea before partitions are made smaller or deleted.",
+            ),
+        ],
         Page::Encryption => vec![
             gettext(
                 "Encrypted, your files, settings and programs' data are unreadable without the passphrase, also when the disk is taken out. The system itself is not secret, and is checked at each start instead.",

@@ -73,6 +73,12 @@ pub fn issue(issue: &Issue) -> String {
             &gettext("The same release is on this disk already, in partition {n}. It can be replaced."),
             &[("n", &number.to_string())],
         ),
+        Issue::SlotsThere { number, .. } => fill(
+            &gettext(
+                "Another system of this kind is on this disk (partition {n}), and updates of the two would mix. It can be replaced.",
+            ),
+            &[("n", &number.to_string())],
+        ),
         Issue::NotThisWay { .. }
         | Issue::EspSizeAndShared
         | Issue::NoSuchPartition { .. }

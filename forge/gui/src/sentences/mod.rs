@@ -15,7 +15,9 @@
 //! | [`progress`] | what is done now, how fast, how long it takes |
 //! | [`recovery`] | what a recovery key is for |
 //! | [`rehearsal`] | what to do on MokManager's screens |
+//! | [`usage`] | the ways to use a disk, and what becomes of each part |
 //! | [`way_issues`] | what stands in the way of using a disk in one way or another |
+//! | [`way_plan`] | what a plan does to a disk on which something stays |
 
 pub mod audit;
 pub mod card;
@@ -30,7 +32,9 @@ pub mod plan;
 pub mod progress;
 pub mod recovery;
 pub mod rehearsal;
+pub mod usage;
 pub mod way_issues;
+pub mod way_plan;
 
 /// Puts values into a translated text: `{disk}` becomes the value named `disk`. In a text that is written from right to
 /// left, each value stands apart (U+2068 to U+2069), so that a path or a size does not take the words beside it along.

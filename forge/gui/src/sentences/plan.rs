@@ -1,6 +1,6 @@
 //! What will be done, in sentences.
 
-use super::{disks, fill, firmware, languages, size};
+use super::{disks, fill, firmware, languages, size, way_plan};
 use forge_model::{Disk, Plan, layout::Role, machine::ByHand, plan::PasswordKind};
 use gettextrs::gettext;
 
@@ -68,12 +68,8 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
             gettext("Whoever has the disk can read the files on it."),
         ),
     };
-    let mut lines = vec![
-        line(
-            "drive-harddisk-symbolic",
-            fill(&gettext("{disk} is erased"), &[("disk", &target_and_size(plan))]),
-            disks::loss(&plan.erased),
-        ),
+    let mut lines = way_plan::lines(plan);
+    lines.extend([
         line("computer-symbolic", fill(&gettext("{system} is installed"), &[("system", &release)]), room),
         encryption,
         line(
@@ -107,7 +103,7 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
                 }
             },
         ),
-    ];
+    ]);
     if !plan.firmware.is_empty() {
         lines.push(line(FIRMWARE, gettext("Proprietary firmware is added"), firmware::chosen(&plan.firmware)));
     } else if was_asked {
@@ -126,13 +122,10 @@ pub fn role(role: Role) -> String {
     }
 }
 
-/// The headline of the question before a disk is erased.
-pub fn question(plan: &Plan) -> String {
-    // Translators: {disk} is the name of a disk.
-    fill(&gettext("Erase {disk}?"), &[("disk", &target(plan))])
-}
-
-/// What a chosen disk means, under the list of disks.
-pub fn consequence(disk: &Disk) -> String {
-    disks::loss(&disk.content)
+/// What a chosen disk means, under the list of disks. What happens to something that is there is the next question.
+pub fn consequence(disk: &Disk, is_asked: bool) -> String {
+    match is_asked {
+        true => gettext("The next page asks what happens to what is on it."),
+        false => disks::loss(&disk.content),
+    }
 }

@@ -1,6 +1,6 @@
 //! What is done now, how fast, how long it takes, and what to cancel means.
 
-use super::{fill, size};
+use super::{fill, size, way_plan};
 use crate::session::Run;
 use forge_dbus::status::Progress;
 use forge_model::Stage;
@@ -25,9 +25,16 @@ pub fn stage(stage: Stage) -> String {
 pub fn doing(run: &Run) -> String {
     match (run.cancelling, run.progress.stage()) {
         (true, _) => gettext("Stopping"),
+        // Beside other systems, nothing of the disk but room is erased.
+        (false, Some(Stage::Claim)) if has_others(run) => gettext("Preparing the room on the disk"),
         (false, Some(stage)) => self::stage(stage),
         (false, None) => gettext("Starting"),
     }
+}
+
+/// Whether something else stays on the disk.
+fn has_others(run: &Run) -> bool {
+    run.plan.as_ref().is_some_and(|plan| plan.layout.beside.is_some())
 }
 
 /// Rate and time left of a stage, where they are known.
@@ -55,9 +62,12 @@ fn left(seconds: u64) -> String {
 
 /// What it means to cancel now.
 pub fn cancelling(run: &Run, disk: &str) -> String {
-    match run.is_untouched() {
-        true => fill(&gettext("Nothing was written yet. {disk} stays as it is."), &[("disk", disk)]),
-        false => fill(
+    let beside = run.plan.as_deref().and_then(|plan| plan.layout.beside.as_ref());
+    match (run.is_untouched(), beside) {
+        (true, Some(beside)) => way_plan::stopping(beside, false),
+        (false, Some(beside)) => way_plan::stopping(beside, true),
+        (true, None) => fill(&gettext("Nothing was written yet. {disk} stays as it is."), &[("disk", disk)]),
+        (false, None) => fill(
             &gettext("What was on {disk} is already gone, and the disk will not start a computer."),
             &[("disk", disk)],
         ),

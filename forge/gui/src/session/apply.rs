@@ -38,8 +38,9 @@ impl Session {
             Change::Disk(path) => {
                 let found = self.inventory.disk(&path).filter(|disk| self.is_free(disk));
                 let identity = found.map(|disk| disk.identity.clone());
-                self.chosen(|session| session.disk = identity.or(session.disk.take()))
+                self.chosen(|session| session.change_disk(identity.or(session.disk.clone())))
             }
+            Change::Use(choice) => self.chosen(|session| session.choose_use(choice)),
             Change::Encrypt(wanted) => self.chosen(|session| session.encryption.set_wanted(wanted)),
             Change::MakePassphrase(make) => self.chosen(|session| session.encryption.set_made(make)),
             Change::Passphrase(passphrase) => self.chosen(|session| session.encryption.set_first(passphrase)),
@@ -171,10 +172,13 @@ impl Session {
         self.account.set_computer_name(system.hostname);
         self.account.password_mut().set_made(matches!(answers.user.password, Password::Generate { .. }));
         self.encryption.fill_in(answers.encryption, self.page);
+        let types = offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard);
+        // What would destroy something is not chosen by a file: the page says that it asks, no more.
+        self.fill_in_use(&answers.disk);
         // Whoever wrote the file is not the person here, and nobody has signed it: the page says that it asks, no more.
         self.asked_for = answers.firmware;
         self.filled_in = true;
-        if offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard) {
+        if types {
             self.keyboard = Some(system.keyboard.clone());
             return vec![Effect::Type(system.keyboard)];
         }
@@ -199,7 +203,8 @@ impl Session {
     fn look_again(&mut self, inventory: Inventory, is_first_look: bool) -> Vec<Effect> {
         let choice = disks::review(self.disk.as_ref(), &inventory, self.manifest(), is_first_look);
         let same = self.inventory == inventory;
-        let asked_for_firmware = self.wants_firmware();
+        let (asked_for_firmware, asked_for_use) = (self.wants_firmware(), self.asks_for_use());
+        let disk_before = self.disk().cloned();
         self.inventory = inventory;
         // While it runs, the disk is held and looks different: that is no reason for anything.
         if matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
@@ -212,18 +217,19 @@ impl Session {
         let mut effects = self.change_way(asked_for_firmware);
         match choice {
             disks::Choice::Stays => {
+                effects.extend(self.look_at_use(disk_before.as_ref(), asked_for_use));
                 effects.extend(withdrawn);
                 effects.extend(self.ask_again());
                 effects
             }
             disks::Choice::Only(only) => {
-                self.disk = Some(only);
+                self.change_disk(Some(only));
                 effects.extend(withdrawn);
                 effects.extend(self.ask_again());
                 effects
             }
             disks::Choice::Withdrawn => {
-                self.disk = None;
+                self.change_disk(None);
                 self.verdict = Judged::Unasked;
                 let mut effects = vec![Effect::DiskWithdrawn];
                 effects.extend(withdrawn);
@@ -326,11 +332,11 @@ impl Session {
     fn try_again(&mut self) -> Vec<Effect> {
         let is_untouched = match &self.ended {
             Some(Ended::Refused(_)) => true,
-            Some(Ended::Cancelled { written, .. }) => !written,
-            Some(Ended::Failed(failure)) => !failure.written,
+            Some(Ended::Cancelled { written, smaller, .. }) => !written && smaller.is_empty(),
+            Some(Ended::Failed(failure)) => !failure.written && failure.smaller.is_empty(),
             Some(Ended::Lost { .. } | Ended::Installed { .. }) | None => false,
         };
-        if self.page == Page::Failure && is_untouched && self.is_complete(Page::Disk) && self.answers().is_some() {
+        if self.page == Page::Failure && is_untouched && self.is_complete(Page::DiskUse) && self.answers().is_some() {
             self.page = Page::Review;
             self.ended = None;
             let mut effects = vec![Effect::Show(Page::Review)];
@@ -339,10 +345,10 @@ impl Session {
             effects.extend(self.ask());
             return effects;
         }
-        if self.page == Page::Failure && self.offer.is_some() && self.answers().is_some() {
+        if self.page == Page::Failure && self.offer.is_some() && self.answers_but_disk().is_some() {
             self.page = Page::Disk;
             self.ended = None;
-            self.disk = None;
+            self.change_disk(None);
             self.verdict = Judged::Unasked;
             return vec![Effect::Show(Page::Disk), Effect::Look];
         }

@@ -36,6 +36,7 @@ impl Session {
     pub fn way(&self) -> Vec<Page> {
         let is_on_it = |page: &Page| match page {
             Page::Firmware => self.wants_firmware(),
+            Page::DiskUse => self.asks_for_use(),
             Page::RecoveryKey => self.encryption.is_wanted(),
             _ => true,
         };

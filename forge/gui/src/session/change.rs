@@ -1,6 +1,6 @@
 //! Everything that can happen, and what follows from it.
 
-use super::{Ended, Page};
+use super::{Ended, Page, usage::Choice};
 use forge_dbus::{
     backend::{Offer, Verdict},
     client::ClientError,
@@ -28,6 +28,8 @@ pub enum Change {
     TimeZone(String),
     /// The person chose the disk with this path.
     Disk(String),
+    /// The person decided something about the use of the disk.
+    Use(Choice),
     /// The person wants the state to be encrypted, or not.
     Encrypt(bool),
     /// The person wants a passphrase that is made, or not.
@@ -222,6 +224,8 @@ pub enum Effect {
     Type(KeyboardAnswers),
     /// Say that the disk that was chosen is gone.
     DiskWithdrawn,
+    /// Say that the disk is not what it was, so that its use is decided again.
+    DiskChanged,
     /// Say that a device is gone, and with it the firmware that was accepted for it.
     FirmwareWithdrawn,
     /// Tell the person how it went.

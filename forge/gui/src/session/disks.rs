@@ -19,7 +19,7 @@ pub fn against(disk: &Disk, manifest: Option<&Manifest>) -> Option<Issue> {
     }
     // Firmware that is chosen later takes little room: the plan counts it.
     let manifest = manifest?.with_firmware(&[]);
-    let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &wanted::disk(), &manifest);
+    let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &wanted::whole_disk(), &manifest);
     layout.err()?.into_iter().next()
 }
 

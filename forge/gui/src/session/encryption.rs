@@ -125,7 +125,7 @@ impl Encryption {
 
     /// Takes what an answer file says, on a page before the one that asks: nobody is led back by it.
     pub(super) fn fill_in(&mut self, found: Option<EncryptionAnswers>, page: Page) {
-        let is_open = matches!(page, Page::Welcome | Page::Keyboard | Page::TimeZone | Page::Disk);
+        let is_open = matches!(page, Page::Welcome | Page::Keyboard | Page::TimeZone | Page::Disk | Page::DiskUse);
         if let (Some(found), true) = (found, is_open) {
             self.set_wanted(true);
             self.set_made(matches!(found.passphrase, Password::Generate { .. }));

@@ -9,6 +9,8 @@
 //! | [`page`] | the pages and their order |
 //! | [`change`] | everything that can happen, and what follows from it |
 //! | [`account`] | the person: names proposed and checked, where the password comes from |
+//! | [`usage`] | which part of it: the ways that there are, and what was chosen of each |
+//! | [`before_after`] | what that does to each part of the disk |
 //! | [`encryption`] | whether the state is encrypted, its passphrase, the recovery key |
 //! | [`typed_twice`] | a password that is made, or typed twice: what stands against it |
 //! | [`disks`] | which disk can be chosen, and when the choice is withdrawn |
@@ -20,6 +22,7 @@
 
 pub mod account;
 mod apply;
+pub mod before_after;
 pub mod bundles;
 pub mod change;
 pub mod choices;
@@ -30,23 +33,26 @@ pub mod run;
 #[cfg(test)]
 mod tests;
 pub mod typed_twice;
+pub mod usage;
 pub mod wanted;
 
 pub use account::Account;
+pub use before_after::BeforeAfter;
 pub use change::{Change, Credentials, Effect, Found, Notice, Running, Secrets, Trouble};
 pub use encryption::Encryption;
 pub use page::Page;
 pub use run::Run;
 pub use typed_twice::TypedTwice;
+pub use usage::Usage;
 
 use forge_dbus::{
     backend::{Offer, Verdict},
     client::ClientError,
-    status::Outcome,
+    status::{Outcome, Smaller},
 };
 use forge_model::{
     Answers, Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
-    answers::KeyboardAnswers,
+    answers::{KeyboardAnswers, Way},
     firmware::FirmwareAnswer,
     inventory::Identity,
     machine::{Firmware, Key, Staging},
@@ -67,6 +73,9 @@ pub struct Session {
     timezone: Option<String>,
     zones: BTreeMap<String, String>,
     disk: Option<Identity>,
+    usage: Usage,
+    way_asked_for: Option<Way>,
+    home_asked_for: Option<bool>,
     encryption: Encryption,
     account: Account,
     accepted: Vec<FirmwareAnswer>,
@@ -119,6 +128,8 @@ pub enum Ended {
         stage: Stage,
         /// Whether anything was written.
         written: bool,
+        /// The partitions that were made smaller before.
+        smaller: Vec<Smaller>,
     },
     /// It failed.
     Failed(forge_dbus::status::Failure),
@@ -135,7 +146,7 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Installed { receipt, .. } => Self::Installed { receipt },
-            Outcome::Cancelled { stage, written, .. } => Self::Cancelled { stage, written },
+            Outcome::Cancelled { stage, written, smaller } => Self::Cancelled { stage, written, smaller },
             Outcome::Failed(failure) => Self::Failed(failure),
         }
     }
@@ -156,6 +167,9 @@ impl Session {
             timezone: None,
             zones: BTreeMap::new(),
             disk: None,
+            usage: Usage::default(),
+            way_asked_for: None,
+            home_asked_for: None,
             encryption: Encryption::default(),
             account: Account::default(),
             accepted: Vec::new(),
@@ -294,6 +308,7 @@ impl Session {
             Page::Keyboard => self.keyboard.is_some(),
             Page::TimeZone => self.timezone.is_some(),
             Page::Disk => self.disk().is_some_and(|disk| self.is_free(disk)),
+            Page::DiskUse => self.layout().is_some_and(|layout| layout.is_ok()),
             Page::Encryption => self.encryption.is_decided(),
             Page::RecoveryKey => self.encryption.is_kept(),
             Page::Account => self.account.is_complete(),

@@ -12,6 +12,8 @@ pub enum Page {
     TimeZone,
     /// Which disk.
     Disk,
+    /// Which part of it; only where there is something on it.
+    DiskUse,
     /// Whether the state is encrypted, and the passphrase.
     Encryption,
     /// The recovery key; only where the state is encrypted.
@@ -34,11 +36,12 @@ pub enum Page {
 
 impl Page {
     /// The pages that a person may walk through, in order; not every machine and every answer leads through each.
-    pub const ORDER: [Self; 10] = [
+    pub const ORDER: [Self; 11] = [
         Self::Welcome,
         Self::Keyboard,
         Self::TimeZone,
         Self::Disk,
+        Self::DiskUse,
         Self::Encryption,
         Self::RecoveryKey,
         Self::Account,
@@ -48,11 +51,12 @@ impl Page {
     ];
 
     /// Every page.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Welcome,
         Self::Keyboard,
         Self::TimeZone,
         Self::Disk,
+        Self::DiskUse,
         Self::Encryption,
         Self::RecoveryKey,
         Self::Account,
@@ -71,6 +75,7 @@ impl Page {
             Self::Keyboard => "keyboard",
             Self::TimeZone => "timezone",
             Self::Disk => "disk",
+            Self::DiskUse => "disk-use",
             Self::Encryption => "encryption",
             Self::RecoveryKey => "recovery-key",
             Self::Account => "account",

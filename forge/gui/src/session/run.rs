@@ -30,6 +30,10 @@ impl Run {
     /// How far the whole install is: 0 to 1, never falling while stages follow each other.
     pub fn fraction(&self) -> f64 {
         let Some(stage) = self.progress.stage() else { return 0.0 };
+        // Nobody knows how long that takes; it comes before everything.
+        if stage == Stage::Shrink {
+            return 0.0;
+        }
         let before: u64 = SHARES.iter().take_while(|(s, _)| *s != stage).map(|(_, share)| share).sum();
         let share = SHARES.iter().find(|(s, _)| *s == stage).map_or(0, |(_, share)| *share);
         let within = match self.progress.total {

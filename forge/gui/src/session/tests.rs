@@ -2,11 +2,13 @@
 
 mod encryption;
 mod firmware;
+mod usage;
 
 use super::*;
 use crate::gateway::scripted::{encrypts, machine, pages, way_to};
+use crate::session::usage::Choice;
 use forge_dbus::status::Progress;
-use forge_model::{Handover, Secret};
+use forge_model::{Handover, Secret, answers::Way};
 
 fn found() -> Change {
     let offer = Offer { manifest: machine::manifest(), certificate: "F0".into() };
@@ -79,15 +81,14 @@ fn a_person_walks_through_every_page_in_order_and_back() {
 
 #[test]
 fn no_page_can_be_skipped() {
-    for (missing, stops_at) in
-        [(Page::TimeZone, Page::TimeZone), (Page::Disk, Page::Disk), (Page::Account, Page::Account)]
-    {
+    for (missing, stops_at) in [Page::TimeZone, Page::Disk, Page::DiskUse, Page::Account].map(|page| (page, page)) {
         let mut session = ready();
         // Everything is done but what belongs to one page.
         for change in way_to(Page::Review) {
             let skipped = match &change {
                 Change::TimeZone(_) => Page::TimeZone,
                 Change::Disk(_) => Page::Disk,
+                Change::Use(_) => Page::DiskUse,
                 Change::Password(_) => Page::Account,
                 _ => Page::Welcome,
             };
@@ -180,7 +181,9 @@ fn the_installation_medium_is_not_among_the_disks_that_are_shown() {
 
 #[test]
 fn a_disk_that_is_pulled_out_withdraws_the_choice_and_leads_back_to_the_disks() {
-    for page in [Page::Disk, Page::Encryption, Page::RecoveryKey, Page::Account, Page::SecureBoot, Page::Review] {
+    for page in
+        [Page::Disk, Page::DiskUse, Page::Encryption, Page::RecoveryKey, Page::Account, Page::SecureBoot, Page::Review]
+    {
         let mut session = ready();
         walk(&mut session, page);
         let effects = session.apply(without("/dev/nvme0n1"));
@@ -394,6 +397,9 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
     assert!(matches!(effects[..], [Effect::Show(Page::Disk), Effect::Look]));
     assert!(session.disk().is_none());
     session.apply(Change::Disk("/dev/nvme0n1".into()));
+    session.apply(Change::Next);
+    assert!(!session.may_go_on(), "its use is decided again, too");
+    session.apply(Change::Use(Choice::Way(Way::WholeDisk)));
     for _ in 0..5 {
         let effects = session.apply(Change::Next);
         answer(&mut session, effects);
@@ -406,7 +412,7 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
 fn where_nothing_was_written_the_plan_is_shown_again() {
     for ended in [
         Ended::Refused(ClientError::Refused(forge_dbus::Error::Dismissed(String::new()))),
-        Ended::Cancelled { stage: Stage::Check, written: false },
+        Ended::Cancelled { stage: Stage::Check, written: false, smaller: vec![] },
     ] {
         let mut session = ready();
         walk(&mut session, Page::Installing);
@@ -418,7 +424,7 @@ fn where_nothing_was_written_the_plan_is_shown_again() {
     let mut session = ready();
     walk(&mut session, Page::Installing);
     session.apply(without("/dev/nvme0n1"));
-    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false })));
+    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false, smaller: vec![] })));
     session.apply(Change::TryAgain);
     assert_eq!(session.page(), Page::Disk);
 }

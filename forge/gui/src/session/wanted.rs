@@ -6,15 +6,20 @@ use forge_model::{
     answers::{DiskAnswers, Erase, Generator, Password, SystemAnswers, UserAnswers},
 };
 
-/// What is wanted of whichever disk is chosen.
-pub(super) fn disk() -> DiskAnswers {
+/// What is wanted of a disk that is taken as a whole.
+pub(super) fn whole_disk() -> DiskAnswers {
     DiskAnswers { erase: Some(Erase::AllDataOnThisDisk), ..DiskAnswers::default() }
 }
 
 impl Session {
-    /// The answers, when everything is answered. `erase` is what the person says on the last page: a plan is made with it
-    /// so that it can be shown, and nothing is written before it is confirmed.
+    /// The answers, when everything is answered. That the disk may be erased is what the person says on the last page:
+    /// a plan is made with it so that it can be shown, and nothing is written before it is confirmed.
     pub fn answers(&self) -> Option<Answers> {
+        Some(Answers { disk: self.disk_answers()?, ..self.answers_but_disk()? })
+    }
+
+    /// The answers when everything is answered but what becomes of the disk.
+    pub(super) fn answers_but_disk(&self) -> Option<Answers> {
         let account = &self.account;
         if !account.is_complete() || !self.encryption.is_complete() {
             return None;
@@ -26,7 +31,7 @@ impl Session {
         Some(Answers {
             version: 1,
             machine: None,
-            disk: disk(),
+            disk: whole_disk(),
             system: SystemAnswers {
                 hostname: account.computer_name().into(),
                 locale: self.language.clone()?,

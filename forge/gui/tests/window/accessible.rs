@@ -4,8 +4,9 @@ use crate::played::{Window, until};
 use forge_gui::{
     app::Input,
     gateway::scripted::{Play, encrypts, pages, way_to},
-    session::{Change, Page},
+    session::{Change, Page, usage::Choice},
 };
+use forge_model::answers::Way;
 use relm4::{ComponentController, adw, adw::prelude::*, gtk};
 
 /// Whether a screen reader has something to say of a widget that takes the keyboard.
@@ -22,6 +23,12 @@ pub fn has_name(widget: &gtk::Widget) -> bool {
         // What is inside an entry speaks for the entry.
         || widget.is::<gtk::Text>() && widget.parent().is_some_and(|entry| has_name(&entry))
         || widget.is::<gtk::Text>() && widget.ancestor(adw::EntryRow::static_type()).is_some()
+}
+
+/// Whether the keyboard can come to a widget: it is focusable, and nothing around it keeps the keyboard out.
+fn is_stop(widget: &gtk::Widget) -> bool {
+    let around = std::iter::successors(Some(widget.clone()), gtk::Widget::parent);
+    widget.is_focusable() && around.take_while(|w| !w.is::<adw::NavigationPage>()).all(|w| w.can_focus())
 }
 
 /// The first letters of the recovery key that is played.
@@ -42,7 +49,7 @@ fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text
         let window = Window::open(play);
         let mut look = |page: Page| {
             let widgets = window.widgets();
-            for widget in widgets.iter().filter(|w| w.is_mapped() && w.is_focusable() && !has_name(w)) {
+            for widget in widgets.iter().filter(|w| w.is_mapped() && is_stop(w) && !has_name(w)) {
                 // What only holds others is no stop of its own; the toolkit names what it puts into a header bar.
                 let holds = widget.is::<gtk::ListBox>() || widget.is::<gtk::ScrolledWindow>();
                 if !holds && widget.ancestor(adw::HeaderBar::static_type()).is_none() {
@@ -77,6 +84,14 @@ fn every_page_speaks_to_a_screen_reader_and_fits_a_narrow_window_with_large_text
             }
             if play == Play::Works {
                 look(page);
+            }
+            // Every row that there is about the use of a disk; the way goes on with all of it.
+            if page == Page::DiskUse && play == Play::Works {
+                for (way, words) in [(Way::FreeSpace, "Your Files and Settings"), (Way::Manual, "Boot Files")] {
+                    window.controller.emit(Input::Change(Change::Use(Choice::Way(way))));
+                    until(words, || window.texts().contains(words));
+                    look(page);
+                }
             }
             // Everything that there is about encryption; the way goes on without.
             if page == Page::Encryption && play == Play::Works {

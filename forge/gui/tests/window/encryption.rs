@@ -58,13 +58,13 @@ fn a_person_encrypts_keeps_the_recovery_key_and_sees_it_again_at_the_end() {
     until("it goes on", || may_go_on(&window));
 
     // Another keyboard: the passphrase is typed again, and the key stays.
-    for page in [Page::Encryption, Page::Disk, Page::TimeZone, Page::Keyboard] {
+    for page in [Page::Encryption, Page::DiskUse, Page::Disk, Page::TimeZone, Page::Keyboard] {
         window.back();
         until(page.tag(), || window.page() == Some(page));
     }
     let german = KeyboardAnswers { layout: "de".into(), variant: String::new() };
     window.controller.emit(Input::Change(Change::Keyboard(german)));
-    for page in [Page::TimeZone, Page::Disk, Page::Encryption] {
+    for page in [Page::TimeZone, Page::Disk, Page::DiskUse, Page::Encryption] {
         window.press("Next");
         until(page.tag(), || window.page() == Some(page));
     }

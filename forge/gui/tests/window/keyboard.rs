@@ -64,6 +64,7 @@ fn the_keyboard_alone_goes_on_and_back() {
         (Page::Keyboard, Some("Next")),
         (Page::TimeZone, Some("Next")),
         (Page::Disk, Some("Next")),
+        (Page::DiskUse, Some("Next")),
         (Page::Encryption, Some("Next")),
         (Page::Account, Some("Next")),
         (Page::Firmware, Some("Continue Without")),

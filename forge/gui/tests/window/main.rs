@@ -9,6 +9,7 @@
 //! | `way` | from the first page to the last |
 //! | `keyboard` | the keyboard alone |
 //! | `told` | what did not work, and what is printed |
+//! | `disk_use` | every way to use a disk: what is shown, what the button says, what is asked |
 //! | `encryption` | encryption, off until it is turned on, and the recovery key |
 //! | `firmware` | proprietary firmware, off until it is turned on |
 //! | `guide` | the first-boot guide, the rehearsal and the card |
@@ -16,6 +17,7 @@
 #![cfg(feature = "scripted")]
 
 mod accessible;
+mod disk_use;
 mod encryption;
 mod firmware;
 mod guide;

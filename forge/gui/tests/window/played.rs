@@ -46,7 +46,12 @@ pub struct Window {
 
 impl Window {
     pub fn open(play: Play) -> Self {
-        let machine = Arc::new(Scripted::new(play));
+        Self::on(Scripted::new(play))
+    }
+
+    /// The same on a machine of the test's choice.
+    pub fn on(machine: Scripted) -> Self {
+        let machine = Arc::new(machine);
         let controller = App::builder().launch(machine.clone()).detach();
         controller.widget().present();
         let window = Self { controller, machine };
@@ -99,17 +104,29 @@ impl Window {
 
     /// What a person chooses and types on the way, told to the window one by one.
     pub fn walk(&self, page: Page) {
-        for change in way_to(page) {
+        self.take(way_to(page));
+    }
+
+    /// The same with these changes.
+    pub fn take(&self, way: Vec<Change>) {
+        for change in way {
             let before = self.page();
             let goes_on = matches!(change, Change::Next | Change::Confirm);
             if matches!(change, Change::Confirm) {
-                until("the plan", || self.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+                until("the plan", || self.may_begin());
             }
             self.controller.emit(Input::Change(change));
             if goes_on {
                 until(&format!("the page after {before:?}"), || self.page() != before);
             }
         }
+    }
+
+    /// Whether the button of the last page can be pressed, whatever it says.
+    fn may_begin(&self) -> bool {
+        let words =
+            ["Erase and Install", "Install", "Replace and Install", "Delete and Install", "Make Smaller and Install"];
+        words.iter().any(|words| self.button(words).is_some_and(|button| button.is_sensitive()))
     }
 
     /// Leaves the page backwards.

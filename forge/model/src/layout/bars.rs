@@ -2,7 +2,7 @@
 
 use super::{Layout, Role};
 use crate::{
-    Disk,
+    Disk, Plan,
     inventory::{Content, Found},
 };
 
@@ -62,11 +62,26 @@ pub enum Fate {
 
 /// The disk as it is, in order of offset, without gaps between segments. Without a layout, everything stays.
 pub fn before(disk: &Disk, layout: Option<&Layout>) -> Vec<Segment> {
-    let partitions = match &disk.content {
+    old(disk.size, &disk.content, layout)
+}
+
+/// The disk of a plan as it is, and as it will be. What a plan for a whole disk says of what is there has no offsets:
+/// partitions lie side by side then.
+pub fn planned(plan: &Plan) -> (Vec<Segment>, Vec<Segment>) {
+    let (size, layout) = (plan.target.size, &plan.layout);
+    let content = match &layout.beside {
+        None => plan.erased.clone(),
+        Some(beside) => Content::Table { table: "gpt".into(), partitions: beside.found(), gpt: None },
+    };
+    (old(size, &content, Some(layout)), new(size, layout))
+}
+
+fn old(size: u64, content: &Content, layout: Option<&Layout>) -> Vec<Segment> {
+    let partitions = match content {
         Content::Table { partitions, .. } => partitions,
-        Content::Empty | Content::Unfinished { .. } => return vec![free(0, disk.size)],
+        Content::Empty | Content::Unfinished { .. } => return vec![free(0, size)],
         Content::Whole { .. } | Content::Unknown => {
-            return vec![Segment { what: What::Unpartitioned, ..free(0, disk.size) }];
+            return vec![Segment { what: What::Unpartitioned, ..free(0, size) }];
         }
     };
     let old = |(one, offset): (&Found, u64)| Segment {
@@ -74,11 +89,15 @@ pub fn before(disk: &Disk, layout: Option<&Layout>) -> Vec<Segment> {
         size: one.size,
         what: What::Old { number: one.number, fate: fate(one.number, one.size, layout) },
     };
-    filled(disk.size, placed(partitions).into_iter().map(old).collect())
+    filled(size, placed(partitions).into_iter().map(old).collect())
 }
 
 /// The disk as it will be, in order of offset, without gaps between segments.
 pub fn after(disk: &Disk, layout: &Layout) -> Vec<Segment> {
+    new(disk.size, layout)
+}
+
+fn new(size: u64, layout: &Layout) -> Vec<Segment> {
     let own = layout.partitions.iter().filter(|one| !one.shared).map(|one| Segment {
         offset: one.offset,
         size: one.size,
@@ -89,7 +108,7 @@ pub fn after(disk: &Disk, layout: &Layout) -> Vec<Segment> {
         let fate = fate(one.number, one.size, Some(layout));
         Some(Segment { offset, size: one.size, what: What::Old { number: one.number, fate } })
     });
-    filled(disk.size, own.chain(kept).collect())
+    filled(size, own.chain(kept).collect())
 }
 
 fn free(offset: u64, size: u64) -> Segment {

@@ -47,6 +47,25 @@ pub struct Beside {
     pub home: Option<u32>,
 }
 
+impl Beside {
+    /// The partitions that are in the table when the first byte is written: those that stay and those that go.
+    pub fn there(&self) -> Vec<Found> {
+        let mut there: Vec<Found> = self.kept.iter().chain(&self.removed).cloned().collect();
+        there.sort_by_key(|one| one.number);
+        there
+    }
+
+    /// The partitions as they were found: those that are made smaller have the size that they had.
+    pub fn found(&self) -> Vec<Found> {
+        let mut found = self.there();
+        for shrunk in &self.shrunk {
+            let one = found.iter_mut().filter(|one| one.number == shrunk.number);
+            one.for_each(|one| one.size = shrunk.before);
+        }
+        found
+    }
+}
+
 /// A partition that is made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shrunk {
@@ -74,7 +93,7 @@ impl Layout {
             }
         };
         let (removed, mut kept): (Vec<Found>, Vec<Found>) =
-            found.iter().map(Found::unlooked).partition(|one| picked.removed.contains(&one.number));
+            found.iter().map(Found::without_sizes).partition(|one| picked.removed.contains(&one.number));
         for one in &mut kept {
             let smaller = picked.shrunk.iter().find(|(shrunk, _)| shrunk.number == one.number);
             one.size = smaller.map_or(one.size, |(_, size)| *size);
@@ -82,7 +101,12 @@ impl Layout {
         let image = &manifest.image.root_hash;
         let same = |(_, entry): &&(u32, Entry)| [image.data_partition(), image.tree_partition()].contains(&entry.id);
         let places: Vec<(u32, Entry)> = kept.iter().filter_map(|one| Some((one.number, one.entry?))).collect();
-        issues.extend(places.iter().find(same).map(|(number, _)| Issue::SameReleaseThere { number: *number }));
+        let release = places.iter().find(same).map(|(number, _)| *number);
+        issues.extend(release.map(|number| Issue::SameReleaseThere { number }));
+        // Updates find a slot by type and label alone (systemd-sysupdate): each system would take the other's.
+        let slot = kept.iter().find(|one| is_slot(one, &manifest.id));
+        let slot = slot.filter(|_| release.is_none());
+        issues.extend(slot.map(|one| Issue::SlotsThere { number: one.number, label: one.label.clone() }));
 
         let taken = kept.iter().filter_map(|one| Some((one.entry?.offset, one.size)));
         // What a table claims need not be true.
@@ -128,6 +152,13 @@ impl Partition {
             shared: true,
         })
     }
+}
+
+/// Whether updates of this system would take it for a slot of their own.
+fn is_slot(found: &Found, id: &str) -> bool {
+    let kind = [Role::RootA, Role::VerityA].map(|role| Some(role.type_id())).contains(&found.type_id);
+    let ours = found.label.strip_prefix(id).is_some_and(|rest| rest.starts_with('_'));
+    kind && (ours || found.label == "_empty")
 }
 
 /// What of the table stands in the way of adding to it.

@@ -97,12 +97,17 @@ impl Role {
         }
     }
 
-    /// The attribute bits: slot A is read-only (bit 60), an empty slot is not to be mounted (bit 63).
-    pub fn attributes(self) -> u64 {
+    /// The attribute bits: slot A is read-only (bit 60), an empty slot is not to be found by its type (bit 63).
+    ///
+    /// Beside other systems nothing but the ESP is: one that starts without `root=` would take slot A for its own root
+    /// (systemd-gpt-auto-generator(8)). This system names each of its partitions on its command line.
+    pub fn attributes(self, way: Way) -> u64 {
+        let hidden = if way.is_whole_disk() { 0 } else { 1 << 63 };
         match self {
-            Self::RootA | Self::VerityA => 1 << 60,
+            Self::RootA | Self::VerityA => 1 << 60 | hidden,
             Self::RootB | Self::VerityB => 1 << 63,
-            Self::Esp | Self::State => 0,
+            Self::State => hidden,
+            Self::Esp => 0,
         }
     }
 }

@@ -4,7 +4,8 @@ use forge_model::{
     Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
     firmware::Device,
     handover::DiskKeys,
-    inventory::{Content, DiskKind, Found, Holding, Identity, Obstacle, Transport},
+    inventory::{Content, DiskKind, Entry, Found, Gpt, Holding, Identity, Obstacle, ShrinkFault, Shrinks, Transport},
+    layout::Role,
     machine::{Firmware, Preflight, SecureBoot, Staged, Staging, StagingFault},
     plan::PasswordKind,
     receipt::Key,
@@ -184,9 +185,9 @@ fn file_system(name: &str, label: &str) -> Option<Holding> {
 /// The disks.
 pub fn inventory() -> Inventory {
     let windows = vec![
-        found(1, "EFI system partition", 272 * MB, file_system("vfat", "SYSTEM")),
+        esp(1, "EFI system partition", "SYSTEM", 272 * MB, 238 * MB),
         found(2, "Microsoft reserved partition", 16 * MB, None),
-        found(3, "Basic data partition", 812 * GB, Some(Holding::Bitlocker)),
+        not_smaller(found(3, "Basic data partition", 812 * GB, Some(Holding::Bitlocker)), ShrinkFault::Wrapped),
         found(4, "", 900 * MB, file_system("ntfs", "Recovery")),
     ];
     let photos = vec![found(1, "Photos", 4000 * GB, file_system("ext4", "Photos"))];
@@ -203,22 +204,93 @@ pub fn inventory() -> Inventory {
     Inventory {
         devices: devices(),
         disks: vec![
-            disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, table(windows)),
+            disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, laid(windows, 1_000 * GB)),
             used,
             member,
             medium,
             disk("/dev/nvme1n1", "KIOXIA EXCERIA", Transport::Nvme, 2_000 * GB, Content::Empty),
         ],
-        firmware: Some(Preflight {
-            firmware: Firmware {
-                secure_boot: SecureBoot::On,
-                shim_validates: true,
-                writable: true,
-                free: Some(42 << 10),
-            },
-            faults: vec![],
-        }),
+        firmware: Some(firmware()),
     }
+}
+
+fn firmware() -> Preflight {
+    let firmware = Firmware { secure_boot: SecureBoot::On, shim_validates: true, writable: true, free: Some(42 << 10) };
+    Preflight { firmware, faults: vec![] }
+}
+
+/// Another machine: a Windows that fills its disk and can be made smaller, an earlier system beside photos, and a
+/// Fedora.
+pub fn shared_inventory() -> Inventory {
+    let windows = vec![
+        esp(1, "EFI system partition", "SYSTEM", 104 * MB, 61 * MB),
+        found(2, "Microsoft reserved partition", 16 * MB, None),
+        smaller(found(3, "Basic data partition", 998 * GB, file_system("ntfs", "Windows")), 214 * GB),
+        not_smaller(found(4, "", 900 * MB, file_system("ntfs", "Recovery")), ShrinkFault::Hibernated),
+    ];
+    let slot = |number: u32, role: Role, label: &str, size: u64| Found {
+        type_id: Some(role.type_id()),
+        ..found(number, label, size, None)
+    };
+    let earlier = vec![
+        esp(1, "esp", "ESP", 1074 * MB, 862 * MB),
+        slot(2, Role::RootA, "intergenos_0.9", 5 * GB),
+        slot(3, Role::VerityA, "intergenos_0.9_verity", 44 * MB),
+        slot(4, Role::RootB, "_empty", 5 * GB),
+        slot(5, Role::VerityB, "_empty", 44 * MB),
+        Found { holding: file_system("ext4", ""), ..slot(6, Role::State, "state", 300 * GB) },
+        smaller(found(7, "Photos", 160 * GB, file_system("ext4", "Photos")), 96 * GB),
+    ];
+    let fedora = vec![
+        esp(1, "EFI System Partition", "EFI", 1074 * MB, 862 * MB),
+        not_smaller(found(2, "fedora", 280 * GB, file_system("btrfs", "fedora")), ShrinkFault::FileSystem),
+        found(3, "swap", 8 * GB, Some(Holding::Swap)),
+        smaller(found(4, "Photos", 160 * GB, file_system("ext4", "Photos")), 96 * GB),
+    ];
+    let group = vec![not_smaller(found(1, "", 480 * GB, Some(Holding::LvmMember)), ShrinkFault::Wrapped)];
+    Inventory {
+        devices: devices(),
+        disks: vec![
+            disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, laid(windows, 1_000 * GB)),
+            disk("/dev/sda", "CT500MX500SSD1", Transport::Ata, 500 * GB, laid(earlier, 500 * GB)),
+            disk("/dev/sdb", "INTEL SSDSC2KB48", Transport::Ata, 480 * GB, table(group)),
+            disk("/dev/sdc", "WDS500G2B0A", Transport::Ata, 500 * GB, laid(fedora, 500 * GB)),
+        ],
+        firmware: Some(firmware()),
+    }
+}
+
+fn esp(number: u32, label: &str, name: &str, size: u64, free: u64) -> Found {
+    let type_id = Some(Role::Esp.type_id());
+    Found { type_id, free: Some(free), ..found(number, label, size, file_system("vfat", name)) }
+}
+
+fn smaller(found: Found, least: u64) -> Found {
+    Found { shrinks: Some(Shrinks::To { least }), ..found }
+}
+
+fn not_smaller(found: Found, why: ShrinkFault) -> Found {
+    Found { shrinks: Some(Shrinks::Not { why }), ..found }
+}
+
+/// A table that was read: its partitions lie one behind the other, and the rest is free.
+fn laid(mut partitions: Vec<Found>, size: u64) -> Content {
+    const MIB: u64 = 1 << 20;
+    let mut at = MIB;
+    for found in &mut partitions {
+        found.size = found.size / MIB * MIB;
+        found.entry = Some(Entry { offset: at, id: Uuid::from_u128(u128::from(found.number)), attributes: 0 });
+        at += found.size;
+    }
+    let gpt = Gpt {
+        disk_id: Uuid::from_u128(7),
+        sector_size: 512,
+        first_usable: 34 * 512,
+        end_usable: size / 512 * 512 - 33 * 512,
+        entries: 128,
+        fault: None,
+    };
+    Content::Table { table: "gpt".into(), partitions, gpt: Some(gpt) }
 }
 
 fn table(partitions: Vec<Found>) -> Content {
@@ -229,7 +301,7 @@ fn table(partitions: Vec<Found>) -> Content {
 pub fn receipt(plan: &Plan) -> Receipt {
     let key = |name: &str| Key { name: name.into(), sha1: "1A".repeat(20), sha256: "2B".repeat(32) };
     Receipt {
-        way: Default::default(),
+        way: plan.layout.beside.as_ref().map(|beside| beside.way).unwrap_or_default(),
         version: 1,
         forge: env!("CARGO_PKG_VERSION").into(),
         finished: 1_790_000_000,

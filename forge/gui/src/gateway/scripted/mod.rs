@@ -9,7 +9,7 @@ use super::{Begun, Gateway};
 use crate::parts::rehearsal::walk::Key;
 use crate::{
     guide::{self, Request, Step},
-    session::{Change, Credentials, Found, Page, Secrets},
+    session::{Change, Credentials, Found, Page, Secrets, usage::Choice},
 };
 use async_trait::async_trait;
 use forge_dbus::{
@@ -20,6 +20,7 @@ use forge_dbus::{
 };
 use forge_model::{
     Answers, Audit, Handover, Inventory, Machine, Manifest, Plan, Secret, Stage,
+    answers::Way,
     machine::{Enrollment, Staged},
     plan::PasswordKind,
 };
@@ -69,6 +70,11 @@ impl Scripted {
         Self { manifest: machine::manifest(), inventory: machine::inventory(), play, first_boot, planned, calls }
     }
 
+    /// A machine with disks that more than one system can be on.
+    pub fn shared(play: Play) -> Self {
+        Self { inventory: machine::shared_inventory(), ..Self::new(play) }
+    }
+
     /// The machine that the environment asks for.
     pub fn from_environment() -> Option<Self> {
         let wanted = env::var(SCRIPT).ok()?;
@@ -78,7 +84,8 @@ impl Scripted {
             Some(Page::Done) => Play::Works,
             _ => Play::Stands,
         };
-        Some(Self { first_boot: first_boot::FirstBoot::named(&wanted), ..Self::new(play) })
+        let machine = if is_shared(&wanted) { Self::shared(play) } else { Self::new(play) };
+        Some(Self { first_boot: first_boot::FirstBoot::named(&wanted), ..machine })
     }
 
     fn called(&self, name: &'static str) {
@@ -105,6 +112,22 @@ pub fn script() -> Vec<Change> {
         "encryption-caution" => way.extend(encrypts(false).into_iter().take(3)),
         "review-encrypted" => way = way_encrypted(Page::Review),
         "done-encrypted" => way = way_encrypted(Page::Done),
+        "disk-use" | "review-beside" | "failure-beside" | "installing-beside" | "done-beside" => {
+            way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/nvme0n1", &[Choice::Way(Way::FreeSpace)]);
+        }
+        "disk-use-erase" => way.push(Change::Use(Choice::Way(Way::WholeDisk))),
+        "disk-use-shrink" | "review-shrink" => {
+            way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/nvme0n1", &[Choice::Way(Way::FreeSpace)]);
+        }
+        "disk-use-replace" | "review-replace" => {
+            way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/sda", &[Choice::Way(Way::Replace)]);
+        }
+        "disk-use-manual" | "review-manual" => {
+            let choices =
+                [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
+            way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/sdc", &choices);
+        }
+        "disk-use-none" => way = way_beside(Page::DiskUse, "/dev/sdb", &[]),
         "card" => way.push(Change::Card),
         "firmware-on" => way.push(Change::Firmware { bundle: "intel-wifi".into(), accepted: true }),
         "firmware-licence" => way.push(Change::Licence("intel-wifi".into())),
@@ -141,12 +164,25 @@ pub fn has_other_keyboard() -> bool {
 fn wizard_page(wanted: &str) -> Option<Page> {
     match wanted {
         "card" | "done-refused" | "done-encrypted" => Some(Page::Done),
+        "disk-use-erase" | "disk-use-shrink" | "disk-use-replace" | "disk-use-manual" | "disk-use-none" => {
+            Some(Page::DiskUse)
+        }
+        "review-beside" | "review-shrink" | "review-replace" | "review-manual" => Some(Page::Review),
+        "installing-beside" => Some(Page::Installing),
+        "failure-beside" => Some(Page::Failure),
+        "done-beside" => Some(Page::Done),
         "encryption-on" | "encryption-caution" => Some(Page::Encryption),
         "review-encrypted" => Some(Page::Review),
         "firmware-on" | "firmware-licence" => Some(Page::Firmware),
         rehearsal if !keys_of(rehearsal).is_empty() => Some(Page::SecureBoot),
         page => Page::from_tag(page),
     }
+}
+
+/// Whether the machine is the one with disks that more than one system can be on.
+fn is_shared(wanted: &str) -> bool {
+    let ways = ["shrink", "replace", "manual", "none"];
+    ways.iter().any(|way| wanted.strip_prefix("disk-use-").or(wanted.strip_prefix("review-")) == Some(way))
 }
 
 /// The keys that are pressed in a rehearsal by themselves.
@@ -204,7 +240,8 @@ pub fn way_to(page: Page) -> Vec<Change> {
         (Page::Keyboard, vec![Change::Next]),
         (Page::TimeZone, vec![Change::Next, Change::TimeZone("Europe/Berlin".into())]),
         (Page::Disk, vec![Change::Next, Change::Disk("/dev/nvme0n1".into())]),
-        (Page::Encryption, vec![Change::Next]),
+        (Page::DiskUse, vec![Change::Next]),
+        (Page::Encryption, vec![Change::Use(Choice::Way(Way::WholeDisk)), Change::Next]),
         (
             Page::Account,
             vec![Change::FullName("Anna Schmidt".into()), Change::ComputerName("quiet-otter".into()), Change::Next],
@@ -227,6 +264,17 @@ pub fn way_to(page: Page) -> Vec<Change> {
         }
     }
     way
+}
+
+/// The same of a person who takes this disk, and decides this about its use.
+pub fn way_beside(page: Page, disk: &str, choices: &[Choice]) -> Vec<Change> {
+    let chosen = || choices.iter().map(|choice| Change::Use(*choice));
+    let changes = way_to(page).into_iter().flat_map(|change| match change {
+        Change::Disk(_) => vec![Change::Disk(disk.into())],
+        Change::Use(_) => chosen().collect(),
+        other => vec![other],
+    });
+    changes.chain(chosen().filter(|_| page == Page::DiskUse)).collect()
 }
 
 /// A moment of an install: stage, tenths of it, rate and seconds left.
@@ -289,6 +337,7 @@ impl Gateway for Scripted {
                     written: true,
                     details: "pwrite64 at 1073741824: Input/output error (os error 5)".into(),
                     smaller: Vec::new(),
+                    table: Default::default(),
                 };
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()

@@ -140,7 +140,7 @@ fn turned_off_it_forgets_what_was_typed_and_its_page_is_gone() {
 fn another_keyboard_asks_for_the_passphrase_again_and_the_same_one_does_not() {
     let mut session = at_the_key(false);
     assert!(session.encryption().passphrase().is_unusual());
-    for page in [Page::RecoveryKey, Page::Encryption, Page::Disk, Page::TimeZone] {
+    for page in [Page::RecoveryKey, Page::Encryption, Page::DiskUse, Page::Disk, Page::TimeZone] {
         session.apply(Change::Left(page));
     }
     assert_eq!(session.page(), Page::Keyboard);
@@ -149,7 +149,7 @@ fn another_keyboard_asks_for_the_passphrase_again_and_the_same_one_does_not() {
     assert!(!session.encryption().passphrase().is_empty());
     session.apply(Change::Keyboard(KeyboardAnswers { layout: "de".into(), variant: String::new() }));
     assert!(session.encryption().passphrase().is_empty() && session.encryption().has_other_keyboard());
-    act(&mut session, [Change::Next, Change::Next, Change::Next, Change::Next]);
+    act(&mut session, [Change::Next, Change::Next, Change::Next, Change::Next, Change::Next]);
     assert_eq!(session.page(), Page::Encryption);
     act(&mut session, encrypts(false));
     assert!(!session.encryption().has_other_keyboard());

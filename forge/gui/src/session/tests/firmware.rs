@@ -74,7 +74,8 @@ fn another_disk_keeps_what_was_accepted_and_the_plan_names_it() {
     let effects = session.apply(accept("intel-wifi"));
     answer(&mut session, effects);
     session.apply(Change::Disk("/dev/nvme1n1".into()));
-    let effects = session.apply(Change::Disk("/dev/nvme0n1".into()));
+    session.apply(Change::Disk("/dev/nvme0n1".into()));
+    let effects = session.apply(Change::Use(Choice::Way(Way::WholeDisk)));
     answer(&mut session, effects);
     let Judged::Plan { plan, .. } = session.verdict() else { panic!("a plan") };
     assert_eq!(plan.firmware.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["intel-wifi"]);
@@ -139,7 +140,7 @@ fn a_device_that_goes_while_it_is_installed_takes_nothing_along_until_it_is_trie
     assert_eq!(session.page(), Page::Installing);
     assert!(session.apply(without_firmware()).is_empty());
     assert!(session.accepts("intel-wifi"), "the install that runs has it");
-    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false })));
+    session.apply(Change::Ended(Box::new(Ended::Cancelled { stage: Stage::Check, written: false, smaller: vec![] })));
     assert!(session.apply(without_firmware()).is_empty());
     let effects = session.apply(Change::TryAgain);
     assert!(matches!(effects[..], [Effect::Show(Page::Review), Effect::FirmwareWithdrawn, Effect::Check { .. }]));

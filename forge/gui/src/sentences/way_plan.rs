@@ -1,0 +1,305 @@
+//! What a plan does to a disk on which something stays: its lines, its question, its button; and what is left when it
+//! does not come to its end.
+
+use super::{disks, fill, plan, plan::Line, size, usage};
+use crate::session::before_after::{BeforeAfter, Piece, What};
+use forge_dbus::status::{Reached, Smaller};
+use forge_model::{
+    OldTable, Plan,
+    answers::Way,
+    inventory::Content,
+    layout::{Beside, bars::Fate},
+};
+use gettextrs::{gettext, ngettext};
+
+/// What happens to the disk, one line for each thing.
+pub fn lines(plan: &Plan) -> Vec<Line> {
+    let line = |icon, title, text| Line { icon, title, text };
+    let disk = plan::target_and_size(plan);
+    let Some(beside) = &plan.layout.beside else {
+        // Translators: {disk} is the name of a disk and its size.
+        let title = fill(&gettext("{disk} is erased"), &[("disk", &disk)]);
+        return vec![line("drive-harddisk-symbolic", title, disks::loss(&plan.erased))];
+    };
+    let told = BeforeAfter::of_plan(plan);
+    let kept = match usage::names(told.kept().filter(|piece| !told.smaller().any(|smaller| smaller == *piece))).as_str()
+    {
+        "" => gettext("Nothing else is on it."),
+        names => fill(&gettext("This stays: {names}."), &[("names", names)]),
+    };
+    let title = match beside.way {
+        // Translators: {system} is the name of the system, {disk} the name of a disk and its size.
+        Way::Replace => fill(
+            &gettext("The earlier {system} on {disk} is replaced"),
+            &[("system", &plan.payload.name), ("disk", &disk)],
+        ),
+        // Translators: {disk} is the name of a disk and its size.
+        _ => fill(&gettext("A part of {disk} is used"), &[("disk", &disk)]),
+    };
+    let mut lines = vec![line("drive-harddisk-symbolic", title, kept)];
+    let lost = told.lost().count();
+    if lost > 0 {
+        let title = counted(lost, |n| ngettext("{n} partition is deleted", "{n} partitions are deleted", n));
+        // Translators: {names} are names of partitions.
+        let text = fill(&gettext("Everything in it will be lost: {names}."), &[("names", &sized(told.lost()))]);
+        lines.push(line("user-trash-symbolic", title, text));
+    }
+    lines.extend(told.smaller().map(|piece| {
+        // Translators: {name} is the name of a partition, such as "Windows (NTFS)".
+        let title = fill(&gettext("{name} is made smaller"), &[("name", &usage::name(&piece.what))]);
+        line("view-restore-symbolic", title, smaller(piece))
+    }));
+    for piece in &told.before {
+        let name = usage::name(&piece.what);
+        let name = [("name", name.as_str())];
+        match &piece.what {
+            What::Old(_, Fate::Home) => lines.push(line(
+                "user-home-symbolic",
+                gettext("Personal files of the earlier system stay"),
+                fill(&gettext("They stay where they are ({name}), and the new system uses them."), &name),
+            )),
+            What::Old(_, Fate::Shared) => lines.push(line(
+                "folder-symbolic",
+                fill(&gettext("Boot files are added to {name}"), &name),
+                gettext("What is in it stays as it is."),
+            )),
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn counted(count: usize, sentence: impl Fn(u32) -> String) -> String {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    fill(&sentence(count), &[("n", &count.to_string())])
+}
+
+/// Names with sizes, one after another.
+fn sized<'a>(pieces: impl Iterator<Item = &'a Piece>) -> String {
+    // Translators: what stands between the items of a list, each of which has a comma in it.
+    pieces.map(usage::name_and_size).collect::<Vec<_>>().join(&gettext("; "))
+}
+
+fn smaller(piece: &Piece) -> String {
+    let What::Old(_, Fate::Shrinks { before, after }) = &piece.what else { return String::new() };
+    fill(
+        &gettext("From {before} to {after}, before anything else is done. What is in it stays."),
+        &[("before", &size(*before)), ("after", &size(*after))],
+    )
+}
+
+/// What the button does that begins, and whether that destroys something.
+pub fn button(plan: &Plan) -> (String, bool) {
+    match &plan.layout.beside {
+        None => (gettext("_Erase and Install"), true),
+        Some(beside) if beside.removed.is_empty() && beside.shrunk.is_empty() => (gettext("_Install"), false),
+        Some(beside) if beside.removed.is_empty() => (gettext("_Make Smaller and Install"), true),
+        Some(beside) if beside.way == Way::Replace => (gettext("_Replace and Install"), true),
+        Some(_) => (gettext("_Delete and Install"), true),
+    }
+}
+
+/// A question before something is destroyed: its headline, and what there is to know. Where nothing is, there is none.
+pub fn question(plan: &Plan) -> Option<(String, String)> {
+    let disk = plan::target(plan);
+    let undone = gettext("This cannot be undone.");
+    let Some(beside) = &plan.layout.beside else {
+        // Translators: {disk} is the name of a disk.
+        let headline = fill(&gettext("Erase {disk}?"), &[("disk", &disk)]);
+        return (plan.erased != Content::Empty).then(|| (headline, [disks::loss(&plan.erased), undone].join(" ")));
+    };
+    let told = BeforeAfter::of_plan(plan);
+    let lost = told.lost().count();
+    let shrunk: Vec<String> = told
+        .smaller()
+        .map(|piece| {
+            let name = usage::name(&piece.what);
+            [fill(&gettext("{name} is made smaller."), &[("name", &name)]), smaller(piece)].join(" ")
+        })
+        .collect();
+    if lost > 0 {
+        let headline = match beside.way {
+            Way::Replace => fill(
+                &gettext("Replace the Earlier {system} on {disk}?"),
+                &[("system", &plan.payload.name), ("disk", &disk)],
+            ),
+            _ => fill(
+                // Translators: {disk} is the name of a disk.
+                &counted(lost, |n| ngettext("Delete {n} Partition of {disk}?", "Delete {n} Partitions of {disk}?", n)),
+                &[("disk", &disk)],
+            ),
+        };
+        // Translators: {names} are names of partitions.
+        let names = fill(&gettext("Everything in it will be lost: {names}."), &[("names", &sized(told.lost()))]);
+        return Some((headline, [vec![names, undone], shrunk].concat().join(" ")));
+    }
+    if shrunk.is_empty() {
+        return None;
+    }
+    let names = usage::names(told.smaller());
+    // Translators: {name} is the name of a partition, such as "Windows (NTFS)".
+    let headline = fill(&gettext("Make {name} Smaller?"), &[("name", &names)]);
+    let advice = gettext("A copy of what matters is a good idea all the same. This cannot be undone here.");
+    Some((headline, [shrunk, vec![advice]].concat().join(" ")))
+}
+
+/// What was made smaller; nothing is known where the helper went away.
+fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
+    let name = |number: u32| {
+        let found = beside.kept.iter().find(|found| found.number == number);
+        found.map(disks::partition_and_kind).unwrap_or_default()
+    };
+    let Some(smaller) = smaller else {
+        let names: Vec<String> = beside.shrunk.iter().map(|shrunk| name(shrunk.number)).collect();
+        // Translators: {names} are names of partitions.
+        let may = gettext("{names} may be smaller now; what is in it is still there.");
+        return (!names.is_empty())
+            .then(|| fill(&may, &[("names", &names.join(&gettext(", ")))]))
+            .into_iter()
+            .collect();
+    };
+    let said = smaller.iter().map(|one| {
+        let sentence = match one.reached {
+            Reached::Begun => gettext(
+                "Making {name} smaller was begun and did not come to its end. Start the system that it belongs to, and let it check the disk.",
+            ),
+            Reached::FileSystem => gettext("The file system of {name} is smaller now, and everything in it is there."),
+            Reached::Partition => gettext("{name} is smaller now, and everything in it is there."),
+        };
+        fill(&sentence, &[("name", &name(one.number))])
+    });
+    said.collect()
+}
+
+/// How far an install came that did not come to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// Whether anything was written but what was made smaller.
+    pub written: bool,
+    /// What became of the partition table.
+    pub table: OldTable,
+    /// What was made smaller before; nothing where nobody knows.
+    pub smaller: Option<&'a [Smaller]>,
+}
+
+/// What state a disk is in on which something stays.
+pub fn state(beside: &Beside, ending: &Ending) -> String {
+    let mut said = made_smaller(beside, ending.smaller);
+    if !ending.written {
+        said.push(match said.is_empty() {
+            true => gettext("Nothing was written: the disk is as it was."),
+            false => gettext("Nothing else was written."),
+        });
+        return said.join(" ");
+    }
+    match (beside.removed.len(), ending.table) {
+        (0, OldTable::Untouched) => {
+            said.push(gettext("Your other systems are untouched: the old partition table is still in force."));
+            return said.join(" ");
+        }
+        (0, _) => said.push(gettext("Your other systems are untouched.")),
+        (lost, _) => said.extend([
+            counted(lost, |n| {
+                ngettext(
+                    "{n} partition that was to be deleted is lost.",
+                    "{n} partitions that were to be deleted are lost.",
+                    n,
+                )
+            }),
+            gettext("Everything else is untouched."),
+        ]),
+    }
+    said.push(match ending.table {
+        OldTable::Untouched => gettext("The old partition table is still in force."),
+        OldTable::Restored => {
+            gettext("The partition table could not be changed: the old one was put back, and is in force.")
+        }
+        OldTable::SecondCopyLost => gettext(
+            "The old partition table is still in force, but its second copy could not be put back. A partition editor writes it anew.",
+        ),
+        OldTable::Unknown => gettext(
+            "It is not known whether the old partition table or the new one is there now. If no partitions are seen, a partition editor restores it from its second copy.",
+        ),
+    });
+    said.join(" ")
+}
+
+/// What stopping now would leave.
+pub fn stopping(beside: &Beside, written: bool) -> String {
+    // Partitions that are made smaller are made so before everything else.
+    state(beside, &Ending { written, table: OldTable::Untouched, smaller: None })
+}
+
+/// What to know about the next start, where other systems are on the disk.
+pub fn next_start(plan: &Plan) -> Option<String> {
+    let beside = plan.layout.beside.as_ref()?;
+    (!beside.kept.is_empty()).then(|| {
+        gettext("Other systems on the disk are still there. The boot menu of the computer's firmware starts them.")
+    })
+}
+
+#[cfg(all(test, feature = "scripted"))]
+mod tests {
+    use super::*;
+    use crate::gateway::scripted::machine;
+    use forge_model::{
+        Layout,
+        answers::{DiskAnswers, Shrink},
+        size::MIB,
+    };
+
+    /// What a way does to the played disk at this place of the list.
+    fn beside(disk: usize, answers: DiskAnswers) -> Beside {
+        let disk = &machine::shared_inventory().disks[disk];
+        Layout::new(disk, &answers, &machine::manifest().with_firmware(&[]))
+            .ok()
+            .and_then(|layout| layout.beside)
+            .expect("it fits")
+    }
+
+    #[test]
+    fn a_failure_beside_other_systems_says_which_table_is_in_force_and_what_is_lost() {
+        let ending = |written, table| Ending { written, table, smaller: Some(&[]) };
+        let kept = beside(3, DiskAnswers { way: Way::FreeSpace, ..DiskAnswers::default() });
+        assert_eq!(state(&kept, &ending(false, OldTable::Untouched)), "Nothing was written: the disk is as it was.");
+        let said = state(&kept, &ending(true, OldTable::Untouched));
+        assert_eq!(said, "Your other systems are untouched: the old partition table is still in force.");
+        for (table, words) in [
+            (OldTable::Restored, "the old one was put back, and is in force"),
+            (OldTable::SecondCopyLost, "its second copy could not be put back"),
+            (OldTable::Unknown, "It is not known whether the old partition table or the new one"),
+        ] {
+            let said = state(&kept, &ending(true, table));
+            assert!(said.starts_with("Your other systems are untouched. ") && said.contains(words), "{said}");
+        }
+        let deleted = beside(3, DiskAnswers { way: Way::Manual, delete: vec![4], ..DiskAnswers::default() });
+        let said = state(&deleted, &ending(true, OldTable::Untouched));
+        assert!(
+            said.starts_with("1 partition that was to be deleted is lost. Everything else is untouched."),
+            "{said}"
+        );
+        assert!(said.ends_with("The old partition table is still in force."), "{said}");
+    }
+
+    #[test]
+    fn what_was_made_smaller_before_it_failed_is_told_exactly_where_it_is_known() {
+        let shrink = vec![Shrink { number: 3, to_mib: 300_000 }];
+        let answers = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
+        let kept = beside(0, answers);
+        let smaller = |reached| [Smaller { number: 3, before: 952_148 * MIB, wanted: 300_000 * MIB, reached }];
+        for (reached, words) in [
+            (Reached::Partition, "Windows (NTFS) is smaller now, and everything in it is there."),
+            (Reached::FileSystem, "The file system of Windows (NTFS) is smaller now, and everything in it is there."),
+            (Reached::Begun, "Making Windows (NTFS) smaller was begun and did not come to its end."),
+        ] {
+            let smaller = smaller(reached);
+            let ending = Ending { written: false, table: OldTable::Untouched, smaller: Some(&smaller) };
+            let said = state(&kept, &ending);
+            assert!(said.starts_with(words) && said.ends_with("Nothing else was written."), "{said}");
+        }
+        let unknown = Ending { written: true, table: OldTable::Unknown, smaller: None };
+        assert!(state(&kept, &unknown).starts_with("Windows (NTFS) may be smaller now"));
+        let as_it_was = Ending { written: false, table: OldTable::Untouched, smaller: Some(&[]) };
+        assert_eq!(state(&kept, &as_it_was), "Nothing was written: the disk is as it was.");
+    }
+}

@@ -1,0 +1,342 @@
+//! The use of the disk: what is possible, what is chosen, what the answers say then.
+
+use super::*;
+use crate::{
+    gateway::scripted::way_beside,
+    session::{
+        before_after::What,
+        usage::{Choice, Offered},
+    },
+};
+use forge_model::{
+    answers::{DiskAnswers, Shrink, Way},
+    inventory::Content,
+    layout::bars::Fate,
+    size::MIB,
+};
+
+const WINDOWS: &str = "/dev/nvme0n1";
+const EARLIER: &str = "/dev/sda";
+const FEDORA: &str = "/dev/sdc";
+
+/// A session on a machine with disks that more than one system can be on.
+fn shared() -> Session {
+    shared_with(machine::shared_inventory())
+}
+
+fn shared_with(inventory: Inventory) -> Session {
+    let mut session = Session::new(Some("en_US.UTF-8".into()));
+    let offer = Offer { manifest: machine::manifest(), certificate: String::new() };
+    session.apply(Change::Found(Box::new(Ok(Found { offer, inventory, running: None }))));
+    session
+}
+
+/// Walks to a page with this disk, used like this.
+fn walk_beside(session: &mut Session, page: Page, disk: &str, choices: &[Choice]) {
+    for change in way_beside(page, disk, choices) {
+        let effects = session.apply(change);
+        answer(session, effects);
+    }
+    assert_eq!(session.page(), page);
+}
+
+fn offered(session: &Session, way: Way) -> Offered {
+    session.ways().into_iter().find(|offered| offered.way == way).unwrap()
+}
+
+fn fate_of(session: &Session, number: u32) -> Fate {
+    let mut fates = session.before_after().before.into_iter().filter_map(|piece| match piece.what {
+        What::Old(found, fate) if found.number == number => Some(fate),
+        _ => None,
+    });
+    fates.next().unwrap()
+}
+
+fn use_it(session: &mut Session, choice: Choice) {
+    session.apply(Change::Use(choice));
+}
+
+#[test]
+fn an_empty_disk_asks_nothing_and_is_taken_as_a_whole() {
+    let mut session = ready();
+    for change in way_to(Page::Disk) {
+        session.apply(change);
+    }
+    session.apply(Change::Disk("/dev/nvme1n1".into()));
+    session.apply(Change::Next);
+    assert_eq!(session.page(), Page::Encryption);
+    let answers = session.disk_answers().unwrap();
+    assert!(answers.way.is_whole_disk() && answers.erase.is_some());
+    session.apply(Change::Left(Page::Encryption));
+    assert_eq!(session.page(), Page::Disk);
+}
+
+#[test]
+fn where_something_is_on_the_disk_nothing_is_chosen_for_anybody() {
+    let mut session = ready();
+    walk_beside(&mut session, Page::DiskUse, WINDOWS, &[]);
+    assert_eq!(session.disk_way(), None);
+    assert!(!session.may_go_on() && session.disk_answers().is_none());
+    session.apply(Change::Next);
+    assert_eq!(session.page(), Page::DiskUse);
+    // Until something is, nothing is lost in the picture either.
+    assert_eq!(fate_of(&session, 3), Fate::Stays);
+    assert!(session.before_after().after.is_empty());
+}
+
+#[test]
+fn the_whole_disk_says_that_it_may_be_erased_and_no_other_way_does() {
+    let mut session = ready();
+    for (way, erases) in [(Way::WholeDisk, true), (Way::FreeSpace, false), (Way::Manual, false)] {
+        walk_beside(&mut session, Page::DiskUse, WINDOWS, &[Choice::Way(way)]);
+        assert!(session.may_go_on(), "{way:?}");
+        let answers = session.disk_answers().unwrap();
+        assert_eq!((answers.way, answers.erase.is_some()), (way, erases));
+        let fate = if erases { Fate::Goes } else { Fate::Stays };
+        assert!((1..=4).all(|number| fate_of(&session, number) == fate), "{way:?}");
+        session = ready();
+    }
+}
+
+#[test]
+fn a_way_that_can_not_be_gone_says_why_and_can_not_be_chosen() {
+    let mut session = ready();
+    walk_beside(&mut session, Page::DiskUse, WINDOWS, &[Choice::Way(Way::Replace)]);
+    assert!(matches!(offered(&session, Way::Replace).against[..], [Issue::NoEarlierSystem { .. }]));
+    assert_eq!(session.disk_way(), None);
+    // A table that was not read, or of another kind, can only be erased.
+    let mut session = shared();
+    walk_beside(&mut session, Page::DiskUse, "/dev/sdb", &[Choice::Way(Way::FreeSpace), Choice::Way(Way::Manual)]);
+    for way in [Way::FreeSpace, Way::Manual] {
+        assert!(offered(&session, way).against.iter().any(|issue| matches!(issue, Issue::NoGpt { .. })), "{way:?}");
+    }
+    assert_eq!(session.disk_way(), None);
+    use_it(&mut session, Choice::Way(Way::WholeDisk));
+    assert!(session.may_go_on());
+}
+
+#[test]
+fn the_plan_is_that_of_the_way_that_was_chosen_and_nothing_that_stays_is_lost_in_it() {
+    let mut session = ready();
+    walk_beside(&mut session, Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    let Judged::Plan { plan, .. } = session.verdict() else { panic!("{:?}", session.verdict()) };
+    let beside = plan.layout.beside.as_ref().unwrap();
+    assert_eq!((beside.way, beside.kept.len(), beside.removed.len()), (Way::FreeSpace, 4, 0));
+    assert_eq!(plan.erased, Content::Empty);
+    let told = BeforeAfter::of_plan(plan);
+    assert_eq!(told, session.before_after(), "the page showed what the plan does");
+    assert_eq!((told.lost().count(), told.kept().count()), (0, 4));
+}
+
+#[test]
+fn what_has_to_be_made_smaller_is_proposed_and_is_the_persons_to_change() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::DiskUse, WINDOWS, &[]);
+    let free = offered(&session, Way::FreeSpace);
+    assert!(free.against.is_empty(), "{free:?}");
+    assert_eq!(free.shrinks.len(), 1);
+    use_it(&mut session, Choice::Way(Way::FreeSpace));
+    assert!(session.may_go_on());
+    let [row] = &session.shrinkable()[..] else { panic!("one can be made smaller") };
+    assert!(row.keeps < row.found.size && row.keeps > row.least, "half of what it does not need: {row:?}");
+    assert!(matches!(fate_of(&session, 3), Fate::Shrinks { .. }));
+
+    // As small as it can be, and never smaller.
+    let least = row.least;
+    use_it(&mut session, Choice::Shrink { number: 3, to: 1 });
+    assert_eq!(session.shrinkable()[0].keeps, least);
+    assert_eq!(session.disk_answers().unwrap().shrink, [Shrink { number: 3, to_mib: least / MIB }]);
+    assert!(session.may_go_on());
+    // As it is: then there is no room, and the page says so.
+    use_it(&mut session, Choice::Shrink { number: 3, to: u64::MAX });
+    assert!(session.disk_answers().unwrap().shrink.is_empty());
+    assert!(matches!(session.layout(), Some(Err(issues)) if matches!(issues[..], [Issue::NoFreeRoom { .. }])));
+    assert!(!session.may_go_on());
+    // What can not be made smaller is not, whoever asks.
+    use_it(&mut session, Choice::Shrink { number: 4, to: MIB });
+    assert!(session.disk_answers().unwrap().shrink.is_empty());
+    let left: Vec<u32> = session.left_alone().iter().map(|left| left.found.number).collect();
+    assert_eq!(left, [4]);
+}
+
+#[test]
+fn an_earlier_system_is_replaced_and_its_personal_files_stay_unless_somebody_says_otherwise() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::DiskUse, EARLIER, &[Choice::Way(Way::Replace)]);
+    assert!(session.may_go_on(), "{:?}", session.layout());
+    assert!(session.keeps_home() && session.disk_answers().unwrap().keep_home);
+    assert_eq!(
+        (fate_of(&session, 6), fate_of(&session, 7), fate_of(&session, 2)),
+        (Fate::Home, Fate::Stays, Fate::Goes)
+    );
+    use_it(&mut session, Choice::KeepHome(false));
+    assert!(!session.disk_answers().unwrap().keep_home);
+    assert_eq!(fate_of(&session, 6), Fate::Goes);
+    // Beside it there is no way: two systems would share their slots.
+    assert!(matches!(offered(&session, Way::FreeSpace).against[..], [Issue::SlotsThere { .. }]));
+    // Encrypted, they can not be kept; the page says why.
+    let mut inventory = machine::shared_inventory();
+    for disk in &mut inventory.disks {
+        if let Content::Table { partitions, .. } = &mut disk.content {
+            let state = partitions.iter_mut().filter(|found| found.label == "state");
+            state.for_each(|found| found.holding = Some(forge_model::inventory::Holding::Luks));
+        }
+    }
+    let mut session = shared_with(inventory);
+    walk_beside(&mut session, Page::DiskUse, EARLIER, &[Choice::Way(Way::Replace), Choice::KeepHome(true)]);
+    assert!(!session.keeps_home());
+    assert!(matches!(session.against_home()[..], [Issue::HomeEncrypted { number: 6 }]));
+}
+
+#[test]
+fn by_hand_nothing_goes_but_what_was_turned_on() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::DiskUse, FEDORA, &[Choice::Way(Way::Manual)]);
+    assert!(session.deletable().iter().all(|(_, goes)| !goes));
+    assert_eq!(session.disk_answers().unwrap().delete, [0; 0]);
+    for number in [99, 4, 1] {
+        use_it(&mut session, Choice::Delete { number, goes: true });
+    }
+    use_it(&mut session, Choice::Delete { number: 1, goes: false });
+    assert_eq!(session.disk_answers().unwrap().delete, [4]);
+    assert_eq!((fate_of(&session, 4), fate_of(&session, 1)), (Fate::Goes, Fate::Stays));
+
+    // An EFI system partition is shared only while it is there and has room.
+    use_it(&mut session, Choice::ShareEsp(Some(2)));
+    assert_eq!(session.shared_esp(), None, "it is none");
+    use_it(&mut session, Choice::ShareEsp(Some(1)));
+    assert_eq!(session.disk_answers().unwrap().shared_esp, Some(1));
+    assert_eq!(fate_of(&session, 1), Fate::Shared);
+    use_it(&mut session, Choice::Delete { number: 1, goes: true });
+    assert_eq!(session.shared_esp(), None);
+
+    // The state gets what is left, or what is asked for.
+    let room = session.state_room().unwrap();
+    assert_eq!(room.gets, room.most);
+    use_it(&mut session, Choice::State(20_000 * MIB));
+    assert_eq!(session.disk_answers().unwrap().state_mib, Some(20_000));
+    assert_eq!(session.state_room().unwrap().gets, 20_000 * MIB);
+    use_it(&mut session, Choice::State(u64::MAX));
+    assert_eq!(session.disk_answers().unwrap().state_mib, None);
+    // Another way knows nothing of all this.
+    use_it(&mut session, Choice::Way(Way::FreeSpace));
+    let answers = session.disk_answers().unwrap_or_default();
+    assert!(answers.delete.is_empty() && answers.shared_esp.is_none());
+}
+
+#[test]
+fn another_disk_is_another_decision() {
+    let mut session = shared();
+    walk_beside(
+        &mut session,
+        Page::DiskUse,
+        FEDORA,
+        &[Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }],
+    );
+    session.apply(Change::Left(Page::DiskUse));
+    assert_eq!(session.page(), Page::Disk);
+    // The same one again: nothing was forgotten.
+    session.apply(Change::Disk(FEDORA.into()));
+    assert_eq!(session.disk_answers().unwrap().delete, [4]);
+    session.apply(Change::Disk(WINDOWS.into()));
+    assert_eq!(session.disk_way(), None);
+    session.apply(Change::Disk(FEDORA.into()));
+    assert_eq!(session.disk_way(), None);
+}
+
+#[test]
+fn a_disk_that_changes_is_decided_about_again_but_one_that_is_erased_is_erased() {
+    let changed = || {
+        let mut inventory = machine::inventory();
+        if let Content::Table { partitions, .. } = &mut inventory.disks[0].content {
+            partitions.pop();
+        }
+        Change::Disks(inventory)
+    };
+    let mut session = ready();
+    walk_beside(&mut session, Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    let effects = session.apply(changed());
+    assert!(matches!(effects[..], [Effect::DiskChanged, Effect::Show(Page::DiskUse)]), "{effects:?}");
+    assert_eq!((session.page(), session.disk_way()), (Page::DiskUse, None));
+    let mut session = ready();
+    walk(&mut session, Page::Review);
+    let effects = session.apply(changed());
+    assert!(matches!(effects[..], [Effect::Check { .. }]), "{effects:?}");
+    // How much is free in a partition is no change.
+    let mut session = ready();
+    walk_beside(&mut session, Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    let mut inventory = machine::inventory();
+    if let Content::Table { partitions, .. } = &mut inventory.disks[0].content {
+        partitions[0].free = Some(1);
+    }
+    let effects = session.apply(Change::Disks(inventory));
+    assert!(matches!(effects[..], [Effect::Check { .. }]), "{effects:?}");
+}
+
+#[test]
+fn a_disk_that_became_empty_asks_nothing_any_more() {
+    let mut session = ready();
+    walk_beside(&mut session, Page::DiskUse, WINDOWS, &[]);
+    let mut inventory = machine::inventory();
+    inventory.disks[0].content = Content::Empty;
+    let effects = session.apply(Change::Disks(inventory));
+    assert!(matches!(effects[..], [Effect::Show(Page::Disk)]), "{effects:?}");
+    session.apply(Change::Next);
+    assert_eq!(session.page(), Page::Encryption);
+}
+
+#[test]
+fn answers_that_were_found_choose_only_what_destroys_nothing_and_the_rest_is_said() {
+    let found = |words: &str| {
+        let text = format!(
+            "version = 1\n[disk]\n{words}\n[system]\nhostname = \"desk\"\nlocale = \"en_US.UTF-8\"\ntimezone = \"UTC\"\n\
+             keyboard = {{ layout = \"de\" }}\n[user]\nname = \"desk\"\npassword = {{ generate = \"passphrase\" }}\n"
+        );
+        Change::FilledIn(Box::new(Answers::parse(&text).unwrap()))
+    };
+    for (words, way, chosen) in [
+        ("use = \"free-space\"", Way::FreeSpace, Some(Way::FreeSpace)),
+        ("erase = \"all-data-on-this-disk\"", Way::WholeDisk, None),
+        ("use = \"manual\"\ndelete = [3]", Way::Manual, None),
+    ] {
+        let mut session = ready();
+        session.apply(found(words));
+        session.apply(Change::Disk(WINDOWS.into()));
+        assert_eq!(session.disk_way(), chosen, "{words}");
+        assert!(session.ways().iter().all(|offered| offered.is_asked_for == (offered.way == way)));
+        // The numbers in a file are those of another disk.
+        use_it(&mut session, Choice::Way(Way::Manual));
+        assert!(session.disk_answers().unwrap().delete.is_empty());
+    }
+    let mut session = shared();
+    session.apply(found("use = \"replace\"\nkeep-home = false"));
+    session.apply(Change::Disk(EARLIER.into()));
+    assert_eq!(session.disk_way(), None);
+    use_it(&mut session, Choice::Way(Way::Replace));
+    assert!(!session.keeps_home());
+    // Where Windows would have to be made smaller for it, it is not chosen.
+    let mut session = shared();
+    session.apply(found("use = \"free-space\""));
+    session.apply(Change::Disk(WINDOWS.into()));
+    assert_eq!(session.disk_way(), None);
+}
+
+#[test]
+fn what_is_kept_as_a_file_says_the_way() {
+    let mut session = ready();
+    walk_beside(&mut session, Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    let kept = session.answers_to_keep().unwrap();
+    assert!(kept.contains("use = \"free-space\"") && !kept.contains("erase"), "{kept}");
+    let read = Answers::parse(&kept).unwrap();
+    assert_eq!(read.disk, DiskAnswers { way: Way::FreeSpace, ..DiskAnswers::default() });
+}
+
+#[test]
+fn after_a_failure_beside_other_systems_the_disk_and_its_use_are_chosen_again() {
+    let mut session = ready();
+    walk_beside(&mut session, Page::Installing, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    session.apply(Change::Ended(Box::new(Ended::Lost { stage: Some(Stage::Write) })));
+    let effects = session.apply(Change::TryAgain);
+    assert!(matches!(effects[..], [Effect::Show(Page::Disk), Effect::Look]));
+    assert_eq!(session.disk_way(), None);
+}

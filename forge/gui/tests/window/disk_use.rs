@@ -1,0 +1,181 @@
+//! The use of the disk: every way says what it leaves and loses, and the button says what it does.
+
+use crate::{
+    accessible::has_name,
+    played::{Window, below, until},
+};
+use forge_gui::{
+    app::Input,
+    gateway::scripted::{Play, Scripted, way_beside},
+    session::{Change, Page, usage::Choice},
+};
+use forge_model::answers::Way;
+use relm4::{ComponentController, adw, adw::prelude::*, gtk};
+
+const WINDOWS: &str = "/dev/nvme0n1";
+const EARLIER: &str = "/dev/sda";
+const FEDORA: &str = "/dev/sdc";
+
+/// The rows of ways on screen: what each says, and whether it can be chosen.
+fn ways(window: &Window) -> Vec<(String, bool, gtk::ListBoxRow)> {
+    let rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<gtk::ListBoxRow>().ok());
+    let is_way = |row: &gtk::ListBoxRow| below(row.upcast_ref()).iter().any(|w| w.is::<gtk::CheckButton>());
+    let words = |row: &gtk::ListBoxRow| {
+        let labels = below(row.upcast_ref()).into_iter().filter_map(|w| w.downcast::<gtk::Label>().ok());
+        labels.map(|label| label.text().to_string()).collect::<Vec<_>>().join(" | ")
+    };
+    rows.filter(|row| row.is_mapped() && is_way(row)).map(|row| (words(&row), row.is_activatable(), row)).collect()
+}
+
+fn row<R: IsA<gtk::Widget> + IsA<adw::PreferencesRow>>(window: &Window, title: &str) -> Option<R> {
+    let rows = window.widgets().into_iter().filter_map(|widget| widget.downcast::<R>().ok());
+    rows.filter(|row| row.is_mapped()).find(|row| row.title().replace('\u{a0}', " ") == title)
+}
+
+fn may_go_on(window: &Window) -> bool {
+    window.button("Next").is_some_and(|button| button.is_sensitive())
+}
+
+#[gtk::test]
+fn nothing_is_chosen_for_anybody_and_each_way_says_what_it_means() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::open(Play::Stands);
+    window.walk(Page::DiskUse);
+    until("four ways", || ways(&window).len() == 4);
+    let said: Vec<(String, bool)> = ways(&window).into_iter().map(|(words, can, _)| (words, can)).collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "Erase the Disk | Everything on this disk will be erased: Windows (encrypted by BitLocker), 4 partitions.",
+                true
+            ),
+            ("Use Free Space | Everything that is on the disk stays.", true),
+            ("Replace the Earlier InterGenOS | There is no earlier system on this disk that could be replaced.", false),
+            ("Choose by Hand | Say for each partition whether it is deleted, made smaller or left as it is.", true),
+        ]
+        .map(|(words, can)| (words.to_owned(), can))
+    );
+    assert!(!may_go_on(&window));
+    assert!(!window.texts().contains("After"));
+    // Each takes the keyboard and has a name, those that can not be gone, too: their reason is heard.
+    for (words, _, row) in ways(&window) {
+        assert!(row.is_focusable() && row.is_sensitive() && has_name(row.upcast_ref()), "{words}");
+    }
+    // As Enter on the row does it.
+    let free = ways(&window).remove(1).2;
+    free.emit_activate();
+    until("what becomes of each part", || window.texts().contains("What Becomes of Each Part"));
+    assert!(may_go_on(&window) && window.texts().contains("Nothing on the disk will be lost."));
+    // One that can not be gone does nothing.
+    ways(&window).remove(2).2.emit_activate();
+    assert!(window.texts().contains("Nothing on the disk will be lost."));
+    ways(&window).remove(0).2.emit_activate();
+    until("what erasing means", || window.texts().contains("Everything on the disk will be lost."));
+    window.close();
+}
+
+#[gtk::test]
+fn in_free_space_nothing_is_lost_nothing_is_asked_and_a_failure_leaves_the_old_table() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::open(Play::Fails);
+    window.take(way_beside(Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]));
+    until("the plan", || window.button("Install").is_some_and(|button| button.is_sensitive()));
+    assert!(window.button("Install").unwrap().has_css_class("suggested-action"));
+    assert!(!window.texts().contains("erased"), "{}", window.texts());
+    assert!(window.texts().contains("A part of Samsung SSD 990 PRO, 1.0 TB is used"));
+    window.press("Install");
+    let told = "Your other systems are untouched: the old partition table is still in force.";
+    until(told, || window.page() == Some(Page::Failure) && window.texts().contains(told));
+    assert!(!window.texts().contains("will not start a computer"));
+    window.close();
+
+    let window = Window::open(Play::Works);
+    window.take(way_beside(Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]));
+    window.press("Install");
+    until("the code", || window.texts().contains("Your Code"));
+    assert!(window.texts().contains("Other systems on the disk are still there."));
+    window.close();
+}
+
+#[gtk::test]
+fn a_partition_is_made_smaller_by_the_keyboard_and_the_question_says_by_how_much() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::on(Scripted::shared(Play::Stands));
+    window.take(way_beside(Page::DiskUse, WINDOWS, &[Choice::Way(Way::FreeSpace)]));
+    let title = "Make Windows (NTFS) Smaller";
+    until(title, || row::<adw::SpinRow>(&window, title).is_some());
+    let spin = || row::<adw::SpinRow>(&window, title).expect("a row");
+    assert_eq!((spin().adjustment().lower(), spin().adjustment().upper()), (214.1, 997.9));
+    until("what is proposed", || (spin().value() - 606.0).abs() < 0.2);
+    // As the arrow keys do it. The row is not made anew by that: the keyboard stays in it.
+    let before = spin();
+    before.set_value(300.0);
+    until("the new number", || window.texts().contains("Is made smaller, to 300.0 GB; what is in it stays"));
+    assert_eq!(before, spin());
+    assert!(may_go_on(&window));
+    // As it is now, there is no room; the page says so.
+    spin().set_value(spin().adjustment().upper());
+    until("why not", || window.texts().contains("There is too little free space.") && !may_go_on(&window));
+    spin().set_value(300.0);
+    until("it goes on", || may_go_on(&window));
+    let rest = way_beside(Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    let at = way_beside(Page::DiskUse, WINDOWS, &[]).len() + 1;
+    window.take(rest.into_iter().skip(at).collect());
+    until("the plan", || window.texts().contains("From 998.0 GB to 300.0 GB"));
+    window.press("Make Smaller and Install");
+    until("the question", || window.texts().contains("Make Windows (NTFS) Smaller?"));
+    assert!(!window.calls().contains(&"install"));
+    window.answer("erase");
+    until("it begins", || window.calls().contains(&"install"));
+    window.close();
+}
+
+#[gtk::test]
+fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::on(Scripted::shared(Play::Stands));
+    window.take(way_beside(Page::DiskUse, EARLIER, &[Choice::Way(Way::Replace)]));
+    let keep = "Keep Personal Files";
+    until(keep, || row::<adw::SwitchRow>(&window, keep).is_some_and(|row| row.is_active()));
+    let rest = |window: &Window, choices: &[Choice]| {
+        let at = way_beside(Page::DiskUse, "", choices).len();
+        window.take(way_beside(Page::Review, "", choices).into_iter().skip(at).collect());
+    };
+    rest(&window, &[Choice::Way(Way::Replace)]);
+    until("the plan", || window.texts().contains("Personal files of the earlier system stay"));
+    window.press("Replace and Install");
+    until("the question", || window.texts().contains("Replace the Earlier InterGenOS on CT500MX500SSD1?"));
+    window.answer("erase");
+    window.close();
+
+    let window = Window::on(Scripted::shared(Play::Stands));
+    let by_hand = [Choice::Way(Way::Manual)];
+    window.take(way_beside(Page::DiskUse, FEDORA, &by_hand));
+    let photos = "Delete Photos (ext4), 160.0 GB";
+    until(photos, || row::<adw::SwitchRow>(&window, photos).is_some());
+    assert!(row::<adw::SwitchRow>(&window, photos).is_some_and(|row| !row.is_active()), "nothing is turned on");
+    row::<adw::SwitchRow>(&window, photos).expect("a row").set_active(true);
+    until("what that means", || window.texts().contains("1 partition will be lost."));
+    let boot = row::<adw::ComboRow>(&window, "Partition for Boot Files").expect("a choice");
+    assert_eq!(boot.subtitle().unwrap().replace('\u{a0}', " "), "EFI has 862.0 MB free, which is enough.");
+    boot.set_selected(1);
+    until("it is shared", || window.texts().contains("Stays; boot files are added to it"));
+    rest(&window, &by_hand);
+    until("the plan", || window.texts().contains("Boot files are added to EFI (FAT)"));
+    window.press("Delete and Install");
+    until("the question", || window.texts().contains("Delete 1 Partition of WDS500G2B0A?"));
+    assert!(window.texts().contains("Everything in it will be lost: Photos (ext4), 160.0 GB."));
+    window.answer("erase");
+    until("it begins", || window.calls().contains(&"install"));
+    window.controller.emit(Input::Change(Change::Cancel));
+    window.close();
+}
