@@ -80,6 +80,11 @@ fn a_person_installs_into_free_space_by_keyboard_and_every_byte_of_the_others_is
                 rows.any(|row| row.description.contains(fate)).then_some(())
             });
         }
+        // So is the number that can be set.
+        window.until("a number", |things| {
+            let mut numbers = things.iter().filter(|thing| thing.name == "Your Files and Settings");
+            numbers.any(|thing| thing.role == "spin button").then_some(())
+        });
         window.keep_picture("window-pictures", "use-of-the-disk");
         window.choose("Next");
         window.at("Encryption");

@@ -331,7 +331,7 @@ fn draw_options(widgets: &mut Widgets, view: &View, sender: &ComponentSender<Dis
     if !view.left_alone.is_empty() {
         let group = group(&gettext("Not Made Smaller"), "");
         for (name, why) in &view.left_alone {
-            group.add(&adw::ActionRow::builder().use_markup(false).title(name).subtitle(why).build());
+            group.add(&radio_row::told(name, why, None));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A disk before and after: two bars, and each part with what becomes of it, for whoever does not see them.
 
-use super::disk_bar;
+use super::{disk_bar, radio_row};
 use crate::{
     sentences::usage,
     session::before_after::{BeforeAfter, Piece},
@@ -83,12 +83,8 @@ pub fn bars(into: &gtk::Box, shown: &BeforeAfter, with_legend: bool) {
 }
 
 /// A part of the disk: the colour that it has in the bars, its name, its size, and what becomes of it once that is decided.
-fn row(piece: &Piece, is_decided: bool) -> adw::ActionRow {
-    let row = adw::ActionRow::builder()
-        .use_markup(false)
-        .title(usage::name_and_size(piece))
-        .subtitle(if is_decided { usage::fate(&piece.what) } else { String::new() })
-        .build();
-    row.add_prefix(&disk_bar::dot(&disk_bar::segment(piece)));
-    row
+fn row(piece: &Piece, is_decided: bool) -> gtk::ListBoxRow {
+    let fate = if is_decided { usage::fate(&piece.what) } else { String::new() };
+    let dot = disk_bar::dot(&disk_bar::segment(piece));
+    radio_row::told(&usage::name_and_size(piece), &fate, Some(dot.upcast_ref()))
 }

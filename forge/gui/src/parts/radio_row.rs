@@ -46,6 +46,25 @@ impl RadioRow {
     }
 }
 
+/// A row that says something and does nothing: what is below its title is read with it.
+pub fn told(title: &str, text: &str, before: Option<&gtk::Widget>) -> gtk::ListBoxRow {
+    let row = gtk::ListBoxRow::builder().activatable(false).selectable(false).build();
+    let line = gtk::Box::builder().spacing(12).margin_top(9).margin_bottom(9).margin_start(12).margin_end(12).build();
+    let column = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(3).hexpand(true).build();
+    column.append(&label(title));
+    if !text.is_empty() {
+        let text = label(text);
+        text.add_css_class("caption");
+        text.add_css_class("dimmed");
+        column.append(&text);
+    }
+    before.into_iter().for_each(|before| line.append(before));
+    line.append(&column);
+    row.set_child(Some(&line));
+    row.update_property(&[gtk::accessible::Property::Label(title), gtk::accessible::Property::Description(text)]);
+    row
+}
+
 fn label(text: &str) -> gtk::Label {
     let label = gtk::Label::builder().label(text).wrap(true).xalign(0.0).build();
     label.set_wrap_mode(gtk::pango::WrapMode::WordChar);

@@ -8,11 +8,12 @@ const UNIT: f64 = 1e9;
 /// Below this many units, they are set finer.
 const SMALL: f64 = 20.0;
 
-/// The row.
+/// The row. It is none of libadwaita's own for numbers: that one is not there for a screen reader.
 #[derive(Clone)]
 pub struct SizeRow {
     /// What goes into a group.
-    pub row: adw::SpinRow,
+    pub row: adw::ActionRow,
+    number: gtk::SpinButton,
     shows: Rc<Cell<bool>>,
     /// The least and the most, in bytes.
     range: Rc<Cell<(u64, u64)>>,
@@ -22,33 +23,37 @@ impl SizeRow {
     /// One without a range. `tell` is told the bytes whenever a person sets them.
     pub fn new(tell: impl Fn(u64) + 'static) -> Self {
         let adjustment = gtk::Adjustment::new(0.0, 0.0, 0.0, 1.0, 10.0, 0.0);
-        let row = adw::SpinRow::builder().adjustment(&adjustment).use_markup(false).build();
+        let number = gtk::SpinButton::builder().adjustment(&adjustment).valign(gtk::Align::Center).build();
+        number.set_numeric(true);
+        // The number is the one stop of the keyboard.
+        let row = adw::ActionRow::builder().use_markup(false).focusable(false).build();
+        row.add_suffix(&number);
         let (shows, range) = (Rc::new(Cell::new(false)), Rc::new(Cell::new((0, 0))));
         let (is_shown, known) = (shows.clone(), range.clone());
-        row.connect_value_notify(move |row| {
+        number.connect_value_changed(move |number| {
             if !is_shown.get() {
-                tell(bytes(row.value(), known.get(), row.digits()));
+                tell(bytes(number.value(), known.get(), number.digits()));
             }
         });
-        Self { row, shows, range }
+        Self { row, number, shows, range }
     }
 
     /// Shows what the session has.
     pub fn show(&self, title: &str, text: &str, (least, most): (u64, u64), bytes: u64) {
         self.shows.set(true);
         self.range.set((least, most));
-        if self.row.title() != title {
+        if self.row.title() != title || self.row.subtitle().as_deref() != Some(text) {
             self.row.set_title(title);
-        }
-        if self.row.subtitle().as_deref() != Some(text) {
             self.row.set_subtitle(text);
+            let words = [gtk::accessible::Property::Label(title), gtk::accessible::Property::Description(text)];
+            self.number.update_property(&words);
         }
         let digits = digits(most);
         let (lower, upper) = bounds((least, most), digits);
-        self.row.set_digits(digits);
-        self.row.adjustment().set_step_increment(if digits > 1 { 0.1 } else { 1.0 });
-        self.row.set_range(lower, upper);
-        self.row.set_value((bytes as f64 / UNIT).clamp(lower, upper));
+        self.number.set_digits(digits);
+        self.number.adjustment().set_step_increment(if digits > 1 { 0.1 } else { 1.0 });
+        self.number.set_range(lower, upper);
+        self.number.set_value((bytes as f64 / UNIT).clamp(lower, upper));
         self.shows.set(false);
     }
 }

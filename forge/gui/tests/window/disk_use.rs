@@ -32,6 +32,12 @@ fn row<R: IsA<gtk::Widget> + IsA<adw::PreferencesRow>>(window: &Window, title: &
     rows.filter(|row| row.is_mapped()).find(|row| row.title().replace('\u{a0}', " ") == title)
 }
 
+/// The number in a row.
+fn number(window: &Window, title: &str) -> Option<gtk::SpinButton> {
+    let row = row::<adw::ActionRow>(window, title)?;
+    below(row.upcast_ref()).into_iter().find_map(|widget| widget.downcast().ok())
+}
+
 fn may_go_on(window: &Window) -> bool {
     window.button("Next").is_some_and(|button| button.is_sensitive())
 }
@@ -110,8 +116,8 @@ fn a_partition_is_made_smaller_by_the_keyboard_and_the_question_says_by_how_much
     let window = Window::on(Scripted::shared(Play::Stands));
     window.take(way_beside(Page::DiskUse, WINDOWS, &[Choice::Way(Way::FreeSpace)]));
     let title = "Make Windows (NTFS) Smaller";
-    until(title, || row::<adw::SpinRow>(&window, title).is_some());
-    let spin = || row::<adw::SpinRow>(&window, title).expect("a row");
+    until(title, || number(&window, title).is_some());
+    let spin = || number(&window, title).expect("a number");
     assert_eq!((spin().adjustment().lower(), spin().adjustment().upper()), (214.1, 997.9));
     until("what is proposed", || (spin().value() - 606.0).abs() < 0.2);
     // As the arrow keys do it. The row is not made anew by that: the keyboard stays in it.
