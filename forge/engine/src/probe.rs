@@ -29,5 +29,5 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
         content,
         obstacles: Vec::new(),
     };
-    Ok(Inventory { disks: vec![disk], firmware: None, devices: Vec::new() })
+    Ok(Inventory { disks: vec![disk], firmware: None, devices: Vec::new(), tpm2: false })
 }

@@ -1,6 +1,6 @@
 //! The calls to UDisks2.
 
-use super::{Objects, Roots, Sysfs, UdisksError, boot_medium, inventory::inventory};
+use super::{Objects, Roots, Sysfs, UdisksError, boot_medium, inventory::inventory, sysfs::has_tpm2};
 use forge_model::inventory::{Content, Disk, Found, Inventory, Obstacle};
 use futures_util::{Stream, StreamExt, stream};
 use rustix::fs::OFlags;
@@ -100,7 +100,8 @@ impl Udisks {
 
     fn seen(&self, objects: &Objects) -> Inventory {
         let sysfs = Sysfs::read(&self.roots.sys, objects);
-        inventory(objects, &sysfs, &boot_medium::find(&self.roots, &self.installer, objects))
+        let found = inventory(objects, &sysfs, &boot_medium::find(&self.roots, &self.installer, objects));
+        Inventory { tpm2: has_tpm2(&self.roots.sys), ..found }
     }
 
     /// The one descriptor that may write to the disk: nobody else has it open in a way that matters, and nobody can take

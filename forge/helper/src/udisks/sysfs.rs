@@ -32,6 +32,11 @@ pub struct Facts {
     pub card: Option<String>,
 }
 
+/// Whether the machine has a TPM 2.0 (the kernel's `Documentation/ABI/stable/sysfs-class-tpm`).
+pub fn has_tpm2(sys: &Path) -> bool {
+    text(&sys.join("class/tpm/tpm0/tpm_version_major")).as_deref() == Some("2")
+}
+
 impl Sysfs {
     /// Reads what is known of every block device in the view. `sys` is where sysfs lies.
     pub fn read(sys: &Path, objects: &Objects) -> Self {
