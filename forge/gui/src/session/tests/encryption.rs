@@ -164,7 +164,7 @@ fn answers_to_keep_have_a_passphrase_made_and_answers_that_were_found_turn_encry
     assert_eq!(Answers::parse(&text).unwrap().encryption.unwrap().passphrase, Password::Ask { ask: true });
     let kept = session.answers_to_keep().unwrap();
     assert!(!kept.contains("velvet") && !kept.contains("cbde"), "{kept}");
-    let made = EncryptionAnswers { passphrase: Password::Generate { generate: Generator::Passphrase } };
+    let made = EncryptionAnswers { passphrase: Password::Generate { generate: Generator::Passphrase }, tpm2: false };
     let kept = Answers::parse(&kept).unwrap();
     assert_eq!(kept.encryption, Some(made));
     for (answers, is_made) in [(kept, true), (Answers::parse(&text).unwrap(), false)] {
