@@ -69,6 +69,19 @@ fn a_boot_image_that_exists_in_memory_only_is_signed_as_ukify_signs_files() {
     assert_eq!((section(&plain, ".pcrsig"), section(&plain, ".pcrpkey")), (None, None));
 }
 
+#[test]
+fn the_keys_lie_where_only_root_reads_them_and_the_unit_is_started_with_the_system() {
+    let (mut tree, key, once) = (Tree::new(), PolicyKey::generate().unwrap(), luks::recovery_key().unwrap());
+    lay(&mut tree, &key, &once, Uuid::nil()).unwrap();
+    let mode = |path: &str| tree[&format!("{DIRECTORY}{path}")].mode;
+    assert_eq!([mode(""), mode("/pcr.key"), mode("/once.key"), mode("/pcr.pem")], [0o700, 0o600, 0o600, 0o644]);
+    let (text, link) =
+        (etc("systemd/system/forge-tpm2.service"), etc("systemd/system/multi-user.target.wants/forge-tpm2.service"));
+    assert!(matches!(&tree[&link].kind, NodeKind::Link(to) if to == "../forge-tpm2.service"));
+    let NodeKind::File(unit) = &tree[&text].kind else { panic!("a file") };
+    assert!(!String::from_utf8_lossy(unit).contains(once.expose()), "who reads the unit does not read the key");
+}
+
 /// A TPM in a process of its own; it ends with the test.
 struct Tpm(Child);
 

@@ -87,3 +87,20 @@ pub(super) fn text(path: &Path) -> Option<String> {
 fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
     text(path).and_then(|text| text.parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tpm_of_the_second_generation_counts() {
+        let sys = tempfile::tempdir().unwrap();
+        assert!(!has_tpm2(sys.path()));
+        let tpm = sys.path().join("class/tpm/tpm0");
+        fs::create_dir_all(&tpm).unwrap();
+        for (version, counts) in [("1\n", false), ("2\n", true)] {
+            fs::write(tpm.join("tpm_version_major"), version).unwrap();
+            assert_eq!(has_tpm2(sys.path()), counts);
+        }
+    }
+}
