@@ -3,7 +3,7 @@
 use forge_engine::gpt;
 use forge_model::{
     Issue, Layout, Manifest,
-    answers::{DiskAnswers, Erase, SecondSlot, Way},
+    answers::{DiskAnswers, Erase, SecondSlot},
     layout::Role,
     size::{GIB, MIB},
 };

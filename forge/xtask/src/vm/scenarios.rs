@@ -1,6 +1,7 @@
 //! The scenarios: each starts a machine, does one thing to it, and says what must follow.
 use super::attached::Attached;
 use super::audit;
+use super::beside;
 use super::checks;
 use super::chip;
 use super::demo::Demo;
@@ -42,7 +43,7 @@ pub(super) const ONLY_IN_ALL: [&str; 10] = [
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 30] = [
+pub(super) const SCENARIOS: [Scenario; 31] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -126,6 +127,11 @@ pub(super) const SCENARIOS: [Scenario; 30] = [
         name: "encrypted-tpm2",
         sentence: "a TPM opens an encrypted state for this machine's signed start, and for no other; both keys still open it",
         run: chip::run_it,
+    },
+    Scenario {
+        name: "beside",
+        sentence: "beside other systems it boots, and replaced it has its /home again; nothing of the others has changed",
+        run: beside::run_it,
     },
     Scenario {
         name: "live-disk",
