@@ -23,6 +23,8 @@ lsinitrd /forge-build/initrd.img > /forge-build/initrd.list
 for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-generator \
     bin/loadkeys de-latin1.kmap initrd.target.wants/forge-demo-initrd-keymap.service systemd-cryptsetup-generator \
     bin/systemd-sysext initrd.target.wants/systemd-sysext-sysroot.service \
+    systemd-pcrextend initrd.target.wants/systemd-pcrphase-initrd.service sysinit.target.wants/systemd-pcrosseparator.service \
+    system-generators/systemd-tpm2-generator libtss2-esys.so.0 libtss2-tcti-device.so.0 tpm_tis.ko tpm_crb.ko \
     systemd-sysext-sysroot.service.d/50-forge.conf modprobe@.service loop.ko \
     sbin/losetup overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
     # ext4 may be part of the kernel itself.

@@ -143,7 +143,7 @@ fn target(path: &Path) -> Result<(Target, Inventory), TargetError> {
         let content = |source| TargetError::Call { what: "looking at the target", source };
         found.content = File::open(path).and_then(|file| gpt::probe(&file)).map_err(content)?;
         let target = Target::device(disk::open_exclusively(path).unwrap(), &found)?;
-        return Ok((target, Inventory { disks: vec![found], firmware: None, devices: Vec::new() }));
+        return Ok((target, Inventory { disks: vec![found], firmware: None, devices: Vec::new(), tpm2: false }));
     }
     let target = open_target(path)?;
     let inventory = probe::file(&target)?;

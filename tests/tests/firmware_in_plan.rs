@@ -26,7 +26,7 @@ fn plan(payload: &TestPayload, kind: DiskKind, firmware: Option<Preflight>) -> R
     disks[0].model = None;
     let answers = Answers::parse(ANSWERS).unwrap();
     Plan::new(
-        &Inventory { disks, firmware, devices: Vec::new() },
+        &Inventory { disks, firmware, devices: Vec::new(), tpm2: false },
         "/dev/sdz",
         &answers,
         &opened.manifest,

@@ -280,6 +280,11 @@ pub fn issue(issue: &Issue) -> String {
              Read its licence and files again, and write the new one if you accept it."
         ),
         Issue::TwiceBundle { name } => format!("{name:?} is named twice. Write each bundle once."),
+        Issue::NoTpm2 => {
+            "this machine shows no TPM 2.0. Turn it on in the firmware, where it is often called \"security chip\", \
+             \"PTT\" or \"fTPM\", or leave this out."
+                .into()
+        }
         Issue::ChainRefused { fault } => chain_fault(fault),
     };
     match issue.place() {
@@ -422,6 +427,13 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
             "Everything that may change will be encrypted (LUKS2, AES-XTS). {passphrase} opens it at each start; a recovery \
              key is made, too."
         ));
+        if plan.tpm2 {
+            lines.push(
+                "After the first start with Secure Boot enforced, this machine's TPM opens it without a question. When firmware \
+                 or Secure Boot were changed, the passphrase is asked for again."
+                    .into(),
+            );
+        }
     }
     lines.push(format!(
         "The computer will be called {}, with {}, {} and keyboard {}.",

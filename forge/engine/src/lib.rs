@@ -12,6 +12,7 @@
 //! | [`target`] | the one exclusive descriptor |
 //! | [`gpt`], [`journal`] | the partition table; what an unfinished run leaves |
 //! | [`system`], [`state`] | accounts and settings; the file system that holds them |
+//! | [`tpm2`] | what lets a TPM open the encrypted state |
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
 //! | [`firmware`] | proprietary firmware that a person chose |
 //! | [`mok`] | this machine's keys, their enrollment, signatures |
@@ -50,6 +51,7 @@ pub mod state;
 pub mod system;
 pub mod target;
 pub mod tool;
+pub mod tpm2;
 pub mod uki;
 pub mod verify;
 pub mod verity;

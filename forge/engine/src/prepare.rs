@@ -16,6 +16,7 @@ use crate::{
     system::{self, Certificates, Secrets, SystemError, Tree},
     target::Target,
     tool::Tools,
+    tpm2::PolicyKey,
     uki::{self, Parts, UkiError},
     watch::Watch,
 };
@@ -138,6 +139,9 @@ pub fn prepare<'a>(
     if brought.disk.is_some() && !tools.cryptsetup.is_file() {
         missing.push(tools.cryptsetup.clone());
     }
+    if plan.tpm2 && !tools.systemd_measure.is_file() {
+        missing.push(tools.systemd_measure.clone());
+    }
     let early = plan.firmware.iter().any(|chosen| chosen.early);
     if early && !tools.addon_stub.is_file() {
         missing.push(tools.addon_stub.clone());
@@ -169,7 +173,7 @@ pub fn prepare<'a>(
         services.insert(wanted.name.clone(), credentials::service(wanted)?);
     }
     let code = Code::generate(&Keyboards::default().alphabet_or_common(&plan.system.keyboard))?;
-    let disk = brought.disk.map(disk_keys).transpose()?;
+    let disk = brought.disk.map(|disk| disk_keys(disk, plan.tpm2)).transpose()?;
     let credentials = Credentials {
         user_password,
         disk: disk.as_ref().map(DiskSecrets::handed_over),
@@ -186,6 +190,7 @@ pub fn prepare<'a>(
     let firmware = chosen.iter().map(|ready| ready.consent.clone()).collect();
     let addons: Vec<_> = chosen.iter_mut().filter_map(Ready::take_addon).collect();
 
+    let policy = plan.tpm2.then(PolicyKey::generate).transpose().map_err(PairError::from)?;
     let volume = disk.as_ref().map(|_| Uuid::new_v4());
     let command_line =
         uki::command_line(plan, &manifest.boot.command_line, &manifest.image.file_system, &partitions, volume);
@@ -194,6 +199,10 @@ pub fn prepare<'a>(
         services: &credentials.services,
         boot_key: &boot_pair.private_key_pem()?,
         module_key: &module_pair.private_key_pem()?,
+        tpm2: match (&policy, disk.as_ref().and_then(|disk| disk.once.as_ref()), volume) {
+            (Some(policy), Some(once), Some(volume)) => Some((policy, once, volume)),
+            _ => None,
+        },
     };
     let certificates = Certificates {
         boot_pem: &boot_pem,
@@ -205,7 +214,7 @@ pub fn prepare<'a>(
     let (state, encryption) = state_image(tools, plan.layout.must(Role::State).size, &tree, volume.zip(disk.as_ref()))?;
     drop(tree);
 
-    let mut esp = boot_files(tools, plan, payload, target, &command_line, &boot_pair)?;
+    let mut esp = boot_files(tools, plan, payload, target, &command_line, &boot_pair, policy.as_ref())?;
     // The receipt does not name them: they go when the firmware does.
     for (path, addon) in &addons {
         esp.add_unlisted(path, addon)?;
@@ -236,13 +245,17 @@ struct DiskSecrets {
     /// Whether the passphrase was made here: then it is handed over.
     is_made: bool,
     recovery: Secret,
+    /// What the installed system adds the TPM with.
+    once: Option<Secret>,
 }
 
-fn disk_keys(brought: DiskBrought) -> Result<DiskSecrets, PrepareError> {
+fn disk_keys(brought: DiskBrought, tpm2: bool) -> Result<DiskSecrets, PrepareError> {
     let is_made = brought.passphrase.is_none();
     let passphrase = brought.passphrase.map_or_else(credentials::passphrase, Ok)?;
     let recovery = brought.recovery.map_or_else(luks::recovery_key, Ok).map_err(CredentialError::from)?;
-    Ok(DiskSecrets { passphrase, is_made, recovery })
+    // Nobody types it; it is as long and as random as a recovery key.
+    let once = tpm2.then(luks::recovery_key).transpose().map_err(CredentialError::from)?;
+    Ok(DiskSecrets { passphrase, is_made, recovery, once })
 }
 
 impl DiskSecrets {
@@ -259,11 +272,11 @@ fn state_image(
     tree: &Tree,
     encrypted: Option<(Uuid, &DiskSecrets)>,
 ) -> Result<(File, Option<Encryption>), PrepareError> {
-    let Some((volume, DiskSecrets { passphrase, recovery, .. })) = encrypted else {
+    let Some((volume, DiskSecrets { passphrase, recovery, once, .. })) = encrypted else {
         return Ok((state::image(tools, size, tree)?, None));
     };
     let plain = state::image(tools, size - luks::HEADER, tree)?;
-    let made = luks::encrypt(tools, &plain, size, volume, &Keys { passphrase, recovery })?;
+    let made = luks::encrypt(tools, &plain, size, volume, &Keys { passphrase, recovery, once: once.as_ref() })?;
     Ok((made.image, Some(made.facts)))
 }
 
@@ -283,6 +296,7 @@ fn boot_files<'a>(
     target: &Target,
     command_line: &str,
     pair: &Pair,
+    policy: Option<&PolicyKey>,
 ) -> Result<Esp<'a>, PrepareError> {
     let boot = &payload.manifest.boot;
     let copy = |entry| payload.copy(entry, &tools.stop);
@@ -291,6 +305,7 @@ fn boot_files<'a>(
         initrd: &copy(&boot.initrd)?,
         os_release: &copy(&boot.os_release)?,
         command_line,
+        policy,
     };
     let uki = sign(tools, pair, "the boot image", &uki::build(tools, boot, &parts)?)?;
     let grub = sign(tools, pair, "the boot loader", &copy(&boot.grub)?)?;

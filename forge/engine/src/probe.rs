@@ -42,7 +42,7 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
         content,
         obstacles: Vec::new(),
     };
-    Ok(Inventory { disks: vec![disk], firmware: None, devices: Vec::new() })
+    Ok(Inventory { disks: vec![disk], firmware: None, devices: Vec::new(), tpm2: false })
 }
 
 /// Bytes that are free in an EFI system partition, where that can be told.

@@ -3,9 +3,11 @@
 use crate::{
     firmware::{self, CONSENTS, EXTENSIONS, chosen::Ready},
     payload::{Payload, PayloadError},
+    tpm2::{self, PolicyKey},
     uki::{EARLIER, ETC_UPPER, ETC_WORK},
 };
 use forge_model::{Manifest, Plan, Secret, payload::Accounts};
+use openssl::error::ErrorStack;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -53,6 +55,8 @@ pub struct Secrets<'a> {
     pub boot_key: &'a [u8],
     /// Private key of the module pair, PEM.
     pub module_key: &'a [u8],
+    /// What lets the TPM open the state: the key that signs what it measures, the key that is used once, and the volume.
+    pub tpm2: Option<(&'a PolicyKey, &'a Secret, Uuid)>,
 }
 
 /// The certificates that belong to the keys, PEM and DER.
@@ -81,6 +85,9 @@ pub enum SystemError {
         /// The account or group that it should name.
         name: String,
     },
+    /// The keys for the TPM could not be written out.
+    #[error("the keys for the TPM can not be written: {0}")]
+    Tpm2(#[from] ErrorStack),
     /// The name chosen is already an account or group of the system.
     #[error("the system already has an account or group {name:?}; choose another user name")]
     NameTaken {
@@ -116,6 +123,9 @@ pub fn tree(
     ] {
         file(&mut tree, &format!("{MOK_DIRECTORY}/{name}"), bytes.to_vec(), mode);
     }
+    if let Some((key, once, volume)) = secrets.tpm2 {
+        tpm2::lay(&mut tree, key, once, volume)?;
+    }
     firmware(&mut tree, chosen);
     accounts(&mut tree, plan, payload, secrets.password_hash)?;
     settings(&mut tree, plan, &payload.manifest, command_line);
@@ -147,7 +157,8 @@ fn settings(tree: &mut Tree, plan: &Plan, manifest: &Manifest, command_line: &st
             "kernel/uki.conf",
             format!(
                 "[UKI]\nSecureBootSigningTool=sbsign\nSecureBootPrivateKey={mok}/boot.key\n\
-                 SecureBootCertificate={mok}/boot.pem\nSignKernel=false\n"
+                 SecureBootCertificate={mok}/boot.pem\nSignKernel=false\n{}",
+                if plan.tpm2 { tpm2::uki_settings() } else { String::new() }
             ),
         ),
         // Out-of-tree modules that DKMS builds are signed by the module key; by hand, /usr/lib/forge/sign-module does it.
@@ -266,7 +277,7 @@ fn join(text: &mut String, group: &str, member: &str) -> Option<()> {
     Some(())
 }
 
-fn etc(path: &str) -> String {
+pub(crate) fn etc(path: &str) -> String {
     format!("{ETC_UPPER}/{path}")
 }
 
@@ -283,12 +294,12 @@ fn firmware(tree: &mut Tree, chosen: Vec<Ready>) {
     }
 }
 
-fn file(tree: &mut Tree, path: &str, bytes: Vec<u8>, mode: u32) {
+pub(crate) fn file(tree: &mut Tree, path: &str, bytes: Vec<u8>, mode: u32) {
     add(tree, path, NodeKind::File(Zeroizing::new(bytes)), mode, 0, 0);
 }
 
 /// Adds a node, and ordinary directories above it where there are none.
-fn add(tree: &mut Tree, path: &str, kind: NodeKind, mode: u32, uid: u32, gid: u32) {
+pub(crate) fn add(tree: &mut Tree, path: &str, kind: NodeKind, mode: u32, uid: u32, gid: u32) {
     for (slash, _) in path.match_indices('/') {
         let parent = || Node { kind: NodeKind::Directory, mode: 0o755, uid: 0, gid: 0 };
         tree.entry(path[..slash].to_owned()).or_insert_with(parent);

@@ -33,6 +33,8 @@ pub struct Tools {
     pub fsck_fat: PathBuf,
     /// ukify(1)
     pub ukify: PathBuf,
+    /// systemd-measure(1), for a TPM that opens the state.
+    pub systemd_measure: PathBuf,
     /// The stub of addons of the boot image, for firmware that is needed early.
     pub addon_stub: PathBuf,
     /// sbsign(1)
@@ -72,6 +74,7 @@ impl Default for Tools {
             mdir: "/usr/bin/mdir".into(),
             fsck_fat: "/usr/sbin/fsck.fat".into(),
             ukify: "/usr/bin/ukify".into(),
+            systemd_measure: "/usr/lib/systemd/systemd-measure".into(),
             addon_stub: "/usr/lib/systemd/boot/efi/addonx64.efi.stub".into(),
             sbsign: "/usr/bin/sbsign".into(),
             cpio: "/usr/bin/cpio".into(),

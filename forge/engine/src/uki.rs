@@ -3,6 +3,7 @@
 use crate::{
     memory,
     tool::{Run, ToolError, Tools},
+    tpm2::{PolicyKey, Tpm2Error},
 };
 use forge_model::{Plan, layout::Role, payload::Boot, receipt::WrittenPartition};
 use std::{fs::File, io};
@@ -25,6 +26,9 @@ pub enum UkiError {
     /// Memory or a descriptor failed.
     #[error("the boot image could not be built: {0}")]
     Io(#[from] io::Error),
+    /// It could not be signed for the TPM.
+    #[error(transparent)]
+    Tpm2(#[from] Tpm2Error),
 }
 
 /// The command line of the installed system: the sealed root by its hash, the state by its PARTUUID.
@@ -42,11 +46,16 @@ pub fn command_line(
 ) -> String {
     let id = |role| partitions.iter().find(|p| p.role == role).map(|p| p.id).unwrap_or_default();
     let state = id(Role::State);
+    // Where there is no TPM, or it refuses, the passphrase is asked for all the same (crypttab(5)).
+    let tpm2 = if plan.tpm2 { ",tpm2-device=auto" } else { "" };
     let (open, state) = match volume {
         // The passphrase is asked for until it is right, typed on the keyboard that was chosen (systemd-cryptsetup@.service(8),
         // systemd-vconsole-setup.service(8)).
         Some(volume) => (
-            format!("rd.luks.name={volume}=state rd.luks.options={volume}=tries=0 vconsole.keymap={}", plan.keymap),
+            format!(
+                "rd.luks.name={volume}=state rd.luks.options={volume}=tries=0{tpm2} vconsole.keymap={}",
+                plan.keymap
+            ),
             "/dev/mapper/state".into(),
         ),
         None => (String::new(), format!("PARTUUID={state}")),
@@ -109,19 +118,34 @@ pub struct Parts<'a> {
     pub os_release: &'a File,
     /// The command line.
     pub command_line: &'a str,
+    /// The key that signs what a TPM measures; nothing when none opens the state.
+    pub policy: Option<&'a PolicyKey>,
 }
 
 /// Builds an unsigned UKI in memory.
 pub fn build(tools: &Tools, boot: &Boot, parts: &Parts<'_>) -> Result<File, UkiError> {
+    let Some(policy) = parts.policy else { return assemble(tools, boot, parts, &[]) };
+    // What a TPM measures is known when the sections are; the signature of that is a section, too, and not measured.
+    let public = policy.public_pem().map_err(Tpm2Error::from)?;
+    let public = ("--pcrpkey=", memory::file(c"forge-policy", &public)?);
+    let signature = policy.sign(tools, &assemble(tools, boot, parts, &[&public])?)?;
+    let signature = ("--section=.pcrsig:@", memory::file(c"forge-pcrsig", &signature)?);
+    assemble(tools, boot, parts, &[&public, &signature])
+}
+
+fn assemble(tools: &Tools, boot: &Boot, parts: &Parts<'_>, more: &[&(&str, File)]) -> Result<File, UkiError> {
     let uki = memory::file(c"forge-uki", b"")?;
     let command_line = memory::file(c"forge-cmdline", parts.command_line.as_bytes())?;
-    Run::new(tools, &tools.ukify)
+    let mut run = Run::new(tools, &tools.ukify)
         .args(["build", "--uname", &boot.kernel_release])
         .fd_arg("--linux=", parts.kernel)?
         .fd_arg("--initrd=", parts.initrd)?
         .fd_arg("--os-release=@", parts.os_release)?
         .fd_arg("--cmdline=@", &command_line)?
-        .fd_arg("--output=", &uki)?
-        .run()?;
+        .fd_arg("--output=", &uki)?;
+    for (option, content) in more {
+        run = run.fd_arg(option, content)?;
+    }
+    run.run()?;
     Ok(uki)
 }

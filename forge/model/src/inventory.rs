@@ -16,6 +16,9 @@ pub struct Inventory {
     /// Devices that a bundle of firmware could be for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
+    /// Whether there is a TPM 2.0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tpm2: bool,
 }
 
 impl Inventory {

@@ -260,6 +260,8 @@ pub enum Issue {
         /// Its name.
         name: String,
     },
+    /// A TPM is to open the state, and this machine has none that could.
+    NoTpm2,
     /// This machine's firmware would refuse to start what is installed.
     ChainRefused {
         /// Why.
@@ -350,6 +352,7 @@ impl Issue {
             Self::NoSuchKeyboard { .. } => "system.keyboard",
             Self::UnknownBundle { .. } | Self::TwiceBundle { .. } => "firmware.bundle",
             Self::OtherBundle { .. } => "firmware.sha256",
+            Self::NoTpm2 => "encryption.tpm2",
         })
     }
 }

@@ -37,6 +37,9 @@ pub struct Plan {
     /// Where the passphrase comes from that opens the state; nothing when the state is not encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<PasswordKind>,
+    /// Whether the TPM will open the state, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tpm2: bool,
     /// The proprietary firmware that was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub firmware: Vec<Chosen>,
@@ -139,6 +142,10 @@ impl Plan {
         let firmware = inventory.firmware.as_ref().filter(|_| disk.kind == DiskKind::Disk);
         let faults = firmware.iter().flat_map(|firmware| &firmware.faults);
         issues.extend(faults.map(|fault| Issue::ChainRefused { fault: fault.clone() }));
+        let tpm2 = answers.encryption.as_ref().is_some_and(|encryption| encryption.tpm2);
+        if tpm2 && !inventory.tpm2 && disk.kind == DiskKind::Disk {
+            issues.push(Issue::NoTpm2);
+        }
         let mut needed = manifest.with_firmware(&accepted);
         if answers.encryption.is_some() {
             needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
@@ -187,6 +194,7 @@ impl Plan {
             },
             credentials: manifest.credentials.iter().map(|c| c.name.clone()).collect(),
             encryption: answers.encryption.as_ref().map(|encryption| kind(&encryption.passphrase)),
+            tpm2,
             firmware: accepted,
             by_hand: match (disk.kind, firmware) {
                 (DiskKind::File, _) => None,

@@ -111,6 +111,9 @@ pub struct Encryption {
     pub sector_size: u32,
     /// How the passphrase becomes a key.
     pub derivation: KeyDerivation,
+    /// Whether the TPM of the machine opens it, too, once the installed system has asked it to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tpm2: bool,
 }
 
 /// How a passphrase becomes a key, measured on the machine that made it.

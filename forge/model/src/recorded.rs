@@ -33,6 +33,9 @@ pub struct Recorded {
     /// Devices that a bundle of firmware could be for. They have no serial number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
+    /// Whether it has a TPM 2.0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tpm2: bool,
 }
 
 /// Why a recorded machine can not be read.
@@ -74,6 +77,7 @@ impl Recorded {
             firmware: machine.firmware.clone(),
             disks,
             devices: inventory.devices.clone(),
+            tpm2: inventory.tpm2,
         }
     }
 
@@ -108,7 +112,7 @@ impl Recorded {
                 }
             }
         }
-        (facts, Inventory { disks, firmware: None, devices: self.devices.clone() })
+        (facts, Inventory { disks, firmware: None, devices: self.devices.clone(), tpm2: self.tpm2 })
     }
 }
 

@@ -45,7 +45,7 @@ fn chosen(name: &str, wanted: &str) -> Result<String, Why> {
     let path = |inventory: &Inventory| {
         choose(&wanted, inventory).map(|disk| disk.identity.path.clone()).map_err(|unclear| unclear.why)
     };
-    let really = path(&Inventory { disks, firmware: None, devices: Vec::new() });
+    let really = path(&Inventory { disks, firmware: None, devices: Vec::new(), tpm2: false });
     assert_eq!(path(&recorded.seen_by(&answers).1), really, "{name}");
     really
 }

@@ -26,7 +26,8 @@ const SIGNED: &[(&str, &str)] = &[
     ("/usr/lib/shim/fbx64.efi.signed", "fbx64.efi"),
 ];
 
-/// The parts of GRUB that its configuration needs, and a few for a person at its prompt.
+/// The parts of GRUB that its configuration needs, and a few for a person at its prompt. Not `tpm`: it would measure each command,
+/// which nobody reads, and fill the log of the TPM, after which systemd-stub takes its own measurements for failed.
 const GRUB_MODULES: &[&str] = &[
     "normal",
     "configfile",
@@ -55,7 +56,6 @@ const GRUB_MODULES: &[&str] = &[
     "efifwsetup",
     "ls",
     "cat",
-    "tpm",
     "serial",
     "terminal",
 ];

@@ -41,6 +41,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("grub-common", "grub-mkimage"),
     ("systemd-ukify", "builds and signs unified kernel images"),
     ("systemd-boot-efi", "the stub inside a unified kernel image"),
+    ("systemd-tpm", "systemd-measure: ukify signs with it what a TPM will have measured"),
+    ("systemd-cryptsetup", "systemd-cryptenroll lets a TPM open a volume, in tests"),
+    ("swtpm", "the TPM of a virtual machine"),
+    ("libtss2-tcti-swtpm0t64", "systemd-cryptenroll talks to that TPM, in tests"),
     ("sbsigntool", "signs and checks boot programs"),
     ("mokutil", "the reference for staging a key"),
     ("openssl", "a second opinion on keys and signatures in tests"),
@@ -134,6 +138,9 @@ const PROOFS: &[&str] = &[
     "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
     "/usr/lib/shim/shimx64.efi.signed",
     "/usr/lib/systemd/boot/efi/linuxx64.efi.stub",
+    "/usr/lib/systemd/systemd-measure",
+    "/usr/bin/systemd-cryptenroll",
+    "/usr/bin/swtpm",
     // New in GRUB 2.14: the GRUB of an older host refuses a changed system image differently.
     "/usr/lib/grub/x86_64-efi/blsuki.mod",
 ];

@@ -27,6 +27,7 @@ use crate::{
     memory::{self, Hidden},
     target::TargetError,
     tool::{Run, ToolError, Tools},
+    tpm2,
     watch::Outcome,
 };
 use forge_model::{
@@ -56,6 +57,8 @@ pub struct Keys<'a> {
     pub passphrase: &'a Secret,
     /// For the day on which the passphrase is forgotten.
     pub recovery: &'a Secret,
+    /// For the installed system, which adds the TPM with it and then wipes its slot; nothing when the TPM opens nothing.
+    pub once: Option<&'a Secret>,
 }
 
 /// Why the state could not be encrypted.
@@ -99,7 +102,7 @@ pub fn encrypt(tools: &Tools, plain: &File, size: u64, uuid: Uuid, keys: &Keys<'
     SysRng.try_fill_bytes(&mut *key)?;
     let image = memory::sparse(c"forge-luks", size)?;
     format(tools, &image, uuid, &key, keys)?;
-    let facts = facts(tools, &image, uuid)?;
+    let facts = facts(tools, &image, uuid, keys.once.is_some())?;
     match sectors::encrypt(plain, &image, HEADER, &key, &tools.stop)? {
         Outcome::Done(()) => Ok(Encrypted { image, facts }),
         Outcome::Cancelled => Err(LuksError::Stopped),
@@ -123,14 +126,21 @@ fn format(tools: &Tools, image: &File, uuid: Uuid, key: &[u8; KEY], keys: &Keys<
         .fd_arg("--key-file=", &passphrase)?
         .fd_arg("", image)?
         .run()?;
-    // Its 256 random bits need no slow derivation: systemd-cryptenroll uses the least, too.
-    run()
-        .args(["luksAddKey", "--key-slot", "1", "--pbkdf", "pbkdf2", "--hash", "sha512"])
-        .args(["--pbkdf-force-iterations", "1000", "--new-keyfile-size", &LENGTH.to_string()])
-        .fd_arg("--volume-key-file=", &volume)?
-        .fd_arg("--new-keyfile=", &recovery)?
-        .fd_arg("", image)?
-        .run()?;
+    // 256 random bits need no slow derivation: systemd-cryptenroll uses the least, too.
+    let add = |slot: u32, key: &Hidden| -> Result<(), LuksError> {
+        run()
+            .args(["luksAddKey", "--key-slot", &slot.to_string(), "--pbkdf", "pbkdf2", "--hash", "sha512"])
+            .args(["--pbkdf-force-iterations", "1000", "--new-keyfile-size", &LENGTH.to_string()])
+            .fd_arg("--volume-key-file=", &volume)?
+            .fd_arg("--new-keyfile=", key)?
+            .fd_arg("", image)?
+            .run()?;
+        Ok(())
+    };
+    add(1, &recovery)?;
+    if let Some(once) = keys.once {
+        add(tpm2::SLOT, &Hidden::new(once.expose().as_bytes())?)?;
+    }
     // By this token systemd knows what to ask for.
     run()
         .args(["token", "import"])
@@ -172,7 +182,7 @@ struct Segment {
 }
 
 /// Reads back what was made: the data that is written after it relies on it, and the receipt states it.
-fn facts(tools: &Tools, image: &File, uuid: Uuid) -> Result<Encryption, LuksError> {
+fn facts(tools: &Tools, image: &File, uuid: Uuid, tpm2: bool) -> Result<Encryption, LuksError> {
     let json = Run::new(tools, &tools.cryptsetup)
         .args(["--disable-locks", "luksDump", "--dump-json-metadata"])
         .fd_arg("", image)?
@@ -186,7 +196,7 @@ fn facts(tools: &Tools, image: &File, uuid: Uuid) -> Result<Encryption, LuksErro
     if found != ("aes-xts-plain64", SECTOR, &HEADER.to_string(), "0") {
         return Err(unexpected(&format_args!("{found:?}")));
     }
-    let (Some(slot), 2) = (metadata.keyslots.get("0"), metadata.keyslots.len()) else {
+    let Some(slot) = metadata.keyslots.get("0").filter(|_| metadata.keyslots.len() == 2 + usize::from(tpm2)) else {
         return Err(unexpected(&format_args!("{} key slots", metadata.keyslots.len())));
     };
     if slot.kdf.kind != "argon2id" {
@@ -203,5 +213,6 @@ fn facts(tools: &Tools, image: &File, uuid: Uuid) -> Result<Encryption, LuksErro
             memory_kib: slot.kdf.memory,
             lanes: slot.kdf.cpus,
         },
+        tpm2,
     })
 }

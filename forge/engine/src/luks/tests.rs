@@ -20,7 +20,7 @@ fn cryptsetup_opens_it_with_either_key_and_reads_what_was_encrypted() {
     plain.write_all_at(&text, 0).unwrap();
     plain.write_all_at(&text[..8192], 12 * MIB).unwrap();
     let (passphrase, recovery) = (Secret::new("ein Otter im Fluß".into()), recovery_key().unwrap());
-    let keys = Keys { passphrase: &passphrase, recovery: &recovery };
+    let keys = Keys { passphrase: &passphrase, recovery: &recovery, once: None };
     let made = encrypt(&Tools::default(), &plain, size, Uuid::new_v4(), &keys).unwrap();
     assert_eq!(made.facts.cipher, "aes-xts-plain64");
     assert!(made.facts.derivation.memory_kib >= 64 * 1024, "{:?}", made.facts);

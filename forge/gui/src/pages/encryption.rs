@@ -23,6 +23,8 @@ pub struct Encryption {
 #[derive(Debug, Clone, Default)]
 pub struct View {
     wanted: bool,
+    /// Whether the TPM shall open it; nothing where there is none.
+    chip: Option<bool>,
     passphrase: typed_twice::View,
     caution: Option<String>,
     may_go_on: bool,
@@ -46,6 +48,7 @@ impl View {
         });
         Self {
             wanted: encryption.is_wanted(),
+            chip: session.offers_tpm2().then(|| encryption.is_tpm2_wanted()),
             passphrase: typed_twice::View {
                 made: encryption.passphrase().is_made(),
                 fault: fault.or_else(|| encryption.fault().and_then(issues::passphrase)),
@@ -64,6 +67,8 @@ pub struct Widgets {
     switch: Switch,
     passphrase: TypedTwice,
     caution: gtk::Label,
+    chip: Switch,
+    chip_group: adw::PreferencesGroup,
 }
 
 impl SimpleComponent for Encryption {
@@ -110,8 +115,22 @@ impl SimpleComponent for Encryption {
         frame.body.append(&passphrase.root);
         let caution = line();
         passphrase.root.append(&caution);
+        let tell = sender.clone();
+        let chip = Switch::new(
+            &gettext("Unlock With This Computer's Security Chip"),
+            &gettext(
+                "After the first start with Secure Boot on, the chip opens the system and the passphrase is rarely asked for. That protects a disk that is taken out; whoever has the whole computer can start it, and only the passwords of the accounts keep them out.",
+            ),
+            move |wanted| {
+                let _ = tell.output(Change::UnlockWithChip(wanted));
+            },
+        );
+        let chip_group = adw::PreferencesGroup::new();
+        chip_group.add(&chip.row);
+        chip_group.set_visible(false);
+        frame.body.append(&chip_group);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
-        let widgets = Widgets { frame, switch, passphrase, caution };
+        let widgets = Widgets { frame, switch, passphrase, caution, chip, chip_group };
         ComponentParts { model: Self { view: View::default() }, widgets }
     }
 
@@ -129,6 +148,8 @@ impl SimpleComponent for Encryption {
         widgets.switch.show(view.wanted);
         widgets.passphrase.root.set_visible(view.wanted);
         widgets.passphrase.show(&view.passphrase);
+        widgets.chip_group.set_visible(view.chip.is_some());
+        widgets.chip.show(view.chip.unwrap_or_default());
         show_line(&widgets.caution, view.caution.as_deref(), true);
         widgets.frame.button.set_sensitive(view.may_go_on);
     }

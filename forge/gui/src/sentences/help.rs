@@ -46,6 +46,9 @@ pub fn help(page: Page) -> Vec<String> {
             gettext(
                 "The passphrase is asked for before anything else, on the keyboard that you chose. It can be changed later; encryption cannot be turned on later.",
             ),
+            gettext(
+                "A security chip (TPM 2.0) can take over the typing: it opens the system when this computer starts as it did before, with Secure Boot on. After changes to the firmware or to Secure Boot, the passphrase is asked for again.",
+            ),
         ],
         Page::RecoveryKey => vec![
             gettext(

@@ -45,6 +45,9 @@ pub fn issue(issue: &Issue) -> String {
         Issue::OtherBundle { name, .. } | Issue::TwiceBundle { name } => {
             fill(&gettext("The firmware {name} is not the one that was accepted."), &[("name", name)])
         }
+        Issue::NoTpm2 => gettext(
+            "This computer shows no security chip (TPM 2.0). Go back and turn off unlocking with it, or turn the chip on in the firmware settings.",
+        ),
         Issue::ChainRefused { fault } => refused(fault),
         Issue::EraseAndKeep => gettext("What is on the disk cannot be kept and erased."),
         Issue::NoGpt { table: None } => {

@@ -58,7 +58,12 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
                     }
                     PasswordKind::Typed => gettext("With the passphrase that you typed."),
                 },
-                gettext("It is asked for at each start. The recovery key opens it, too."),
+                match plan.tpm2 {
+                    true => gettext(
+                        "It is asked for at the first start; then this computer's security chip opens the system. The recovery key opens it, too.",
+                    ),
+                    false => gettext("It is asked for at each start. The recovery key opens it, too."),
+                },
             ]
             .join(" "),
         ),

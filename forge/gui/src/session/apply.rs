@@ -42,6 +42,7 @@ impl Session {
             }
             Change::Use(choice) => self.chosen(|session| session.choose_use(choice)),
             Change::Encrypt(wanted) => self.chosen(|session| session.encryption.set_wanted(wanted)),
+            Change::UnlockWithChip(wanted) => self.chosen(|session| session.encryption.set_tpm2(wanted)),
             Change::MakePassphrase(make) => self.chosen(|session| session.encryption.set_made(make)),
             Change::Passphrase(passphrase) => self.chosen(|session| session.encryption.set_first(passphrase)),
             Change::PassphraseAgain(again) => self.chosen(|session| session.encryption.set_again(again)),

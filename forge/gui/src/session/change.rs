@@ -32,6 +32,8 @@ pub enum Change {
     Use(Choice),
     /// The person wants the state to be encrypted, or not.
     Encrypt(bool),
+    /// The person wants the TPM to open the state, too, or not.
+    UnlockWithChip(bool),
     /// The person wants a passphrase that is made, or not.
     MakePassphrase(bool),
     /// The person typed a passphrase.

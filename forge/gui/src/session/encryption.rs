@@ -22,6 +22,8 @@ const KNOWN: [&str; 1] = ["intergenos"];
 #[derive(Debug, Default)]
 pub struct Encryption {
     wanted: bool,
+    /// Whether the TPM opens it, too.
+    tpm2: bool,
     passphrase: TypedTwice,
     /// Whether what was typed was forgotten because the keyboard is another one.
     other_keyboard: bool,
@@ -34,6 +36,11 @@ impl Encryption {
     /// Whether the state shall be encrypted.
     pub fn is_wanted(&self) -> bool {
         self.wanted
+    }
+
+    /// Whether the TPM shall open it, too.
+    pub fn is_tpm2_wanted(&self) -> bool {
+        self.wanted && self.tpm2
     }
 
     /// The passphrase: typed twice, or made.
@@ -87,7 +94,7 @@ impl Encryption {
             true => Password::Generate { generate: Generator::Passphrase },
             false => Password::Ask { ask: true },
         };
-        self.wanted.then_some(EncryptionAnswers { passphrase })
+        self.wanted.then_some(EncryptionAnswers { passphrase, tpm2: self.tpm2 })
     }
 
     /// What an install takes along of it: a typed passphrase, and the recovery key that was kept.
@@ -103,8 +110,14 @@ impl Encryption {
         if !wanted && self.wanted {
             self.passphrase = TypedTwice::forgotten_after(&self.passphrase);
             self.other_keyboard = false;
+            self.tpm2 = false;
         }
         self.wanted = wanted;
+    }
+
+    /// Whether the TPM shall open it, too.
+    pub(super) fn set_tpm2(&mut self, wanted: bool) {
+        self.tpm2 = wanted;
     }
 
     /// Whether Forge shall make the passphrase.
@@ -128,6 +141,7 @@ impl Encryption {
         let is_open = matches!(page, Page::Welcome | Page::Keyboard | Page::TimeZone | Page::Disk | Page::DiskUse);
         if let (Some(found), true) = (found, is_open) {
             self.set_wanted(true);
+            self.set_tpm2(found.tpm2);
             self.set_made(matches!(found.passphrase, Password::Generate { .. }));
         }
     }
@@ -159,6 +173,11 @@ impl Encryption {
 }
 
 impl Session {
+    /// Whether there is something to choose about a TPM: this machine has one, or an answer file asks for one that is not there.
+    pub fn offers_tpm2(&self) -> bool {
+        self.encryption.wanted && (self.inventory.tpm2 || self.encryption.tpm2)
+    }
+
     /// What was decided about encryption.
     pub fn encryption(&self) -> &Encryption {
         &self.encryption

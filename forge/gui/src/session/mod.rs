@@ -158,7 +158,7 @@ impl Session {
         Self {
             page: Page::Welcome,
             offer: None,
-            inventory: Inventory { disks: Vec::new(), firmware: None, devices: Vec::new() },
+            inventory: Inventory { disks: Vec::new(), firmware: None, devices: Vec::new(), tpm2: false },
             begun: false,
             trouble: None,
             spoken: language.clone(),

@@ -44,6 +44,10 @@ fn a_person_encrypts_keeps_the_recovery_key_and_sees_it_again_at_the_end() {
     encrypt.set_active(true);
     until("the fields", || row::<adw::PasswordEntryRow>(&window, "Passphrase").is_some() && !may_go_on(&window));
 
+    let chip = switch(&window, "Unlock With This Computer's Security Chip");
+    assert!(!chip.is_active());
+    chip.set_active(true);
+
     // The keyboard of the start is told where it matters.
     types(&window, "kühler mühlenbach");
     until("the caution", || window.texts().contains("Characters that are made by several keys may not work there."));
@@ -79,7 +83,7 @@ fn a_person_encrypts_keeps_the_recovery_key_and_sees_it_again_at_the_end() {
     let rest = way_to(Page::Review).into_iter().skip(way_to(Page::Encryption).len());
     rest.for_each(|change| window.controller.emit(Input::Change(change)));
     until("the plan", || window.texts().contains("Everything that may change is encrypted"));
-    assert!(window.texts().contains("With the passphrase that you typed. It is asked for at each start."));
+    assert!(window.texts().contains("With the passphrase that you typed. It is asked for at the first start;"));
     window.controller.emit(Input::Change(Change::Confirm));
     until("the last page", || window.texts().contains("Your Code"));
     assert_eq!(window.calls().iter().filter(|call| **call == "recovery_key").count(), 1);
@@ -101,6 +105,7 @@ fn a_person_encrypts_keeps_the_recovery_key_and_sees_it_again_at_the_end() {
     let rest = way_to(Page::Review).into_iter().skip(way_to(Page::Encryption).len());
     rest.for_each(|change| window.controller.emit(Input::Change(change)));
     until("the plan", || window.texts().contains("The passphrase is made by Forge and shown at the end."));
+    assert!(window.texts().contains("It is asked for at each start."), "no chip opens it unless that is wanted");
     window.controller.emit(Input::Change(Change::Confirm));
     until("the last page", || window.texts().contains("Your Code"));
     row::<adw::ExpanderRow>(&window, "Passphrase of the disk").expect("a row").set_expanded(true);

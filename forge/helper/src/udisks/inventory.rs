@@ -21,7 +21,7 @@ pub fn inventory(objects: &Objects, sysfs: &Sysfs, boot: &BootMedium) -> Invento
         })
         .collect();
     disks.sort_by(|a, b| (!a.obstacles.is_empty(), &a.identity.path).cmp(&(!b.obstacles.is_empty(), &b.identity.path)));
-    Inventory { disks, firmware: None, devices: Vec::new() }
+    Inventory { disks, firmware: None, devices: Vec::new(), tpm2: false }
 }
 
 /// Not a partition, not the small areas that eMMC keeps for boot code and keys, not a drive for compact discs.

@@ -4,6 +4,7 @@ use super::{
     Objects, Roots, Sysfs, UdisksError, boot_medium,
     inventory::inventory,
     look::{self, Looks},
+    sysfs::has_tpm2,
 };
 use forge_model::inventory::{Content, Disk, Found, Inventory, Obstacle};
 use futures_util::{Stream, StreamExt, stream};
@@ -113,7 +114,8 @@ impl Udisks {
 
     fn seen(&self, objects: &Objects) -> Inventory {
         let sysfs = Sysfs::read(&self.roots.sys, objects);
-        inventory(objects, &sysfs, &boot_medium::find(&self.roots, &self.installer, objects))
+        let found = inventory(objects, &sysfs, &boot_medium::find(&self.roots, &self.installer, objects));
+        Inventory { tpm2: has_tpm2(&self.roots.sys), ..found }
     }
 
     /// The one descriptor that may write to the disk: nobody else has it open in a way that matters, and nobody can take

@@ -32,6 +32,11 @@ pub struct Facts {
     pub card: Option<String>,
 }
 
+/// Whether the machine has a TPM 2.0 (the kernel's `Documentation/ABI/stable/sysfs-class-tpm`).
+pub fn has_tpm2(sys: &Path) -> bool {
+    text(&sys.join("class/tpm/tpm0/tpm_version_major")).as_deref() == Some("2")
+}
+
 impl Sysfs {
     /// Reads what is known of every block device in the view. `sys` is where sysfs lies.
     pub fn read(sys: &Path, objects: &Objects) -> Self {
@@ -81,4 +86,21 @@ pub(super) fn text(path: &Path) -> Option<String> {
 
 fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
     text(path).and_then(|text| text.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tpm_of_the_second_generation_counts() {
+        let sys = tempfile::tempdir().unwrap();
+        assert!(!has_tpm2(sys.path()));
+        let tpm = sys.path().join("class/tpm/tpm0");
+        fs::create_dir_all(&tpm).unwrap();
+        for (version, counts) in [("1\n", false), ("2\n", true)] {
+            fs::write(tpm.join("tpm_version_major"), version).unwrap();
+            assert_eq!(has_tpm2(sys.path()), counts);
+        }
+    }
 }

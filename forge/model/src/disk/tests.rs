@@ -30,7 +30,7 @@ fn stick() -> Disk {
 }
 
 fn machine(disks: &[Disk]) -> Inventory {
-    Inventory { disks: disks.to_vec(), firmware: None, devices: Vec::new() }
+    Inventory { disks: disks.to_vec(), firmware: None, devices: Vec::new(), tpm2: false }
 }
 
 fn wanted(toml: &str) -> DiskMatch {

@@ -56,7 +56,7 @@ fn canaries() -> (Machine, Inventory) {
         Obstacle::PartOf { holding: holding() },
     ];
     let second = disk("/dev/nvme0n1", "S4242B", "eui.0025384142420002", Content::Whole { holding: holding() });
-    (machine, Inventory { disks: vec![first, second], firmware: None, devices: Vec::new() })
+    (machine, Inventory { disks: vec![first, second], firmware: None, devices: Vec::new(), tpm2: false })
 }
 
 fn answers(machine: Option<MachineAnswers>, matching: Option<DiskMatch>) -> Answers {

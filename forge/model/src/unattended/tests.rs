@@ -40,8 +40,12 @@ fn disk(path: &str) -> Disk {
 }
 
 fn decided(trust: &Trust, toml: &str, vendor: &str, paths: &[&str]) -> Result<String, Vec<Reason>> {
-    let inventory =
-        Inventory { disks: paths.iter().map(|path| disk(path)).collect(), firmware: None, devices: Vec::new() };
+    let inventory = Inventory {
+        disks: paths.iter().map(|path| disk(path)).collect(),
+        firmware: None,
+        devices: Vec::new(),
+        tpm2: false,
+    };
     let facts = MachineFacts { vendor: Some(vendor.into()), serial: Some("M1".into()), ..Default::default() };
     match decide(trust, &Answers::parse(toml).unwrap(), &facts, &inventory) {
         Decision::RunAlone { disk, .. } => Ok(disk.identity.path),
@@ -140,7 +144,7 @@ fn what_an_override_says_counts() {
 #[test]
 fn a_machine_without_a_serial_number_needs_a_person_where_an_override_names_a_disk() {
     let own = |what: &str| format!("{GOOD}[[override]]\nserial = \"M1\"\n{what}\n");
-    let inventory = Inventory { disks: vec![disk("/dev/vda")], firmware: None, devices: Vec::new() };
+    let inventory = Inventory { disks: vec![disk("/dev/vda")], firmware: None, devices: Vec::new(), tpm2: false };
     let decide = |toml: &str, serial: Option<&str>| {
         let serial = serial.map(str::to_owned);
         let facts = MachineFacts { vendor: Some("QEMU".into()), serial, ..Default::default() };

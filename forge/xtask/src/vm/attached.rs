@@ -78,11 +78,14 @@ pub(super) struct Attached {
     pub more_words: Option<&'static str>,
     /// A virtio port with this name; what comes out of it goes to `NAME.port.txt`.
     pub port: Option<&'static str>,
+    /// A TPM whose state lies in this folder.
+    pub tpm: Option<PathBuf>,
 }
 
 /// Where the door is, on this side.
 pub(super) struct Sockets {
     pub door: PathBuf,
+    pub tpm: PathBuf,
 }
 
 impl Attached {
@@ -141,6 +144,11 @@ impl Attached {
             }
             false if self.card.is_none() => add("-nic", "none".into()),
             false => {}
+        }
+        if self.tpm.is_some() {
+            add("-chardev", format!("socket,id=tpm,path={}", sockets.tpm.display()));
+            add("-tpmdev", "emulator,id=tpm,chardev=tpm".into());
+            add("-device", "tpm-crb,tpmdev=tpm".into());
         }
         if self.door || self.port.is_some() {
             add("-device", "virtio-serial-pci".into());
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_machine_without_anything_attached_has_no_network() {
-        let sockets = Sockets { door: "/d".into() };
+        let sockets = Sockets { door: "/d".into(), tpm: "/t".into() };
         let words = Attached::default().arguments(Path::new("/out"), "name", &sockets).unwrap();
         assert_eq!(words, ["-nic", "none"]);
     }

@@ -13,20 +13,17 @@ use std::fs::{self, File};
 use std::path::Path;
 
 /// The prompt is on the screen, where the keyboard is, and on the serial line, where it can be read.
-const CONSOLES: &str = "console=tty0 console=ttyS0 loglevel=4 systemd.log_level=warning";
+pub(super) const CONSOLES: &str = "console=tty0 console=ttyS0 loglevel=4 systemd.log_level=warning";
 /// What systemd asks.
-const PROMPT: &str = r"(?i)Please enter (passphrase|password|recovery key|passphrase or recovery key)[^\n]*state";
+pub(super) const PROMPT: &str =
+    r"(?i)Please enter (passphrase|password|recovery key|passphrase or recovery key)[^\n]*state";
 
 /// Starts the disk twice: the passphrase opens it, on a German keyboard, and then the recovery key.
 pub(super) fn run_it(stage: &Stage) -> Result<()> {
     let name = "encrypted";
     let folder = stage.out().join(name);
-    let demo = install(stage, &folder)?;
-    let secret = |key: &str| -> Result<String> {
-        let credentials: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("credentials"))?)?;
-        let found = credentials.pointer(&format!("/disk/{key}")).and_then(|value| value.as_str());
-        found.map(str::to_owned).with_context(|| format!("the credentials have no {key}"))
-    };
+    let demo = install(stage, &folder, "")?;
+    let secret = |key: &str| secret(&folder, key);
     // The key that could sign an addon lies in the encrypted state.
     let attached = Attached { more_words: Some(CONSOLES), ..Attached::default() };
     let start = |store: &Store| {
@@ -54,8 +51,15 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     Ok(fs::remove_dir_all(folder)?)
 }
 
+/// What opens the disk, from the handover: `passphrase`, `recovery-key`.
+pub(super) fn secret(folder: &Path, key: &str) -> Result<String> {
+    let credentials: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("credentials"))?)?;
+    let found = credentials.pointer(&format!("/disk/{key}")).and_then(|value| value.as_str());
+    found.map(str::to_owned).with_context(|| format!("the credentials have no {key}"))
+}
+
 /// Types at the prompt as a hand on a German keyboard does.
-fn answer(machine: &mut Machine, label: &str, text: &str) -> Result<()> {
+pub(super) fn answer(machine: &mut Machine, label: &str, text: &str) -> Result<()> {
     machine.expect_unless(&[PROMPT], &BOOT_FAILURES, 240)?;
     machine.settle();
     machine.screenshot(label)?;
@@ -70,12 +74,12 @@ fn answer(machine: &mut Machine, label: &str, text: &str) -> Result<()> {
     machine.press("ret")
 }
 
-/// Installs the demo's payload once more, encrypted.
-fn install(stage: &Stage, folder: &Path) -> Result<Demo> {
+/// Installs the demo's payload once more, encrypted; `more` is what else the answers say of that.
+pub(super) fn install(stage: &Stage, folder: &Path, more: &str) -> Result<Demo> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder)?;
     let disk = folder.join("disk.img");
     File::create_new(&disk)?.set_len(crate::demo::DISK_BYTES)?;
-    let answers = anew::usual(stage)? + "\n[encryption]\npassphrase = { generate = \"passphrase\" }\n";
+    let answers = anew::usual(stage)? + "\n[encryption]\npassphrase = { generate = \"passphrase\" }\n" + more;
     anew::install(stage, folder, &answers, &disk)
 }

@@ -4,6 +4,7 @@ use super::console::{Console, Found, Silence};
 use super::firmware::Store;
 use super::qmp::{Qmp, keys_of};
 use super::scratch::Scratch;
+use super::tpm::Tpm;
 use anyhow::{Context, Result, bail};
 use regex::bytes::Regex;
 use serde_json::json;
@@ -57,6 +58,8 @@ pub(super) struct Machine {
     out: PathBuf,
     /// Holds the control socket as long as the machine runs.
     _socket: Scratch,
+    /// Its TPM, where it has one.
+    _tpm: Option<Tpm>,
     started: Instant,
 }
 
@@ -82,7 +85,8 @@ impl Machine {
             .arg("-drive")
             .arg(drive(&format!("if=none,id=disk,format=raw,discard=unmap,cache=unsafe{snapshot}"), parts.disk)?);
         command.args(["-device", "virtio-blk-pci,drive=disk,serial=target,bootindex=1"]);
-        let sockets = Sockets { door: scratch.path("door") };
+        let sockets = Sockets { door: scratch.path("door"), tpm: scratch.path("tpm") };
+        let tpm = parts.attached.tpm.as_ref().map(|folder| Tpm::start(folder, &sockets.tpm)).transpose()?;
         command.args(parts.attached.arguments(parts.out, &name, &sockets)?);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
         let errors = parts.out.join(format!("{name}.qemu.txt"));
@@ -106,6 +110,7 @@ impl Machine {
             name,
             out: parts.out.to_owned(),
             _socket: scratch,
+            _tpm: tpm,
             started,
         };
         machine.door = parts.attached.open_door(&sockets, &machine.out, &machine.name)?;

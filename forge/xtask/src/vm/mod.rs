@@ -5,13 +5,13 @@
 //! | [`scenarios`] | what must happen, and the first of them |
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
-//! | [`encrypted`] | what opens an encrypted state |
+//! | [`encrypted`], [`chip`] | what opens an encrypted state: a person, a TPM |
 //! | [`beside`] | other systems on the disk, and an earlier install that is replaced |
 //! | [`blobs`] | pieces of firmware, looked for in a disk and in its system |
 //! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
 //! | [`administrator`], [`left`] | answers and sticks for it, and what it leaves |
-//! | [`machine`] | QEMU, with what is [`attached`]; [`console`] its lines, [`qmp`] its keys and screen, [`firmware`] its variables |
+//! | [`machine`] | QEMU, with what is [`attached`], such as a [`tpm`]; [`console`] its lines, [`qmp`] its keys and screen, [`firmware`] its variables |
 //! | [`mokmanager`], [`guest`] | enrolls by keys; logs in |
 //! | [`checks`], [`audit`] | look around in the guest; let it look itself. [`demo`] says what they must find |
 //! | [`anew`], [`tamper`], [`alone`] | installs once more; changes disks; starts any installed disk |
@@ -24,6 +24,7 @@ mod audit;
 mod beside;
 mod blobs;
 mod checks;
+mod chip;
 mod console;
 mod demo;
 mod encrypted;
@@ -42,6 +43,7 @@ mod scenarios;
 mod scratch;
 mod tamper;
 mod tool;
+mod tpm;
 mod two_keys;
 mod unattended;
 

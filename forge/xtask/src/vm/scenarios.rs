@@ -3,6 +3,7 @@ use super::attached::Attached;
 use super::audit;
 use super::beside;
 use super::checks;
+use super::chip;
 use super::demo::Demo;
 use super::encrypted;
 use super::enrollment;
@@ -42,7 +43,7 @@ pub(super) const ONLY_IN_ALL: [&str; 10] = [
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 30] = [
+pub(super) const SCENARIOS: [Scenario; 31] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -121,6 +122,11 @@ pub(super) const SCENARIOS: [Scenario; 30] = [
         name: "encrypted",
         sentence: "an encrypted state opens with its passphrase on the keyboard that was chosen, and with the recovery key",
         run: encrypted::run_it,
+    },
+    Scenario {
+        name: "encrypted-tpm2",
+        sentence: "a TPM opens an encrypted state for this machine's signed start, and for no other; both keys still open it",
+        run: chip::run_it,
     },
     Scenario {
         name: "beside",

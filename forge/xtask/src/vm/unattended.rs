@@ -215,6 +215,7 @@ fn start(
         door: true,
         more_words: None,
         port: Some(PORT),
+        tpm: None,
     };
     let parts = Parts { name, disk, snapshot: false, store, out: &live.out, attached: &attached };
     let mut machine = Machine::start(&parts)?;

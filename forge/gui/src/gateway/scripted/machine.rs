@@ -203,6 +203,7 @@ pub fn inventory() -> Inventory {
     }
     Inventory {
         devices: devices(),
+        tpm2: true,
         disks: vec![
             disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, laid(windows, 1_000 * GB)),
             used,

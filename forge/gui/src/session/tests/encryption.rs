@@ -164,7 +164,7 @@ fn answers_to_keep_have_a_passphrase_made_and_answers_that_were_found_turn_encry
     assert_eq!(Answers::parse(&text).unwrap().encryption.unwrap().passphrase, Password::Ask { ask: true });
     let kept = session.answers_to_keep().unwrap();
     assert!(!kept.contains("velvet") && !kept.contains("cbde"), "{kept}");
-    let made = EncryptionAnswers { passphrase: Password::Generate { generate: Generator::Passphrase } };
+    let made = EncryptionAnswers { passphrase: Password::Generate { generate: Generator::Passphrase }, tpm2: false };
     let kept = Answers::parse(&kept).unwrap();
     assert_eq!(kept.encryption, Some(made));
     for (answers, is_made) in [(kept, true), (Answers::parse(&text).unwrap(), false)] {
@@ -189,4 +189,31 @@ fn a_name_that_is_written_later_does_not_make_the_passphrase_weak_behind_the_per
     go_on(&mut session);
     session.apply(Change::FullName("Quentin-Otterbein-Quiet".into()));
     assert!(session.answers().is_some());
+}
+
+#[test]
+fn a_security_chip_opens_it_only_if_a_person_wants_that_and_only_what_is_encrypted() {
+    let mut session = ready();
+    walk(&mut session, Page::Encryption);
+    assert!(!session.offers_tpm2(), "there is nothing to open");
+    session.apply(Change::Encrypt(true));
+    assert!(session.offers_tpm2() && !session.encryption().is_tpm2_wanted());
+    session.apply(Change::UnlockWithChip(true));
+    session.apply(Change::Encrypt(false));
+    act(&mut session, encrypts(false));
+    assert!(!session.encryption().is_tpm2_wanted(), "it is forgotten with the rest");
+    session.apply(Change::UnlockWithChip(true));
+    go_on(&mut session);
+    let Judged::Plan { plan, .. } = session.verdict() else { panic!("a plan") };
+    assert!(plan.tpm2);
+    let kept = Answers::parse(&session.answers_to_keep().unwrap()).unwrap();
+    assert!(kept.encryption.as_ref().unwrap().tpm2);
+
+    // Answers that ask for it turn it on, on a machine without one, too: there the switch is shown to turn it off again.
+    let mut session = ready();
+    session.apply(Change::FilledIn(Box::new(kept)));
+    session.apply(Change::Disks(Inventory { tpm2: false, ..machine::inventory() }));
+    assert!(session.offers_tpm2() && session.encryption().is_tpm2_wanted());
+    session.apply(Change::UnlockWithChip(false));
+    assert!(!session.offers_tpm2());
 }
