@@ -51,6 +51,12 @@ pub fn sharing_answers() -> String {
     beside_answers().replace("esp-mib = 64", "shared-esp = 1")
 }
 
+/// The same answers for a disk on which an earlier system is replaced, with an EFI system partition of so many MiB.
+pub fn replacing_answers(esp_mib: &str) -> String {
+    let answers = ANSWERS.replace("erase = \"all-data-on-this-disk\"", "use = \"replace\"");
+    answers.replace("esp-mib = 64", &format!("esp-mib = {esp_mib}"))
+}
+
 /// Why an install was refused or failed.
 #[derive(Debug)]
 pub enum Refusal {

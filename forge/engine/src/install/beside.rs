@@ -17,13 +17,14 @@ use super::{
 };
 use crate::{
     gpt,
-    verity::Parameters,
+    verity::{BLOCK, Parameters},
     watch::{Outcome, Watch},
 };
 use forge_model::{
     Stage,
     layout::{Beside, Role},
 };
+use std::os::unix::fs::FileExt;
 
 impl Writing<'_> {
     /// Checks that the table is the one that was confirmed, and empties the room. True when the image may be there.
@@ -61,12 +62,16 @@ impl Writing<'_> {
         Ok(Outcome::Done(()))
     }
 
-    /// Whether the superblock of this image's tree lies where it would be written.
+    /// Whether this image begins where it would be written, and the superblock of its tree lies where that would be. One of
+    /// the two can be there of an earlier system with the same release: then it is no image that is worth proving.
     fn image_may_be_there(&self) -> Result<bool, InstallError> {
         let wanted = self.payload.verity_parameters()?.superblock();
         let mut found = [0; Parameters::SUPERBLOCK];
         self.target.read(&mut found, self.place().tree)?;
-        Ok(wanted == found)
+        let (mut begins, mut there) = ([0; BLOCK], [0; BLOCK]);
+        self.payload.image()?.read_exact_at(&mut begins, 0)?;
+        self.target.read(&mut there, self.place().data)?;
+        Ok(wanted == found && begins == there)
     }
 
     /// Notes on the disk how far this run is, where that place is Forge's.
