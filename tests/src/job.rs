@@ -46,6 +46,11 @@ pub fn beside_answers() -> String {
     ANSWERS.replace("erase = \"all-data-on-this-disk\"", "use = \"free-space\"")
 }
 
+/// The same answers for a disk with an EFI system partition that is shared, the first one.
+pub fn sharing_answers() -> String {
+    beside_answers().replace("esp-mib = 64", "shared-esp = 1")
+}
+
 /// Why an install was refused or failed.
 #[derive(Debug)]
 pub enum Refusal {

@@ -1,21 +1,26 @@
 //! Random partition tables with random room in them: whatever is there stays, and what is added fits, or the reason holds.
 
-use forge_engine::gpt;
+use forge_engine::{gpt, target::Target};
 use forge_model::{
     Issue, Layout, Manifest,
     answers::{DiskAnswers, SecondSlot, Way},
-    inventory::{Content, Disk as FoundDisk, DiskKind, Entry, Found, Gpt, Identity, Transport},
+    inventory::{Content, Disk as FoundDisk, DiskKind, Entry, Found, Gpt, GptFault, Identity, Transport},
     layout::Role,
     size::{GIB, MIB},
 };
 use forge_tests::{
-    disk::{Disk, NOISE},
-    job::open_target,
+    disk::{Disk, Loop, NOISE, found, open_exclusively},
     look::{run, run_with},
     payload,
     random::Random,
 };
-use std::{fs::File, os::unix::fs::FileExt, path::Path};
+use rustix::fs::SeekFrom;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    os::unix::fs::FileExt,
+    path::Path,
+};
 use uuid::Uuid;
 
 fn answers(random: &mut Random) -> DiskAnswers {
@@ -222,72 +227,169 @@ fn dump(disk: &Path, sector: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_table_that_is_no_ground_to_build_on_is_refused_by_what_is_wrong() {
+    let manifest = payload::shared().manifest();
+    let answers = DiskAnswers { way: Way::FreeSpace, ..DiskAnswers::default() };
+    let fault = |change: &dyn Fn(&mut Gpt, &mut Vec<Found>)| {
+        let mut disk = random_disk(&mut Random::new(), 512, 64 * GIB);
+        if let Content::Table { gpt: Some(gpt), partitions, .. } = &mut disk.content {
+            let one = |number, offset| Found {
+                number,
+                label: String::new(),
+                type_id: Some(Uuid::from_u128(1)),
+                size: MIB,
+                holding: None,
+                entry: Some(Entry { offset, id: Uuid::from_u128(number.into()), attributes: 0 }),
+                shrinks: None,
+                free: None,
+            };
+            *partitions = vec![one(1, 10 * MIB), one(2, 11 * MIB)];
+            change(gpt, partitions);
+        }
+        Layout::new(&disk, &answers, &manifest).err().map(|issues| issues[0].clone())
+    };
+    let overlap = Some(Issue::TableFault { fault: GptFault::Overlap });
+    assert_eq!(fault(&|_, _| ()), None);
+    assert_eq!(fault(&|_, all| all[0].size += 512), overlap);
+    assert_eq!(fault(&|_, all| all[0].size = 0), overlap);
+    assert_eq!(fault(&|_, all| all[1].size = u64::MAX), overlap);
+    assert_eq!(fault(&|_, all| all[1].entry = None), overlap);
+    assert_eq!(fault(&|_, all| all[0].entry.as_mut().unwrap().offset = 0), overlap);
+    assert_eq!(fault(&|gpt, all| all[1].entry.as_mut().unwrap().offset = gpt.end_usable - 512), overlap);
+    assert_eq!(fault(&|gpt, _| gpt.end_usable = u64::MAX), overlap);
+    assert_eq!(fault(&|gpt, _| gpt.sector_size = 4096), Some(Issue::TableSectors { disk: 512, table: 4096 }));
+    for fault_found in [GptFault::Unusual, GptFault::FirstCopy, GptFault::NotAtEnd] {
+        let issue = fault(&|gpt, _| gpt.fault = Some(fault_found));
+        assert_eq!(issue, Some(Issue::TableFault { fault: fault_found }));
+    }
+}
+
+/// A disk with somebody's random table on it, and somebody's bytes between the tables and the partitions.
+fn wished(random: &mut Random, sector: u32, size: u64) -> (Disk, u64) {
+    let wish = random_disk(random, sector, size);
+    let (gpt, found) = table(&wish);
+    let (sector, text) = (u64::from(sector), sector.to_string());
+    let disk = Disk::empty(size);
+    let lines = found.iter().map(|one| {
+        let entry = one.entry.unwrap();
+        let bits: Vec<String> =
+            (48..64).filter(|bit| entry.attributes >> bit & 1 == 1).map(|b| format!("GUID:{b}")).collect();
+        format!(
+            "{}{}: start={}, size={}, type={}, uuid={}, name=\"{}\", attrs=\"{}\"\n",
+            disk.text(),
+            one.number,
+            entry.offset / sector,
+            one.size / sector,
+            one.type_id.unwrap(),
+            entry.id,
+            one.label,
+            bits.join(",")
+        )
+    });
+    let script = format!("label: gpt\nfirst-lba: {}\n{}", gpt.first_usable / sector, lines.collect::<String>());
+    let said = run_with("sfdisk", &["--quiet", "--sector-size", &text, &disk.text()], script.as_bytes());
+    assert!(said.well, "{}\n{script}", said.text);
+    // What lies outside of partitions belongs to somebody as well, and so does what lies in them.
+    let list = 2 + (128 * 128_u64).div_ceil(sector);
+    disk.write(&[NOISE; 440], 0);
+    if gpt.first_usable == MIB {
+        disk.write(&[NOISE; 4096], list * sector);
+    }
+    for place in extents(found).into_iter().take(20) {
+        disk.write(&[NOISE; 512], place.0);
+        disk.write(&[NOISE; 512], place.1 - 512);
+    }
+    disk.write(&[NOISE; 512], size / 2 / 4096 * 4096);
+    (disk, list)
+}
+
+#[test]
 fn other_peoples_tools_see_the_old_partitions_as_they_were_and_no_problem() {
+    for (sector, rounds) in [(512, 60), (4096, 30)] {
+        rounds_of_tables(sector, rounds);
+    }
+}
+
+fn rounds_of_tables(sector: u32, rounds: u32) {
     let (mut random, manifest) = (Random::new(), payload::shared().manifest());
+    let text = sector.to_string();
     let mut written = 0;
-    while written < 60 {
+    while written < rounds {
         let answers = answers(&mut random);
         let size = random.size(29, 36) / 4096 * 4096;
-        let disk = Disk::empty(size);
-        let wish = random_disk(&mut random, 512, size);
-        let (gpt_wish, found) = table(&wish);
-        let lines = found.iter().map(|one| {
-            let entry = one.entry.unwrap();
-            let bits: Vec<String> =
-                (48..64).filter(|bit| entry.attributes >> bit & 1 == 1).map(|b| format!("GUID:{b}")).collect();
-            format!(
-                "{}{}: start={}, size={}, type={}, uuid={}, name=\"{}\", attrs=\"{}\"\n",
-                disk.text(),
-                one.number,
-                entry.offset / 512,
-                one.size / 512,
-                one.type_id.unwrap(),
-                entry.id,
-                one.label,
-                bits.join(",")
-            )
-        });
-        let script = format!("label: gpt\nfirst-lba: {}\n{}", gpt_wish.first_usable / 512, lines.collect::<String>());
-        let said = run_with("sfdisk", &["--quiet", &disk.text()], script.as_bytes());
-        assert!(said.well, "{}\n{script}", said.text);
-        // What lies outside of partitions belongs to somebody as well.
-        disk.write(&[NOISE; 440], 0);
-        if gpt_wish.first_usable == MIB {
-            disk.write(&[NOISE; 4096], 34 * 512);
-        }
-        let target = open_target(&disk.path).unwrap();
-        let inventory = forge_engine::probe::file(&target).unwrap();
-        let Ok(layout) = Layout::new(&inventory.disks[0], &answers, &manifest) else { continue };
-        let (old, before) = (dump(&disk.path, "512"), ends(&disk.path, size));
+        let (disk, list) = wished(&mut random, sector, size);
+        let (old, before) = (dump(&disk.path, &text), pages(&disk.path));
+        // A plain file has sectors of 512 bytes: larger ones need a device. So do tools that ask for them.
+        let Some(device) = Loop::over(disk, sector) else { return };
+        let target = Target::device(open_exclusively(&device.path).unwrap(), &found(&device.path)).unwrap();
+        let mut seen = found(&device.path);
+        seen.content = gpt::probe(target.file()).unwrap();
+        let Ok(layout) = Layout::new(&seen, &answers, &manifest) else { continue };
         let (ids, beside) = (gpt::with_ids(&layout), layout.beside.as_ref().unwrap());
-        gpt::Change::prepare(&target, beside, &ids).unwrap().write(&target).unwrap();
-        let new = dump(&disk.path, "512");
+        let change = gpt::Change::prepare(&target, beside, &ids).unwrap();
+        let asked = sectors_written(&device);
+        change.write(&target).unwrap();
+        let extents = change.extents().concat();
+        // The page cache would write whole pages.
+        let bytes: u64 = extents.iter().map(|extent| extent.1).sum();
+        assert_eq!(
+            (sectors_written(&device) - asked) * 512,
+            bytes,
+            "the disk is asked to write that, and nothing else"
+        );
+        drop(target);
+
+        let new = dump(&device.disk.path, &text);
         assert_eq!(new.len(), old.len() + ids.len());
         assert!(old.iter().all(|line| new.contains(line)), "{old:#?}\n{new:#?}");
-        let said = run("sgdisk", &["-v", &disk.text()]).text;
+        let said = run("sgdisk", &["-v", &device.text()]).text;
         // Partitions of others that are not aligned are theirs.
         assert!(said.contains("No problems found"), "{size} bytes: {said}\n{layout:?}");
-        let said = run("sfdisk", &["--verify", &disk.text()]);
+        let said = run("sfdisk", &["--verify", &device.text()]);
         assert!(said.well && !said.text.contains("verlap"), "{}", said.text);
-        let after = ends(&disk.path, size);
-        let changed: Vec<u64> = before.iter().zip(&after).filter(|(a, b)| a.1 != b.1).map(|(a, _)| a.0 / 512).collect();
-        let last = size / 512 - 1;
-        let allowed = |lba: &u64| (1..34).contains(lba) || (last - 32..=last).contains(lba);
-        assert!(changed.iter().all(allowed), "other sectors were written: {changed:?}");
+        let after = pages(&device.disk.path);
+        let sector = u64::from(sector);
+        let last = size / sector - 1;
+        let allowed =
+            |at: u64| (1..list).contains(&(at / sector)) || (last - (list - 2)..=last).contains(&(at / sector));
+        let numbers: BTreeSet<&u64> = before.keys().chain(after.keys()).collect();
+        for at in numbers {
+            let page = |pages: &BTreeMap<u64, Vec<u8>>| pages.get(at).cloned().unwrap_or_else(|| vec![0; 4096]);
+            for (n, (old, new)) in page(&before).chunks(512).zip(page(&after).chunks(512)).enumerate() {
+                let at = at + n as u64 * 512;
+                assert!(old == new || allowed(at), "a sector of others was written: {at} of {size}");
+                let said = extents.iter().any(|(from, length)| (*from..from + length).contains(&at));
+                assert!(old == new || said, "{at} was written and not told of");
+            }
+        }
         written += 1;
     }
 }
 
-/// The sectors of the first and the last 2 MiB, with their offsets.
-fn ends(disk: &Path, size: u64) -> Vec<(u64, [u8; 512])> {
+/// Sectors of 512 bytes that the kernel asked a disk to write (Documentation/block/stat.rst).
+fn sectors_written(device: &Loop) -> u64 {
+    let name = device.path.file_name().unwrap().to_str().unwrap();
+    let text = std::fs::read_to_string(format!("/sys/block/{name}/stat")).unwrap();
+    text.split_whitespace().nth(6).unwrap().parse().unwrap()
+}
+
+/// All that was ever written to a file, page by page, by where it lies.
+fn pages(disk: &Path) -> BTreeMap<u64, Vec<u8>> {
     let file = File::open(disk).unwrap();
-    let sectors = (0..2 * MIB).chain(size - 2 * MIB..size).step_by(512);
-    let read = |at| {
-        let mut sector = [0; 512];
-        file.read_exact_at(&mut sector, at).unwrap();
-        (at, sector)
-    };
-    sectors.map(read).collect()
+    let mut pages = BTreeMap::new();
+    let mut at = 0;
+    while let Ok(data) = rustix::fs::seek(&file, SeekFrom::Data(at)) {
+        let hole = rustix::fs::seek(&file, SeekFrom::Hole(data)).unwrap();
+        for page in (data / 4096 * 4096..hole).step_by(4096) {
+            let mut bytes = vec![0; 4096];
+            file.read_exact_at(&mut bytes, page).unwrap();
+            if bytes.iter().any(|byte| *byte != 0) {
+                pages.insert(page, bytes);
+            }
+        }
+        at = hole;
+    }
+    pages
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn show_progress(show: &Show, progress: &Progress) {
 /// Takes what is handed over, and says how it ended.
 async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Result<(), Failure> {
     let beside = job.plan().await.ok().and_then(|plan| plan.layout.beside);
-    let removed = beside.map(|beside| beside.removed.len());
+    let removed = beside.map(|beside| beside.removed.len() as u16);
     match outcome {
         Outcome::Cancelled { stage, written, smaller } => {
             let _ = job.close().await;

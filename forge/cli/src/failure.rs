@@ -62,12 +62,12 @@ pub enum Failure {
         /// The partitions that were made smaller before.
         smaller: Vec<Smaller>,
         /// How many partitions were to go.
-        removed: usize,
+        removed: u16,
     },
     /// The helper's install failed.
     Job(forge_dbus::status::Failure),
     /// The same, beside other systems; and how many partitions were to go.
-    JobBeside(forge_dbus::status::Failure, usize),
+    JobBeside(forge_dbus::status::Failure, u16),
     /// The helper can not be reached, or refused.
     Helper {
         /// Why.
@@ -214,7 +214,7 @@ impl Failure {
 }
 
 /// What others on the disk have, after something was written beside them.
-fn beside(table: OldTable, removed: usize, again: &str) -> String {
+fn beside(table: OldTable, removed: u16, again: &str) -> String {
     let lost = match removed {
         0 => "Nothing of yours was touched.".to_owned(),
         1 => "The partition that was to go is lost; everything else of yours is as it was.".to_owned(),
@@ -234,6 +234,10 @@ fn old_table(table: OldTable) -> &'static str {
         OldTable::SecondCopyLost => {
             "The old partition table is still in force, but its second copy, at the end of the disk, could not be put back. \
              \"fdisk DISK\" writes it anew: type w at its prompt."
+        }
+        OldTable::Replaced => {
+            "The new partition table is there, but the new system does not start: its boot files are not in the EFI system \
+             partition that it shares. Every file that was there can be read. Check that partition with fsck.fat."
         }
         OldTable::Unknown => {
             "It is not known whether the old partition table or the new one is there now. If no partitions are seen, its \

@@ -42,7 +42,9 @@ pub fn run(wanted: &InstallArguments) -> Result<(), Failure> {
     show.finish();
     match end.map_err(|failed| Failure::Install(Box::new(failed)))? {
         End::Cancelled { stage } => Err(match &plan.layout.beside {
-            Some(beside) => Failure::CancelledBeside { stage, removed: beside.removed.len(), smaller: Vec::new() },
+            Some(beside) => {
+                Failure::CancelledBeside { stage, removed: beside.removed.len() as u16, smaller: Vec::new() }
+            }
             None => Failure::Cancelled { stage, written: stage >= Stage::Claim },
         }),
         End::Installed(installed) => {

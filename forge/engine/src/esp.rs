@@ -1,4 +1,13 @@
 //! The EFI system partition: a FAT32 image made in memory by mkfs.fat and mtools, read back by mtools.
+//!
+//! - here: one of this system's own, and reading one
+//! - `shared`: adding files to one that others use
+//! - `fat`: where things lie in a FAT
+
+pub(crate) mod fat;
+mod shared;
+
+pub use shared::Changes;
 
 use crate::{
     memory,
@@ -26,6 +35,9 @@ pub enum EspError {
     /// The finished image has faults.
     #[error("the EFI system partition that was made has faults: {0}")]
     Faulty(String),
+    /// The one that others use is left alone.
+    #[error("the EFI system partition that would be shared is left alone: {0}")]
+    NotShared(String),
     /// The target failed.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -38,6 +50,16 @@ pub struct Esp<'a> {
     directories: BTreeSet<String>,
     /// What was put in so far.
     pub files: Vec<WrittenFile>,
+    /// What was there before, where it is shared.
+    found: Option<shared::Found>,
+}
+
+/// The boot files, ready to be written.
+pub enum Finished {
+    /// A whole file system.
+    Whole(File),
+    /// What changes in one that others use.
+    Added(Changes),
 }
 
 impl<'a> Esp<'a> {
@@ -49,7 +71,7 @@ impl<'a> Esp<'a> {
             .arg(sector_size.to_string())
             .fd_arg("", &image)?
             .run()?;
-        Ok(Self { tools, image, directories: BTreeSet::new(), files: Vec::new() })
+        Ok(Self { tools, image, directories: BTreeSet::new(), files: Vec::new(), found: None })
     }
 
     /// Puts a file in at a path such as `EFI/BOOT/BOOTX64.EFI`, making the directories on the way.
@@ -63,6 +85,9 @@ impl<'a> Esp<'a> {
 
     /// The same for a file that no receipt names, because a person may take it away.
     pub fn add_unlisted(&mut self, path: &str, mut contents: &File) -> Result<(), EspError> {
+        if self.has(path) {
+            return Err(EspError::NotShared(format!("{path} is there already")));
+        }
         let mut parent = String::new();
         let (directories, _) = path.rsplit_once('/').unwrap_or(("", path));
         for part in directories.split('/').filter(|p| !p.is_empty()) {
@@ -81,26 +106,39 @@ impl<'a> Esp<'a> {
         Ok(self.image.metadata()?.blocks())
     }
 
-    /// Checks the file system and gives its image.
-    pub fn finish(self) -> Result<File, EspError> {
+    /// Checks the file system, and gives its image, or what changed in it.
+    pub fn finish(self) -> Result<Finished, EspError> {
         self.check()?;
-        Ok(self.image)
+        Ok(match self.found {
+            None => Finished::Whole(self.image),
+            Some(found) => Finished::Added(found.changes(self.tools, &self.image)?),
+        })
     }
 
     /// Checks the file system as it is now.
     pub fn check(&self) -> Result<(), EspError> {
-        // fsck.fat ends with 0 for some faults, so its words count: it lists files and clusters, and nothing else.
-        let fsck = Run::new(self.tools, &self.tools.fsck_fat).arg("-n").fd_arg("", &self.image)?.run()?;
-        let said = String::from_utf8_lossy(&fsck).into_owned();
-        let expected = |line: &str| line.starts_with("fsck.fat ") || line.contains(" files, ");
-        match said.lines().find(|line| !line.trim().is_empty() && !expected(line)) {
-            None => Ok(()),
-            Some(_) => Err(EspError::Faulty(said)),
-        }
+        check(self.tools, &self.image)
     }
 
     fn mtool(&self, tool: &'a std::path::PathBuf) -> Result<Run<'a>, ToolError> {
         Run::new(self.tools, tool).env("MTOOLS_SKIP_CHECK", "1").arg("-i").fd_arg("", &self.image)
+    }
+}
+
+/// Checks a file system in memory.
+fn check(tools: &Tools, image: &File) -> Result<(), EspError> {
+    // fsck.fat ends with 0 for some faults, so its words count: it lists files and clusters, and nothing else.
+    let fsck = match Run::new(tools, &tools.fsck_fat).arg("-n").fd_arg("", image)?.run() {
+        Err(ToolError::Failed { status, stderr, .. }) => {
+            return Err(EspError::Faulty(format!("{status} {stderr}").trim().to_owned()));
+        }
+        said => said?,
+    };
+    let said = String::from_utf8_lossy(&fsck).into_owned();
+    let expected = |line: &str| line.starts_with("fsck.fat ") || line.contains(" files, ");
+    match said.lines().find(|line| !line.trim().is_empty() && !expected(line)) {
+        None => Ok(()),
+        Some(_) => Err(EspError::Faulty(said)),
     }
 }
 

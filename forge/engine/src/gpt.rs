@@ -70,6 +70,7 @@ pub fn with_ids(layout: &Layout) -> Vec<WrittenPartition> {
         size: p.size,
         label: p.label.clone(),
         id: p.fixed_id.unwrap_or_else(Uuid::new_v4),
+        shared: p.shared,
     };
     layout.partitions.iter().map(written).collect()
 }

@@ -23,12 +23,14 @@
 //! | [`audit`] | the running machine against what the system promises |
 //! | [`verify`] | an installed disk against its receipt |
 //! | [`probe`] | what is on a target now |
+//! | [`filesystem`] | how small somebody else's file system can be made, and how much of it is free |
 //! | [`tool`], [`memory`], [`watch`] | standard tools; files in memory; progress and cancel |
 
 pub mod audit;
 pub mod credentials;
 pub mod efivars;
 pub mod esp;
+pub mod filesystem;
 pub mod firmware;
 pub mod gpt;
 pub mod image;

@@ -14,6 +14,7 @@ use crate::{
     seal::{Kind as Sealing, SealError, Sealed},
     state::{self, StateError},
     system::{self, Certificates, Secrets, SystemError, Tree},
+    target::Target,
     tool::Tools,
     uki::{self, Parts, UkiError},
     watch::Watch,
@@ -129,6 +130,7 @@ pub fn prepare<'a>(
     tools: &'a Tools,
     plan: &Plan,
     payload: &Payload,
+    target: &Target,
     brought: Brought,
     now: SystemTime,
 ) -> Result<Prepared<'a>, PrepareError> {
@@ -203,7 +205,7 @@ pub fn prepare<'a>(
     let (state, encryption) = state_image(tools, plan.layout.must(Role::State).size, &tree, volume.zip(disk.as_ref()))?;
     drop(tree);
 
-    let mut esp = boot_files(tools, plan, payload, &command_line, &boot_pair)?;
+    let mut esp = boot_files(tools, plan, payload, target, &command_line, &boot_pair)?;
     // The receipt does not name them: they go when the firmware does.
     for (path, addon) in &addons {
         esp.add_unlisted(path, addon)?;
@@ -278,6 +280,7 @@ fn boot_files<'a>(
     tools: &'a Tools,
     plan: &Plan,
     payload: &Payload,
+    target: &Target,
     command_line: &str,
     pair: &Pair,
 ) -> Result<Esp<'a>, PrepareError> {
@@ -298,15 +301,28 @@ fn boot_files<'a>(
     let id = &payload.manifest.id;
     let csv = memory::file(c"forge-csv", &boot_csv(&payload.manifest.name))?;
 
-    let mut esp = Esp::new(tools, plan.layout.must(Role::Esp).size, plan.target.sector_size)?;
+    let place = plan.layout.must(Role::Esp);
+    let mut esp = match place.shared {
+        false => Esp::new(tools, place.size, plan.target.sector_size)?,
+        true => Esp::shared(tools, target, place.offset, place.size)?,
+    };
+    let vendor = format!("EFI/{id}");
+    if esp.has(&vendor) {
+        return Err(EspError::NotShared(format!("{vendor} is there already, from another install")).into());
+    }
+    // The removable path belongs to whoever has it.
+    let removable = !esp.has("EFI/BOOT");
     esp.add(&format!("EFI/Linux/{id}-{}.efi", boot.kernel_release), &uki)?;
-    for (directory, shim_name) in [("BOOT", "BOOTX64.EFI"), (id.as_str(), "shimx64.efi")] {
+    let directories = [("BOOT", "BOOTX64.EFI"), (id.as_str(), "shimx64.efi")];
+    for (directory, shim_name) in directories.into_iter().filter(|(directory, _)| removable || *directory != "BOOT") {
         esp.add(&format!("EFI/{directory}/{shim_name}"), &shim)?;
         esp.add(&format!("EFI/{directory}/grubx64.efi"), &grub)?;
         // shim looks for MokManager beside itself, whichever copy was started.
         esp.add(&format!("EFI/{directory}/mmx64.efi"), &mok_manager)?;
     }
-    esp.add("EFI/BOOT/fbx64.efi", &fallback)?;
+    if removable {
+        esp.add("EFI/BOOT/fbx64.efi", &fallback)?;
+    }
     esp.add(&format!("EFI/{id}/BOOTX64.CSV"), &csv)?;
     esp.add(CERTIFICATE_FILE, &certificate)?;
     Ok(esp)

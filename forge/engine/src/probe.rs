@@ -1,6 +1,7 @@
 //! Looks at a plain file that stands for a disk, and says what is on it.
 
 use crate::{
+    esp::fat::Fat,
     gpt,
     journal::Journal,
     target::{Target, TargetError},
@@ -20,8 +21,11 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
             None => Content::Unknown,
         },
         Content::Table { table, partitions, gpt } => {
-            let partitions =
-                partitions.into_iter().map(|found| Found { holding: state(target.file(), &found), ..found });
+            let looked_at = |found: Found| {
+                let (holding, free) = (state(target.file(), &found), free(target.file(), &found));
+                Found { holding, free, ..found }
+            };
+            let partitions = partitions.into_iter().map(looked_at);
             Content::Table { table, partitions: partitions.collect(), gpt }
         }
         known => known,
@@ -39,6 +43,12 @@ pub fn file(target: &Target) -> Result<Inventory, TargetError> {
         obstacles: Vec::new(),
     };
     Ok(Inventory { disks: vec![disk], firmware: None, devices: Vec::new() })
+}
+
+/// Bytes that are free in an EFI system partition, where that can be told.
+fn free(file: &File, found: &Found) -> Option<u64> {
+    let entry = found.entry.filter(|_| found.type_id == Some(Role::Esp.type_id()))?;
+    Fat::read(file, entry.offset, found.size).ok()??.free(file, entry.offset).ok()
 }
 
 /// What a partition holds that has the type of a state: that decides whether its `home` can be kept. On a disk, UDisks2 says

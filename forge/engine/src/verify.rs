@@ -213,6 +213,7 @@ fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
     let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain(others);
     let ours: Vec<String> = ours.map(str::to_lowercase).collect();
     let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f));
+    let others = others.filter(|f| receipt.is_own(f));
     let others: Vec<&str> = others.map(String::as_str).collect();
     if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }
 }
@@ -234,7 +235,8 @@ fn check_partition(table: &Table, wanted: &WrittenPartition, way: Way) -> Checke
         ("PARTUUID", Uuid::from_bytes_le(entry.unique_partition_guid) == wanted.id),
         ("start", offset(table, entry) == wanted.offset),
         ("size", gpt::sectors(entry).saturating_mul(table.sector_size) == wanted.size),
-        ("attributes", entry.attribute_bits == wanted.role.attributes(way)),
+        // Those of one that is shared are of others.
+        ("attributes", wanted.shared || entry.attribute_bits == wanted.role.attributes(way)),
         ("label", entry.partition_name.as_str() == wanted.label),
     ];
     match same.iter().find(|(_, same)| !same) {

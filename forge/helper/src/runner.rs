@@ -1,9 +1,12 @@
 //! The engine on a thread of its own: from the exclusive descriptor to what the job hands over.
 
-use crate::{service::Service, udisks::UdisksError};
+use crate::{
+    service::Service,
+    udisks::{UdisksError, shrink::ShrinkError},
+};
 use forge_dbus::{
     Error,
-    status::{Failure, Outcome},
+    status::{Failure, Outcome, Smaller},
 };
 use forge_engine::{
     credentials::Brought,
@@ -12,7 +15,7 @@ use forge_engine::{
     payload::Payload,
     target::Target,
     tool::Tools,
-    watch::{Stop, Watch},
+    watch::{Outcome as Watched, Stop, Watch},
 };
 use forge_model::{
     Handover, OldTable, Plan, Progress, Stage,
@@ -53,6 +56,50 @@ impl Events for Told {
 
 /// Installs, and tells how it ended. Whatever happens, it ends.
 pub async fn run(
+    service: &Service,
+    plan: Plan,
+    brought: Brought,
+    stop: Stop,
+    progress: watch::Sender<Option<Progress>>,
+) -> Ended {
+    let mut smaller = Vec::new();
+    let mut ended = match shrink(service, &plan, &stop, &progress, &mut smaller).await {
+        Some(ended) => ended,
+        None => write(service, plan, brought, stop, progress).await,
+    };
+    match &mut ended.outcome {
+        Outcome::Cancelled { smaller: told, .. } | Outcome::Failed(Failure { smaller: told, .. }) => *told = smaller,
+        Outcome::Installed { .. } => {}
+    }
+    ended
+}
+
+/// Makes partitions smaller, where the plan says so. Something when it ends there.
+async fn shrink(
+    service: &Service,
+    plan: &Plan,
+    stop: &Stop,
+    progress: &watch::Sender<Option<Progress>>,
+    smaller: &mut Vec<Smaller>,
+) -> Option<Ended> {
+    let beside = plan.layout.beside.as_ref().filter(|beside| !beside.shrunk.is_empty())?;
+    progress.send_replace(Some(Progress { stage: Stage::Shrink, done: 0, total: 0 }));
+    match service.udisks.shrink(&plan.target, beside, stop, smaller).await {
+        Ok(Watched::Done(())) => None,
+        Ok(Watched::Cancelled) => Some(cancelled(Stage::Shrink, false)),
+        Err(error) => {
+            let kind = match &error {
+                ShrinkError::Busy => FailureKind::DiskBusy,
+                _ => FailureKind::NotSmaller,
+            };
+            let failure = failure(kind, Stage::Shrink, false, error.to_string());
+            Some(Ended { outcome: Outcome::Failed(failure), handover: None })
+        }
+    }
+}
+
+/// From the exclusive descriptor to the end.
+async fn write(
     service: &Service,
     plan: Plan,
     brought: Brought,

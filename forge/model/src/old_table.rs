@@ -13,6 +13,9 @@ pub enum OldTable {
     Restored,
     /// It is in force: its first copy was not written. Its second copy was, and could not be put back.
     SecondCopyLost,
+    /// The new one is in force, with everything of others as it was. Files could not be added to the EFI system partition
+    /// that is shared: each file that was there can be read.
+    Replaced,
     /// Nobody knows: the disk did not take it back, or is gone, or the program ended before it could say.
     Unknown,
 }
@@ -20,6 +23,6 @@ pub enum OldTable {
 impl OldTable {
     /// Whether the table that was there before is known to be the one in force.
     pub fn is_in_force(self) -> bool {
-        self != Self::Unknown
+        !matches!(self, Self::Unknown | Self::Replaced)
     }
 }

@@ -1,11 +1,11 @@
 //! Installs, and kills itself with SIGKILL at a given place: `forge-tests-victim PAYLOAD CERTIFICATE DISK STAGE BYTES`.
 //!
 //! With STAGE `commit-refused` nothing can be written behind the first half of the disk from the commit on.
-//! With `free-space` behind these it installs beside what is there. With STAGE `none` it runs to its end. It prints each stage that begins, so that a test can also kill it from outside.
+//! With `free-space` behind these it installs beside what is there, with `shared-esp` it shares the first partition. With STAGE `none` it runs to its end. It prints each stage that begins, so that a test can also kill it from outside.
 
 use forge_engine::install::{End, Events};
 use forge_model::{Progress, Stage};
-use forge_tests::job::{ANSWERS, Job, beside_answers};
+use forge_tests::job::{ANSWERS, Job, beside_answers, sharing_answers};
 use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 use std::{io::Write, process::ExitCode, time::SystemTime};
 
@@ -39,9 +39,10 @@ impl Events for Suicide {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (args, beside) = match args.split_last() {
-        Some((last, rest)) if last == "free-space" => (rest, true),
-        _ => (args.as_slice(), false),
+    let (args, answers) = match args.split_last() {
+        Some((last, rest)) if last == "free-space" => (rest, beside_answers()),
+        Some((last, rest)) if last == "shared-esp" => (rest, sharing_answers()),
+        _ => (args.as_slice(), ANSWERS.into()),
     };
     let [payload, certificate, disk, stage, bytes] = args else {
         return ExitCode::from(2);
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
         payload: payload.as_ref(),
         certificate: &certificate,
         disk: disk.as_ref(),
-        answers: if beside { beside_answers() } else { ANSWERS.into() },
+        answers,
         tools: Default::default(),
         now: SystemTime::now(),
     };

@@ -16,6 +16,7 @@
 //! - [`hostile`]: callers who send what nobody should
 //! - [`life`]: the helper comes when it is called, stays while it is needed, and loses no call when it leaves
 //! - [`secrets`]: where no secret may be
+//! - [`shrink`]: partitions that are made smaller by the tools of their file systems, and those that are not
 //! - [`sockets`]: which sockets the helper and `forgectl` make
 //! - [`unattended`]: `forgectl unattended`, where nobody sits
 
@@ -37,6 +38,7 @@ mod life;
 mod record;
 mod refused;
 mod secrets;
+mod shrink;
 mod sockets;
 mod unattended;
 mod verbs;

@@ -22,11 +22,11 @@ use crate::target::{Target, TargetError};
 use forge_model::{
     answers::Way,
     inventory::{Content, Found, Gpt, GptFault},
-    layout::{Beside, Role},
+    layout::Beside,
     receipt::WrittenPartition,
 };
 use gptman::{GPTHeader, GPTPartitionEntry};
-use std::{fs::File, io, ops::Range};
+use std::{fs::File, io};
 
 /// What the header says, and why nothing may be added to the table.
 pub(super) fn facts(disk: &File, table: &Table) -> io::Result<Gpt> {
@@ -76,11 +76,7 @@ impl Change {
             *entries.get_mut(gone.number as usize - 1).ok_or_else(changed)? = GPTPartitionEntry::empty();
         }
         // An EFI system partition that is shared is there already.
-        let there = |one: &&WrittenPartition| {
-            let id = |kept: &Found| (kept.number, kept.entry.map(|entry| entry.id));
-            one.role == Role::Esp && beside.kept.iter().any(|kept| id(kept) == (one.number, Some(one.id)))
-        };
-        for partition in partitions.iter().filter(|one| !there(one)) {
+        for partition in partitions.iter().filter(|one| !one.shared) {
             let slot = entries.get_mut(partition.number as usize - 1).filter(|slot| slot.is_unused());
             *slot.ok_or_else(changed)? = entry(partition, beside.way, sector);
         }
@@ -118,16 +114,16 @@ impl Change {
 }
 
 /// The runs of sectors in these spans that differ.
-fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) -> Vec<Range<u64>> {
+fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) -> Vec<(u64, u64)> {
     let differs = |lba: &u64| {
         let bytes = |ends: &Ends| ends.bytes(lba * sector, (lba + 1) * sector).map(<[u8]>::to_vec);
         bytes(old) != bytes(new)
     };
-    let mut runs: Vec<Range<u64>> = Vec::new();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
     for lba in spans.iter().flat_map(|(from, to)| *from..*to).filter(differs) {
         match runs.last_mut() {
-            Some(run) if run.end == lba => run.end += 1,
-            _ => runs.push(lba..lba + 1),
+            Some((_, end)) if *end == lba => *end += 1,
+            _ => runs.push((lba, lba + 1)),
         }
     }
     runs
@@ -135,18 +131,18 @@ fn changed_sectors(old: &Ends, new: &Ends, spans: &[(u64, u64)], sector: u64) ->
 
 /// One run from the first to the last, where nothing but the header and the list lies between them: one call can hardly be
 /// cut into pieces.
-fn as_one(runs: Vec<Range<u64>>, list: (u64, u64)) -> Vec<Range<u64>> {
+fn as_one(runs: Vec<(u64, u64)>, list: (u64, u64)) -> Vec<(u64, u64)> {
     match (runs.first(), runs.last()) {
-        (Some(first), Some(last)) if list.0 == 2 => vec![first.start..last.end],
+        (Some(first), Some(last)) if list.0 == 2 => vec![(first.0, last.1)],
         _ => runs,
     }
 }
 
 /// These runs of sectors, as they were and as they will be.
-fn change(old: &Ends, new: &Ends, runs: &[Range<u64>], sector: u64) -> CopyChange {
+fn change(old: &Ends, new: &Ends, runs: &[(u64, u64)], sector: u64) -> CopyChange {
     let pieces = |ends: &Ends| {
-        let piece = |run: &Range<u64>| {
-            let (from, to) = (run.start * sector, run.end * sector);
+        let piece = |(from, to): &(u64, u64)| {
+            let (from, to) = (from * sector, to * sector);
             Some((from, ends.bytes(from, to)?.to_vec()))
         };
         runs.iter().filter_map(piece).collect()

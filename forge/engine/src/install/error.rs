@@ -41,6 +41,9 @@ pub enum InstallError {
     /// The ESP could not be made.
     #[error(transparent)]
     Esp(#[from] EspError),
+    /// The boot files could not be added to the ESP that is shared, after the table was written.
+    #[error("the boot files could not be added to the EFI system partition that is shared: {0}")]
+    SharedEsp(#[source] TargetError),
     /// The partition table could not be written.
     #[error(transparent)]
     Gpt(#[from] GptError),
@@ -73,7 +76,7 @@ pub struct Others {
     /// Their partition table.
     pub table: OldTable,
     /// How many partitions were to go. From the first write on they are lost, whatever the table says of them.
-    pub removed: usize,
+    pub removed: u16,
 }
 
 /// What a person can do about a failure differs by its kind: a program shows its own words for it.
@@ -91,6 +94,8 @@ pub enum FailureKind {
     DiskBusy,
     /// It is not the disk that was confirmed.
     DiskChanged,
+    /// A partition could not be made smaller.
+    NotSmaller,
     /// The disk is no longer connected.
     DiskGone,
     /// The disk does not keep or take what is written.
@@ -103,13 +108,14 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Payload,
         Self::PayloadChanged,
         Self::ToolsMissing,
         Self::Accounts,
         Self::DiskBusy,
         Self::DiskChanged,
+        Self::NotSmaller,
         Self::DiskGone,
         Self::DiskFaulty,
         Self::NoRoom,
@@ -125,6 +131,7 @@ impl FailureKind {
             Self::Accounts => "accounts",
             Self::DiskBusy => "disk-busy",
             Self::DiskChanged => "disk-changed",
+            Self::NotSmaller => "not-smaller",
             Self::DiskGone => "disk-gone",
             Self::DiskFaulty => "disk-faulty",
             Self::NoRoom => "no-room",
@@ -211,6 +218,7 @@ impl InstallError {
                 _ => FailureKind::Internal,
             },
             Self::Target(error)
+            | Self::SharedEsp(error)
             | Self::Esp(EspError::Target(error))
             | Self::Gpt(GptError::Target(error) | GptError::NotCommitted { source: error, .. }) => error.into(),
             Self::Image(error) => error.into(),
@@ -224,6 +232,7 @@ impl InstallError {
     pub(super) fn old_table(&self) -> OldTable {
         match self {
             Self::Gpt(GptError::NotCommitted { table, .. }) => *table,
+            Self::SharedEsp(_) => OldTable::Replaced,
             _ => OldTable::Untouched,
         }
     }

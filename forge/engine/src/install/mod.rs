@@ -134,7 +134,7 @@ pub fn run(
             Ok(End::Cancelled { stage: if written { stage } else { stage.min(Stage::Prepare) } })
         }
         false => {
-            let others = |beside: &Beside| Others { table: error.old_table(), removed: beside.removed.len() };
+            let others = |beside: &Beside| Others { table: error.old_table(), removed: beside.removed.len() as u16 };
             let beside = plan.layout.beside.as_ref().map(others);
             Err(Failed { stage, written, beside, error: error.or_gone(target) })
         }
@@ -178,7 +178,7 @@ fn run_stages(
 
     meter(Stage::Prepare, 0);
     let now = SystemTime::now();
-    let prepared = prepare::prepare(tools, plan, payload, brought, now)?;
+    let prepared = prepare::prepare(tools, plan, payload, target, brought, now)?;
     unless_cancelled!(Stage::Prepare, Outcome::Done(()));
 
     let run = Writing { plan, payload, target, prepared, reached };

@@ -2,6 +2,7 @@
 
 use super::{End, InstallError, Installed, RECEIPT_FILE, RECEIPT_SIGNATURE_FILE, Reached};
 use crate::{
+    esp::{EspError, Finished},
     gpt,
     image::{self, Place},
     journal::Journal,
@@ -87,7 +88,7 @@ impl Writing<'_> {
     /// Zeros at the ends of each new partition, but where an image lies that is worth proving.
     pub(super) fn clear(&self, resumed: bool, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
         let target = self.target;
-        for partition in &self.plan.layout.partitions {
+        for partition in self.plan.layout.partitions.iter().filter(|one| !one.shared) {
             if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
                 continue;
             }
@@ -164,15 +165,22 @@ impl Writing<'_> {
         for (name, bytes) in [(RECEIPT_FILE, &receipt_json), (RECEIPT_SIGNATURE_FILE, &receipt_signature)] {
             esp.add(name, &memory::file(c"forge-receipt", bytes)?)?;
         }
-        let esp = esp.finish()?;
         let esp_partition = plan.layout.must(Role::Esp);
         let sector = plan.target.sector_size as usize;
         let mut held_back = vec![0; HELD_BACK_SECTORS * sector];
-        esp.read_exact_at(&mut held_back, 0)?;
-        if beside.is_none() {
-            esp.write_all_at(&vec![0; held_back.len()], 0)?;
-        }
-        let copied = copy(target, &esp, esp_partition, watch)?;
+        let (copied, added) = match esp.finish()? {
+            Finished::Whole(esp) => {
+                esp.read_exact_at(&mut held_back, 0)?;
+                if beside.is_none() {
+                    esp.write_all_at(&vec![0; held_back.len()], 0)?;
+                }
+                (copy(target, &esp, esp_partition, watch)?, None)
+            }
+            Finished::Added(changes) => match changes.is_as_read(target, esp_partition.offset)? {
+                true => (Outcome::Done(()), Some(changes)),
+                false => return Err(EspError::NotShared("it changed since it was read".into()).into()),
+            },
+        };
         // From the commit on a run goes to its end: it takes an instant, and half of it would help nobody.
         if copied == Outcome::Cancelled || watch.cancelled() {
             return cancelled;
@@ -190,6 +198,10 @@ impl Writing<'_> {
                 target.write(first, esp_partition.offset)?;
                 target.sync()?;
             }
+        }
+        if let Some(added) = added {
+            // Until here nothing of it was touched: a table that could not be changed leaves no files without a system.
+            added.write(target, esp_partition.offset).map_err(InstallError::SharedEsp)?;
         }
         // Only now, when there is something to start. The disk is complete, whatever becomes of this.
         let staged = target.firmware().map_or(Staged::NOT_HERE, |firmware| {

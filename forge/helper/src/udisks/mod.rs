@@ -14,6 +14,8 @@
 //! | `mounts` | `/proc/self/mountinfo` |
 //! | [`inventory`] | all of it as disks, with what stands against taking each |
 //! | `holding` | libblkid's names |
+//! | `look` | how small a file system can be made, and how much of it is free |
+//! | [`shrink`] | partitions made smaller |
 //! | [`service`] | the calls: a descriptor of a disk, a rescan, news |
 //! | [`error`] | why a call failed |
 
@@ -21,9 +23,11 @@ pub mod boot_medium;
 pub mod error;
 mod holding;
 pub mod inventory;
+mod look;
 mod mounts;
 pub mod objects;
 pub mod service;
+pub mod shrink;
 pub mod sysfs;
 
 pub use boot_medium::{BootMedium, Roots};

@@ -1,6 +1,10 @@
 //! The calls to UDisks2.
 
-use super::{Objects, Roots, Sysfs, UdisksError, boot_medium, inventory::inventory};
+use super::{
+    Objects, Roots, Sysfs, UdisksError, boot_medium,
+    inventory::inventory,
+    look::{self, Looks},
+};
 use forge_model::inventory::{Content, Disk, Found, Inventory, Obstacle};
 use futures_util::{Stream, StreamExt, stream};
 use rustix::fs::OFlags;
@@ -37,12 +41,13 @@ pub struct Udisks {
     connection: Connection,
     roots: Roots,
     installer: Vec<PathBuf>,
+    pub(super) looks: Looks,
 }
 
 impl Udisks {
     /// Of the running system. Nothing is called yet.
     pub fn new(connection: &Connection) -> Self {
-        Self { connection: connection.clone(), roots: Roots::default(), installer: Vec::new() }
+        Self { connection: connection.clone(), roots: Roots::default(), installer: Vec::new(), looks: Looks::default() }
     }
 
     /// Names what else the installer needs while it runs: the payload, the certificate. The disks that hold these are not
@@ -68,9 +73,11 @@ impl Udisks {
     }
 
     /// Every disk, with what stands against taking it. A disk on which nothing is known is looked at: only zeros count as
-    /// empty. So is one with a GPT that can be taken: UDisks does not show where a partition may begin.
+    /// empty. So is one with a GPT that can be taken: UDisks does not show where a partition may begin, nor how small a file
+    /// system can be made.
     pub async fn inventory(&self) -> Result<Inventory, UdisksError> {
-        let mut found = self.seen(&self.objects().await?);
+        let objects = self.objects().await?;
+        let mut found = self.seen(&objects);
         for disk in &mut found.disks {
             let blank = disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium);
             let gpt = matches!(&disk.content, Content::Table { table, .. } if table == "gpt");
@@ -94,8 +101,14 @@ impl Udisks {
                 (true, _) => Content::Unknown,
                 (false, probed) => with_table(&disk.content, probed),
             };
+            self.look_into(&objects, disk).await;
         }
+        look::asleep(&mut found);
         Ok(found)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn seen(&self, objects: &Objects) -> Inventory {
@@ -199,7 +212,7 @@ impl Udisks {
 
     /// The block device's own proxy. The methods of the udisks2 crate drop the text of an error; calls through this one
     /// keep it.
-    async fn block(&self, object: &str) -> Result<zbus::Proxy<'static>, UdisksError> {
+    pub(super) async fn block(&self, object: &str) -> Result<zbus::Proxy<'static>, UdisksError> {
         let proxy = BlockProxy::builder(&self.connection).path(object.to_owned());
         Ok(proxy.cache_properties(zbus::proxy::CacheProperties::No).build().await?.into_inner())
     }

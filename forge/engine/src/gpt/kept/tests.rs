@@ -18,7 +18,7 @@ fn disk() -> (tempfile::NamedTempFile, Target) {
 /// A partition of 1 MiB.
 fn new(number: u32, mib: u64, id: u128) -> WrittenPartition {
     let (role, label, id) = (Role::State, "state".into(), Uuid::from_u128(id));
-    WrittenPartition { number, role, offset: mib * MIB, size: MIB, label, id }
+    WrittenPartition { number, role, offset: mib * MIB, size: MIB, label, id, shared: false }
 }
 
 /// What is confirmed: these partitions go, and everything else stays.

@@ -1,0 +1,234 @@
+//! Adding files to an EFI system partition that others use.
+//!
+//! It is read into memory as a whole, and checked: it has to be in order, and to have no file where one will be. mtools adds
+//! the files to a copy. Whatever differs then is looked at, sector by sector, before anything is written: only clusters that
+//! were free, entries of the allocation table that were free or the end of a directory, the count of what is free, and
+//! entries of directories that were free. Each file that was there is read from the copy, and is what it was.
+//!
+//! The disk gets these sectors in an order in which every file that was there can be read at each instant: contents into
+//! free clusters, then the tables, then the directories that name them, with a flush after each.
+
+use super::{
+    Esp, EspError, check,
+    fat::{Fat, Place},
+};
+use crate::{
+    memory,
+    payload::sha256_of,
+    target::{Target, TargetError},
+    tool::{Run, Tools},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{self, Seek},
+    os::unix::fs::FileExt,
+};
+
+/// The most that is read into memory.
+const MOST: u64 = 4 << 30;
+
+/// Pieces in which it is read and compared.
+const PIECE: usize = 1 << 20;
+
+/// An EFI system partition as it was found.
+pub(super) struct Found {
+    before: File,
+    size: u64,
+    fat: Fat,
+    /// SHA-256 of each file.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Sectors that are written to a shared EFI system partition, in three groups, each with its offset.
+pub struct Changes {
+    before: File,
+    size: u64,
+    groups: [Vec<(u64, Vec<u8>)>; 3],
+}
+
+/// What mtools lists: directories, and files.
+type Listed = (BTreeSet<String>, Vec<String>);
+
+impl<'a> Esp<'a> {
+    /// Reads the file system of a target that others use; files are added to a copy of it in memory.
+    pub fn shared(tools: &'a Tools, target: &Target, offset: u64, size: u64) -> Result<Self, EspError> {
+        let [before, image] = [memory::sparse(c"forge-esp-before", size)?, memory::sparse(c"forge-esp", size)?];
+        if size > MOST {
+            return Err(EspError::NotShared("it is larger than 4 GiB".into()));
+        }
+        read_into(target, offset, size, &[&before, &image])?;
+        let fat = Fat::read(&image, 0, size)?;
+        let fat = fat.ok_or_else(|| EspError::NotShared("it is no FAT16 or FAT32".into()))?;
+        check(tools, &image).map_err(|error| match error {
+            EspError::Faulty(said) => EspError::NotShared(format!("fsck.fat finds faults in it: {}", said.trim())),
+            other => other,
+        })?;
+        let (directories, names) = list(tools, &image)?;
+        let files = digests(tools, &image, &names)?;
+        let directories = directories.iter().map(|name| format!("/{}", name.to_uppercase())).collect();
+        let found = Found { before, size, fat, files };
+        Ok(Self { tools, image, directories, files: Vec::new(), found: Some(found) })
+    }
+
+    /// Whether a file or a directory is there that others put there.
+    pub fn has(&self, path: &str) -> bool {
+        let path = path.to_uppercase();
+        let files = self.found.iter().flat_map(|found| found.files.keys());
+        self.directories.contains(&format!("/{path}")) || files.into_iter().any(|name| name.to_uppercase() == path)
+    }
+}
+
+impl Found {
+    /// What has to be written, if it harms nothing that is there.
+    pub(super) fn changes(self, tools: &Tools, image: &File) -> Result<Changes, EspError> {
+        self.are_as_they_were(tools, image)?;
+        let harmful = |what: &str| EspError::Faulty(format!("{what} would be changed"));
+        let (old, new) = (self.fat.entries(&self.before, 0)?, self.fat.entries(image, 0)?);
+        let free = |cluster: u64| old.get(cluster as usize) == Some(&0);
+        for (was, is) in old.iter().zip(&new).filter(|(was, is)| was != is) {
+            // A directory that has no entry left goes on in another cluster.
+            if *was != 0 && !(self.fat.is_end(*was) && *is != 0) {
+                return Err(harmful("an allocation table that others need"));
+            }
+        }
+        let sector = self.fat.sector as usize;
+        let mut groups = [Vec::new(), Vec::new(), Vec::new()];
+        each_difference(&self.before, image, self.size, sector, |at, was, is| {
+            let group = match self.fat.place(at) {
+                Place::Cluster(cluster) if free(cluster) => 0,
+                Place::Table | Place::Info => 1,
+                Place::Cluster(_) | Place::Root if only_free_entries(was, is) => 2,
+                _ => return Err(harmful("something of others")),
+            };
+            push(&mut groups[group], at, is);
+            Ok(())
+        })?;
+        Ok(Changes { before: self.before, size: self.size, groups })
+    }
+
+    /// Each file that was there is what it was.
+    fn are_as_they_were(&self, tools: &Tools, image: &File) -> Result<(), EspError> {
+        let names: Vec<String> = self.files.keys().cloned().collect();
+        match digests(tools, image, &names)? == self.files {
+            true => Ok(()),
+            false => Err(EspError::Faulty("files of others would be changed".into())),
+        }
+    }
+}
+
+impl Changes {
+    /// Bytes that are written.
+    pub fn bytes(&self) -> u64 {
+        self.groups.iter().flatten().map(|(_, bytes)| bytes.len() as u64).sum()
+    }
+
+    /// Whether the file system on the target is still the one that was read.
+    pub fn is_as_read(&self, target: &Target, offset: u64) -> Result<bool, EspError> {
+        let now = memory::sparse(c"forge-esp-now", self.size)?;
+        read_into(target, offset, self.size, &[&now])?;
+        let mut same = true;
+        each_difference(&self.before, &now, self.size, 512, |_, _, _| {
+            same = false;
+            Ok(())
+        })?;
+        Ok(same)
+    }
+
+    /// Writes them, with a flush after each group, and reads them back.
+    pub fn write(&self, target: &Target, offset: u64) -> Result<(), TargetError> {
+        for group in &self.groups {
+            for (at, bytes) in group {
+                target.write(bytes, offset + at)?;
+            }
+            target.sync()?;
+            for (at, bytes) in group {
+                if target.read_sectors(bytes.len(), offset + at)? != *bytes {
+                    let source = io::Error::other("what was read back is not what was written");
+                    return Err(TargetError::Io { what: "reading", offset: offset + at, source });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether what differs in these sectors of a directory are entries of 32 bytes that were free.
+fn only_free_entries(was: &[u8], is: &[u8]) -> bool {
+    let mut entries = was.chunks(32).zip(is.chunks(32));
+    entries.all(|(was, is)| was == is || matches!(was[0], 0 | 0xe5))
+}
+
+/// Adds a piece, and makes one piece of neighbours.
+fn push(pieces: &mut Vec<(u64, Vec<u8>)>, at: u64, bytes: &[u8]) {
+    match pieces.last_mut() {
+        Some((start, last)) if *start + last.len() as u64 == at && last.len() < PIECE => last.extend_from_slice(bytes),
+        _ => pieces.push((at, bytes.to_vec())),
+    }
+}
+
+/// Calls for each sector that differs, with both.
+fn each_difference(
+    before: &File,
+    after: &File,
+    size: u64,
+    sector: usize,
+    mut act: impl FnMut(u64, &[u8], &[u8]) -> Result<(), EspError>,
+) -> Result<(), EspError> {
+    let (mut was, mut is) = (vec![0; PIECE], vec![0; PIECE]);
+    for at in (0..size).step_by(PIECE) {
+        let length = (size - at).min(PIECE as u64) as usize;
+        before.read_exact_at(&mut was[..length], at)?;
+        after.read_exact_at(&mut is[..length], at)?;
+        if was[..length] == is[..length] {
+            continue;
+        }
+        let sectors = was[..length].chunks(sector).zip(is[..length].chunks(sector)).zip((at..).step_by(sector));
+        for ((was, is), at) in sectors.filter(|((was, is), _)| was != is) {
+            act(at, was, is)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a part of the target into files in memory, leaving out zeros.
+fn read_into(target: &Target, offset: u64, size: u64, files: &[&File]) -> Result<(), EspError> {
+    let mut piece = vec![0; PIECE];
+    for at in (0..size).step_by(PIECE) {
+        let piece = &mut piece[..(size - at).min(PIECE as u64) as usize];
+        target.read(piece, offset + at)?;
+        if piece.iter().any(|byte| *byte != 0) {
+            files.iter().try_for_each(|file| file.write_all_at(piece, at))?;
+        }
+    }
+    Ok(())
+}
+
+fn list(tools: &Tools, image: &File) -> Result<Listed, EspError> {
+    let run = Run::new(tools, &tools.mdir).env("MTOOLS_SKIP_CHECK", "1").args(["-/", "-a", "-b"]).arg("-i");
+    let listed = run.fd_arg("", image)?.arg("::/").run()?;
+    let listed = String::from_utf8(listed).map_err(|_| EspError::NotShared("it has names that are no text".into()))?;
+    let (mut directories, mut files) = (BTreeSet::new(), Vec::new());
+    for path in listed.lines().filter_map(|line| line.strip_prefix("::/")) {
+        match path.strip_suffix('/') {
+            Some(directory) => drop(directories.insert(directory.to_owned())),
+            None => files.push(path.to_owned()),
+        }
+        for (slash, _) in path.match_indices('/') {
+            directories.insert(path[..slash].to_owned());
+        }
+    }
+    Ok((directories, files))
+}
+
+/// SHA-256 of each file.
+fn digests(tools: &Tools, image: &File, names: &[String]) -> Result<BTreeMap<String, Vec<u8>>, EspError> {
+    let digest = |name: &String| {
+        let mut copy = memory::file(c"forge-esp-file", b"")?;
+        let run = Run::new(tools, &tools.mcopy).env("MTOOLS_SKIP_CHECK", "1").args(["-n", "-o"]).arg("-i");
+        run.fd_arg("", image)?.arg(format!("::/{name}")).fd_arg("", &copy)?.run()?;
+        copy.rewind()?;
+        Ok((name.clone(), sha256_of(&mut copy)?))
+    };
+    names.iter().map(digest).collect()
+}

@@ -1,0 +1,210 @@
+//! Real file systems, made by their own tools, and what was changed in them to do harm.
+
+use super::*;
+use rand::{Rng, rngs::SysRng};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::FileExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+fn image(mib: u64) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(mib * MIB).unwrap();
+    file
+}
+
+fn run(tool: &str, words: &[&str], image: &Path) -> String {
+    let output = Command::new(tool).args(words).arg(image).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{tool}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn looked(file: &tempfile::NamedTempFile, name: &str) -> Shrinks {
+    shrinks(file.as_file(), file.as_file().metadata().unwrap().len(), name)
+}
+
+fn least_of(found: Shrinks) -> u64 {
+    match found {
+        Shrinks::To { least } => least,
+        Shrinks::Not { why } => panic!("{why:?}"),
+    }
+}
+
+fn ext4(mib: u64, words: &[&str]) -> tempfile::NamedTempFile {
+    let file = image(mib);
+    run("/usr/sbin/mke2fs", &[&["-q", "-F", "-t", "ext4"], words].concat(), file.path());
+    file
+}
+
+fn ntfs(mib: u64) -> tempfile::NamedTempFile {
+    let file = image(mib);
+    run("/usr/sbin/mkntfs", &["--force", "--fast", "--quiet"], file.path());
+    file
+}
+
+/// Puts a file into the root directory of an NTFS.
+fn ntfs_file(ntfs: &tempfile::NamedTempFile, name: &str, content: &[u8]) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(content).unwrap();
+    let words = ["--quiet", &ntfs.path().display().to_string(), &file.path().display().to_string(), name];
+    assert!(Command::new("/usr/sbin/ntfscp").args(words).status().unwrap().success());
+}
+
+#[test]
+fn resize2fs_makes_an_ext4_as_small_as_was_said_and_its_own_check_passes() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("film"), vec![7; 90 << 20]).unwrap();
+    let tree = tree.path().display().to_string();
+    for words in [&["-d", &tree][..], &["-d", &tree, "-O", "^64bit,^metadata_csum"], &["-d", &tree, "-b", "1024"]] {
+        let file = ext4(600, words);
+        let least = least_of(looked(&file, "ext4"));
+        assert!((160 * MIB..500 * MIB).contains(&least), "{}", least / MIB);
+        let path = file.path().display().to_string();
+        let said = Command::new("/usr/sbin/resize2fs").args([&path, &format!("{}M", least / MIB)]).output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        run("/usr/sbin/e2fsck", &["-fn"], file.path());
+        assert_eq!(length(file.as_file(), 600 * MIB, "ext4"), Some(least));
+    }
+}
+
+#[test]
+fn many_small_files_keep_as_many_groups_as_they_need() {
+    let tree = tempfile::tempdir().unwrap();
+    for number in 0..6000 {
+        fs::write(tree.path().join(number.to_string()), "").unwrap();
+    }
+    let tree = tree.path().display().to_string();
+    let file = ext4(1024, &["-d", &tree, "-i", "131072"]);
+    let least = least_of(looked(&file, "ext4"));
+    assert!(least > 640 * MIB, "{}", least / MIB);
+    let path = file.path().display().to_string();
+    let said = Command::new("/usr/sbin/resize2fs").args([&path, &format!("{}M", least / MIB)]).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+}
+
+#[test]
+fn an_ext4_that_was_not_unmounted_or_has_faults_is_not_made_smaller() {
+    let not = |why| Shrinks::Not { why };
+    let file = ext4(64, &[]);
+    let at = |place: u64, bytes: &[u8]| file.as_file().write_all_at(bytes, 1024 + place).unwrap();
+    for state in [0_u16, 2, 3, 5] {
+        at(0x3a, &state.to_le_bytes());
+        assert_eq!(looked(&file, "ext4"), not(ShrinkFault::Dirty));
+    }
+    at(0x3a, &1_u16.to_le_bytes());
+    least_of(looked(&file, "ext4"));
+    let mut feature = [0; 4];
+    file.as_file().read_exact_at(&mut feature, 1024 + 0x60).unwrap();
+    at(0x60, &(u32::from_le_bytes(feature) | 4).to_le_bytes());
+    assert_eq!(looked(&file, "ext4"), not(ShrinkFault::Dirty));
+    assert_eq!(looked(&ext4(64, &["-O", "bigalloc"]), "ext4"), not(ShrinkFault::FileSystem));
+    assert_eq!(looked(&file, "xfs"), not(ShrinkFault::FileSystem));
+    assert_eq!(looked(&image(64), "ext4"), not(ShrinkFault::Unreadable));
+}
+
+#[test]
+fn ntfsresize_makes_an_ntfs_as_small_as_was_said() {
+    let file = ntfs(600);
+    ntfs_file(&file, "film", &vec![7; 90 << 20]);
+    let least = least_of(looked(&file, "ntfs"));
+    assert!((160 * MIB..260 * MIB).contains(&least), "{}", least / MIB);
+    let said = run("/usr/sbin/ntfsresize", &["--force", "--no-progress-bar", "-s", &least.to_string()], file.path());
+    assert!(said.contains("Successfully resized"), "{said}");
+    let now = length(file.as_file(), 600 * MIB, "ntfs").unwrap();
+    assert!((least - MIB..=least).contains(&now), "{now}");
+    // Windows is to check it at its next start: until then nobody makes it smaller again.
+    assert_eq!(looked(&file, "ntfs"), Shrinks::Not { why: ShrinkFault::Dirty });
+}
+
+#[test]
+fn a_sleeping_windows_is_seen_and_one_that_woke_up_is_not() {
+    let file = ntfs(64);
+    ntfs_file(&file, "hiberfil.sys", b"\0\0\0\0 and nothing");
+    least_of(looked(&file, "ntfs"));
+    for magic in [b"hibr", b"HIBR"] {
+        let file = ntfs(64);
+        ntfs_file(&file, "hiberfil.sys", &[&magic[..], &[3; 9000]].concat());
+        assert_eq!(looked(&file, "ntfs"), Shrinks::Not { why: ShrinkFault::Hibernated });
+    }
+}
+
+#[test]
+fn an_open_log_counts_as_not_unmounted() {
+    let mut page = [0; 4096];
+    page[..4].copy_from_slice(b"RSTR");
+    page[24] = 0x30;
+    page[0x30..0x38].copy_from_slice(&7_u64.to_le_bytes());
+    let with = |client: u16, flags: u16| {
+        let mut page = page;
+        page[0x30 + 12..0x30 + 14].copy_from_slice(&client.to_le_bytes());
+        page[0x30 + 14..0x30 + 16].copy_from_slice(&flags.to_le_bytes());
+        super::ntfs::restart_area(&page)
+    };
+    assert_eq!(with(0, 0), Some((7, true)));
+    assert_eq!(with(0, 2), Some((7, false)));
+    assert_eq!(with(0xffff, 0), Some((7, false)));
+    assert_eq!(super::ntfs::restart_area(&[0xff; 4096]), None);
+    page[24..26].copy_from_slice(&[0xff, 0xff]);
+    assert_eq!(super::ntfs::restart_area(&page), None);
+}
+
+#[test]
+fn free_clusters_are_counted_as_mtools_counts_them() {
+    for (mib, words) in
+        [(2_u64, &["-F", "12"][..]), (20, &["-F", "16"]), (100, &["-F", "32"]), (100, &["-F", "32", "-s", "1"])]
+    {
+        let file = image(mib);
+        run("/usr/sbin/mkfs.fat", words, file.path());
+        let mut content = tempfile::NamedTempFile::new().unwrap();
+        content.write_all(&[1; 300_000]).unwrap();
+        let words = ["-i", &file.path().display().to_string(), &content.path().display().to_string(), "::/content"];
+        assert!(Command::new("/usr/bin/mcopy").args(words).status().unwrap().success());
+        let listed =
+            Command::new("/usr/bin/mdir").args(["-i", &file.path().display().to_string(), "::"]).output().unwrap();
+        let text = String::from_utf8(listed.stdout).unwrap();
+        let line = text.lines().find(|line| line.ends_with("bytes free")).unwrap();
+        let expected: u64 = line.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap();
+        assert_eq!(free(file.as_file(), mib * MIB), Some(expected), "{words:?}");
+    }
+    assert_eq!(free(ntfs(16).as_file(), 16 * MIB), None);
+}
+
+#[test]
+fn what_was_made_to_harm_costs_neither_time_nor_a_panic() {
+    let mut random = rand::rand_core::UnwrapErr(SysRng);
+    let fat = image(40);
+    run("/usr/sbin/mkfs.fat", &["-F", "32"], fat.path());
+    let hibernated = ntfs(16);
+    ntfs_file(&hibernated, "hiberfil.sys", &[b'h'; 9000]);
+    // Where each keeps what is read of it.
+    let places: [(&str, _, &[(u64, u64)]); 3] = [
+        ("ext4", ext4(16, &[]), &[(1024, 1024)]),
+        ("ntfs", hibernated, &[(0, 512), (4 * 4096, 64 << 10)]),
+        ("vfat", fat, &[(0, 512)]),
+    ];
+    for (name, file, spots) in places {
+        let size = file.as_file().metadata().unwrap().len();
+        for round in 0..400_u32 {
+            let (start, len) = spots[round as usize % spots.len()];
+            let mut changed = Vec::new();
+            for _ in 0..=random.next_u32() % 4 {
+                let at = start + random.next_u64() % len;
+                let mut old = [0];
+                file.as_file().read_exact_at(&mut old, at).unwrap();
+                changed.push((at, old));
+                let new = [0, 0xff, 0x80, random.next_u32() as u8][random.next_u32() as usize % 4];
+                file.as_file().write_all_at(&[new], at).unwrap();
+            }
+            let start = std::time::Instant::now();
+            let _ =
+                (shrinks(file.as_file(), size, name), length(file.as_file(), size, name), free(file.as_file(), size));
+            assert!(start.elapsed() < 3 * PATIENCE, "{name}: {changed:?}");
+            for (at, old) in changed.into_iter().rev() {
+                file.as_file().write_all_at(&old, at).unwrap();
+            }
+        }
+    }
+}
