@@ -14,6 +14,8 @@ locales=$!
 # The initrd, and a check that it can open the sealed root.
 kernel=$(ls /usr/lib/modules)
 mkdir /forge-build/none
+# What systemd would keep in the TPM's own memory is of no use here, and not in the initrd of the next start.
+rm -f /usr/lib/nvpcr/*.nvpcr
 mkdir -p /etc/systemd/system/initrd.target.wants
 for unit in systemd-sysext-sysroot forge-demo-initrd-keymap; do
     ln -s "/usr/lib/systemd/system/$unit.service" /etc/systemd/system/initrd.target.wants/
@@ -25,6 +27,7 @@ for need in systemd-veritysetup-generator systemd-veritysetup systemd-fstab-gene
     bin/systemd-sysext initrd.target.wants/systemd-sysext-sysroot.service \
     systemd-pcrextend initrd.target.wants/systemd-pcrphase-initrd.service sysinit.target.wants/systemd-pcrosseparator.service \
     system-generators/systemd-tpm2-generator libtss2-esys.so.0 libtss2-tcti-device.so.0 tpm_tis.ko tpm_crb.ko \
+    cryptsetup/libcryptsetup-token-systemd-tpm2.so \
     systemd-sysext-sysroot.service.d/50-forge.conf modprobe@.service loop.ko \
     sbin/losetup overlay.ko erofs.ko dm-verity.ko ext4.ko virtio_blk.ko isofs.ko sr_mod.ko usb-storage.ko xhci-pci.ko; do
     # ext4 may be part of the kernel itself.
@@ -95,6 +98,7 @@ rm -rf /etc/systemd/system/*.wants /etc/systemd/system/*.service
 systemctl --root=/ preset-all >/dev/null 2>&1
 for unit in systemd-firstboot.service systemd-journal-catalog-update.service systemd-networkd.service \
     systemd-networkd.socket NetworkManager-dispatcher.service systemd-sysinstall.socket systemd-binfmt.service \
+    systemd-pcrproduct.service systemd-pcrlogin@.service \
     proc-sys-fs-binfmt_misc.automount sys-kernel-debug.mount sys-kernel-tracing.mount; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
