@@ -220,7 +220,7 @@ impl Udisks {
             return Err(changed("its partition table can not be read"));
         };
         let found = partitions.iter().find(|one| one.number == number).ok_or_else(|| changed("it is gone"))?;
-        match (Found { size: job.kept.size, ..found.unlooked() }) == job.kept.unlooked() {
+        match (Found { size: job.kept.size, ..found.without_sizes() }) == job.kept.without_sizes() {
             true => Ok(found.clone()),
             false => Err(changed("its entry in the table, or what is in it")),
         }
