@@ -126,7 +126,7 @@ find /usr/lib/python3* -name __pycache__ -prune -exec rm -rf {} +
 python3 -m compileall -q -j 2 --invalidation-mode unchecked-hash /usr/lib/python3*
 rm -rf /var/* /tmp/* /run/*
 # systemd mounts the EFI system partition at /boot, on demand, unless it is told to use /efi.
-mkdir -p /boot /efi /home
+mkdir -p /boot /efi /home /usr/lib/firmware
 : > /etc/.updated
 echo uninitialized > /etc/machine-id
 chmod 0444 /etc/machine-id

@@ -387,7 +387,7 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
     let mut lines = vec![
         match &plan.layout.beside {
             None => format!("{name}, {}, will be written. {}", size::words(target.size), content(&plan.erased)),
-            Some(beside) => way_words::target(&name, target.size, beside),
+            Some(beside) => way_words::target(name, target.size, beside),
         },
         format!(
             "{} {} ({}) will be installed; its root hash is {}.",

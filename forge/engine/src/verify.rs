@@ -212,12 +212,8 @@ fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
         [RECEIPT_FILE, RECEIPT_SIGNATURE_FILE].into_iter().chain([Kind::Age, Kind::Passphrase].map(credentials_file));
     let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain(others);
     let ours: Vec<String> = ours.map(str::to_lowercase).collect();
-    // Where it is shared, others come and go; what has this system's name is its own.
-    let shared = receipt.partitions.iter().any(|one| one.shared);
-    let id = receipt.payload.id.to_lowercase();
-    let own = [format!("efi/{id}/"), format!("efi/linux/{id}-"), "efi/forge/".to_owned()];
-    let is_own = |f: &str| !shared || own.iter().any(|own| f.to_lowercase().starts_with(own.as_str()));
-    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f) && is_own(f));
+    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f));
+    let others = others.filter(|f| receipt.is_own(f));
     let others: Vec<&str> = others.map(String::as_str).collect();
     if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }
 }

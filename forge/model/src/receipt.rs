@@ -57,6 +57,16 @@ pub struct Receipt {
     pub firmware: Vec<Consent>,
 }
 
+impl Receipt {
+    /// Whether a file of the EFI system partition can only be this system's: all of them, but where it is shared. There,
+    /// others come and go, and what has this system's name is its own.
+    pub fn is_own(&self, path: &str) -> bool {
+        let (id, path) = (self.payload.id.to_lowercase(), path.to_lowercase());
+        let own = [format!("efi/{id}/"), format!("efi/linux/{id}-"), "efi/forge/".to_owned()];
+        !self.partitions.iter().any(|one| one.shared) || own.iter().any(|own| path.starts_with(own.as_str()))
+    }
+}
+
 /// A partition as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenPartition {

@@ -3,8 +3,10 @@
 use super::{
     Look,
     boot_partition::{Files, is_program, is_shims},
+    receipt::bytes,
 };
-use crate::{mok, mok::SignerError, tool::ToolError, tool::Tools};
+use crate::{install::RECEIPT_FILE, mok, mok::SignerError, tool::ToolError, tool::Tools};
+use forge_model::Receipt;
 use openssl::x509::X509;
 
 /// Checks the signature of every program on the EFI system partition, but of those that shim's own makers sign.
@@ -19,7 +21,11 @@ pub fn look(tools: &Tools, certificate: &[u8], files: &impl Files) -> Look {
     };
     let mut look = Look::default();
     let (mut images, mut loaders) = (0, 0);
-    for path in list.iter().filter(|path| is_program(path) && !is_shims(path)) {
+    // Where the receipt says that it is shared, programs of others are none of this machine's. Whether that receipt is this
+    // machine's own is another promise.
+    let receipt = bytes(files, RECEIPT_FILE).ok().and_then(|json| serde_json::from_slice::<Receipt>(&json).ok());
+    let is_own = |path: &str| receipt.as_ref().is_none_or(|receipt| receipt.is_own(path));
+    for path in list.iter().filter(|path| is_program(path) && !is_shims(path) && is_own(path)) {
         let lower = path.to_lowercase();
         images += u32::from(lower.starts_with("efi/linux/") && lower.matches('/').count() == 2);
         loaders += u32::from(lower.ends_with("/grubx64.efi"));

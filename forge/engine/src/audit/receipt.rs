@@ -73,11 +73,7 @@ fn others(look: &mut Look, files: &impl Files, receipt: &Receipt) {
     match files.list() {
         Ok(list) => {
             let named = |path: &str| receipt.esp_files.iter().any(|file| file.path.eq_ignore_ascii_case(path));
-            // Where it is shared, others have shims of their own.
-            let shared = receipt.partitions.iter().any(|one| one.shared);
-            let vendor = format!("efi/{}/", receipt.payload.id.to_lowercase());
-            let own = |path: &str| !shared || path.to_lowercase().starts_with(&vendor);
-            for path in list.iter().filter(|path| is_shims(path) && own(path) && !named(path)) {
+            for path in list.iter().filter(|path| is_shims(path) && receipt.is_own(path) && !named(path)) {
                 look.fault(format_args!("{path}: a boot program that the receipt does not name"));
             }
         }

@@ -4,6 +4,9 @@ use super::{Look, Root};
 use crate::tool::{Run, Tools};
 use forge_model::Receipt;
 
+/// The only directory that system extensions are laid over: bundles of firmware, and no program.
+const FIRMWARE: &str = "/usr/lib/firmware";
+
 /// What the kernel says about the mount of `/`.
 struct Mount<'a> {
     /// Major and minor number of its device, as `254:0`.
@@ -120,8 +123,8 @@ pub(super) fn device(root: &Root) -> Result<String, String> {
 
 /// Directories of the system on which something else than the root device is mounted, such as an overlay.
 fn covers<'a>(mountinfo: &'a str, root: &str) -> Vec<&'a str> {
-    const SYSTEM: [&str; 9] =
-        ["/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/bin", "/sbin", "/lib", "/lib64"];
+    const SYSTEM: [&str; 10] =
+        ["/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/bin", "/sbin", "/lib", "/lib64", FIRMWARE];
     let mounts = mountinfo.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(2);
         Some((fields.next()?, fields.nth(1)?))
@@ -129,14 +132,14 @@ fn covers<'a>(mountinfo: &'a str, root: &str) -> Vec<&'a str> {
     mounts.filter(|(device, point)| *device != root && SYSTEM.contains(point)).map(|(_, point)| point).collect()
 }
 
-/// The system extensions that the uppermost mount of `/usr` consists of, if it is what systemd-sysext makes of them and
-/// nothing else: a read-only overlay of its notes, of extensions and of the system's own `/usr` (merge_hierarchy in systemd's
-/// `src/sysext/sysext.c`).
+/// The system extensions that the uppermost mount of [`FIRMWARE`] consists of, if it is what systemd-sysext makes of them and
+/// nothing else: a read-only overlay of its notes, of extensions and of the system's own directory (merge_hierarchy in
+/// systemd's `src/sysext/sysext.c`).
 fn extensions<'a>(mountinfo: &'a str, point: &str) -> Option<Vec<&'a str>> {
-    const OWN: [&str; 2] = ["/usr", "/sysroot/usr"];
+    const OWN: [&str; 2] = [FIRMWARE, "/sysroot/usr/lib/firmware"];
     const PLACE: &str = "/run/systemd/sysext/";
     let here = |line: &&str| line.split(' ').nth(4) == Some(point);
-    let (_, back) = mountinfo.lines().rfind(here).filter(|_| point == "/usr")?.split_once(" - ")?;
+    let (_, back) = mountinfo.lines().rfind(here).filter(|_| point == FIRMWARE)?.split_once(" - ")?;
     let options: Vec<&str> = back.strip_prefix("overlay sysext ")?.split(',').collect();
     let lower = options.iter().find_map(|option| option.strip_prefix("lowerdir="))?;
     let mut layers: Vec<&'a str> = lower.split(':').collect();
@@ -145,8 +148,8 @@ fn extensions<'a>(mountinfo: &'a str, point: &str) -> Option<Vec<&'a str>> {
         return None;
     }
     let (first, layers) = layers.split_first()?;
-    let name = |layer: &'a str| layer.strip_prefix(PLACE)?.strip_prefix("extensions/")?.strip_suffix("/usr");
-    let notes = first.strip_prefix(PLACE)? == "meta/usr";
+    let name = |layer: &'a str| layer.strip_prefix(PLACE)?.strip_prefix("extensions/")?.strip_suffix(FIRMWARE);
+    let notes = first.strip_prefix(PLACE)?.strip_prefix("meta")? == FIRMWARE;
     notes.then(|| layers.iter().copied().map(name).collect()).flatten()
 }
 
@@ -203,30 +206,31 @@ mod tests {
 
     #[test]
     fn what_systemd_sysext_merged_is_told_from_any_other_overlay() {
-        let mount = |rest: &str| format!("91 41 0:38 / /usr ro,nodev,relatime shared:4 - overlay {rest}\n");
-        let of = |rest: &str| extensions(&mount(rest), "/usr").map(|names| names.join(" "));
-        let meta = "/run/systemd/sysext/meta/usr";
-        let one = "/run/systemd/sysext/extensions/firmware-e100/usr";
+        let mount =
+            |rest: &str| format!("91 41 0:38 / /usr/lib/firmware ro,nodev,relatime shared:4 - overlay {rest}\n");
+        let of = |rest: &str| extensions(&mount(rest), FIRMWARE).map(|names| names.join(" "));
+        let meta = "/run/systemd/sysext/meta/usr/lib/firmware";
+        let one = "/run/systemd/sysext/extensions/firmware-e100/usr/lib/firmware";
         // As systemd 262 mounts it in the initrd, and later.
-        for own in ["/sysroot/usr", "/usr"] {
+        for own in ["/sysroot/usr/lib/firmware", FIRMWARE] {
             let real = format!("sysext ro,lowerdir={meta}:{one}:{own},redirect_dir=on");
             assert_eq!(of(&real).as_deref(), Some("firmware-e100"));
         }
         for other in [
-            format!("overlay ro,lowerdir={meta}:{one}:/usr"),
-            format!("sysext rw,lowerdir={meta}:{one}:/usr"),
-            format!("sysext ro,lowerdir={meta}:{one}:/usr,upperdir=/var/x"),
-            format!("sysext ro,lowerdir={meta}:/tmp/usr:/usr"),
+            format!("overlay ro,lowerdir={meta}:{one}:{FIRMWARE}"),
+            format!("sysext rw,lowerdir={meta}:{one}:{FIRMWARE}"),
+            format!("sysext ro,lowerdir={meta}:{one}:{FIRMWARE},upperdir=/var/x"),
+            format!("sysext ro,lowerdir={meta}:/tmp/usr:{FIRMWARE}"),
             format!("sysext ro,lowerdir={meta}:{one}:/tmp/usr"),
-            format!("sysext ro,lowerdir={one}:{one}:/usr"),
-            "sysext ro,lowerdir=/usr".into(),
+            format!("sysext ro,lowerdir={one}:{one}:{FIRMWARE}"),
+            format!("sysext ro,lowerdir={FIRMWARE}"),
         ] {
             assert_eq!(of(&other), None, "{other}");
         }
         assert_eq!(
             extensions(
-                &mount(&format!("sysext ro,lowerdir={meta}:{one}:/usr")).replace(" /usr ", " /usr/bin "),
-                "/usr/bin"
+                &mount(&format!("sysext ro,lowerdir={meta}:{one}:{FIRMWARE}")).replace(" /usr/lib/firmware ", " /usr "),
+                "/usr"
             ),
             None
         );

@@ -217,6 +217,9 @@ pub fn state(beside: &Beside, ending: &Ending) -> String {
         OldTable::SecondCopyLost => gettext(
             "The old partition table is still in force, but its second copy could not be put back. A partition editor writes it anew.",
         ),
+        OldTable::Replaced => gettext(
+            "The new partition table is there, but the new system does not start: its boot files could not be added to the boot partition that it shares. Every file that was there can be read.",
+        ),
         OldTable::Unknown => gettext(
             "It is not known whether the old partition table or the new one is there now. If no partitions are seen, a partition editor restores it from its second copy.",
         ),

@@ -1,18 +1,16 @@
 //! An encrypted state: asked for before the system starts, on the keyboard that was chosen.
+use super::anew;
 use super::attached::Attached;
 use super::checks;
 use super::demo::Demo;
 use super::firmware::Store;
 use super::guest::Guest;
-use super::left::{forgectl, verify};
 use super::machine::{BOOT_FAILURES, Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
-use super::tool::run;
-use anyhow::{Context, Result, ensure};
-use std::ffi::OsStr;
+use anyhow::{Context, Result};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The prompt is on the screen, where the keyboard is, and on the serial line, where it can be read.
 const CONSOLES: &str = "console=tty0 console=ttyS0 loglevel=4 systemd.log_level=warning";
@@ -74,23 +72,10 @@ fn answer(machine: &mut Machine, label: &str, text: &str) -> Result<()> {
 
 /// Installs the demo's payload once more, encrypted.
 fn install(stage: &Stage, folder: &Path) -> Result<Demo> {
-    let demo = stage.demo().disk.parent().context("the demo's disk lies in its folder")?;
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder)?;
-    let (answers, disk) = (folder.join("answers.toml"), folder.join("disk.img"));
-    let usual = fs::read_to_string(demo.join("answers.toml"))?;
-    ensure!(usual.contains("layout = \"de\""), "the demo's keyboard is not German any more");
-    fs::write(&answers, usual + "\n[encryption]\npassphrase = { generate = \"passphrase\" }\n")?;
+    let disk = folder.join("disk.img");
     File::create_new(&disk)?.set_len(crate::demo::DISK_BYTES)?;
-    let paths: [(&str, PathBuf); 5] = [
-        ("--answers", answers),
-        ("--payload", demo.join("payload")),
-        ("--certificate", demo.join("keys/certificate.pgp")),
-        ("--target", disk.clone()),
-        ("--output", folder.to_owned()),
-    ];
-    let words = paths.iter().flat_map(|(option, path)| [OsStr::new(option), path.as_os_str()]);
-    run(&forgectl()?, &[OsStr::new("install")].into_iter().chain(words).collect::<Vec<_>>())?;
-    verify(&disk, &folder.join("receipt.json"))?;
-    Demo::read(folder)
+    let answers = anew::usual(stage)? + "\n[encryption]\npassphrase = { generate = \"passphrase\" }\n";
+    anew::install(stage, folder, &answers, &disk)
 }

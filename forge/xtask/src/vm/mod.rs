@@ -6,6 +6,7 @@
 //! | [`enrollment`] | what goes wrong between a person and MokManager |
 //! | [`two_keys`], [`revoked`] | what each of the two keys is good for; what a firmware does that knows better |
 //! | [`encrypted`] | what opens an encrypted state |
+//! | [`beside`] | other systems on the disk, and an earlier install that is replaced |
 //! | [`blobs`] | pieces of firmware, looked for in a disk and in its system |
 //! | [`optional`] | proprietary firmware that was accepted, or not |
 //! | [`live`], [`kiosk`], [`unattended`] | the ISO, a person at its screen, and what it does alone |
@@ -13,12 +14,14 @@
 //! | [`machine`] | QEMU, with what is [`attached`]; [`console`] its lines, [`qmp`] its keys and screen, [`firmware`] its variables |
 //! | [`mokmanager`], [`guest`] | enrolls by keys; logs in |
 //! | [`checks`], [`audit`] | look around in the guest; let it look itself. [`demo`] says what they must find |
-//! | [`tamper`], [`alone`] | changes disks; starts any installed disk |
+//! | [`anew`], [`tamper`], [`alone`] | installs once more; changes disks; starts any installed disk |
 mod administrator;
 mod alone;
+mod anew;
 mod ansi;
 mod attached;
 mod audit;
+mod beside;
 mod blobs;
 mod checks;
 mod console;

@@ -210,7 +210,7 @@ const START_CARD: &str = "systemctl stop NetworkManager; card=$(ls /sys/class/ne
 
 fn in_use(guest: &mut Guest) -> Result<()> {
     guest.output(&format!("test -s {FILE}"))?;
-    guest.says("findmnt -no SOURCE,OPTIONS /usr", &["sysext", "extensions/firmware-intel-e100/usr"])?;
+    guest.says("findmnt -no SOURCE,OPTIONS /usr/lib/firmware", &["sysext", "extensions/firmware-intel-e100/usr"])?;
     guest.says("dmsetup table --target verity", &["loop", "root:"])?;
     guest.output(START_CARD)?;
     // The kernel's own test module asks for another one.

@@ -1,6 +1,7 @@
 //! The scenarios: each starts a machine, does one thing to it, and says what must follow.
 use super::attached::Attached;
 use super::audit;
+use super::beside;
 use super::checks;
 use super::demo::Demo;
 use super::encrypted;
@@ -41,7 +42,7 @@ pub(super) const ONLY_IN_ALL: [&str; 10] = [
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 29] = [
+pub(super) const SCENARIOS: [Scenario; 30] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -120,6 +121,11 @@ pub(super) const SCENARIOS: [Scenario; 29] = [
         name: "encrypted",
         sentence: "an encrypted state opens with its passphrase on the keyboard that was chosen, and with the recovery key",
         run: encrypted::run_it,
+    },
+    Scenario {
+        name: "beside",
+        sentence: "beside other systems it boots, and replaced it has its /home again; nothing of the others has changed",
+        run: beside::run_it,
     },
     Scenario {
         name: "live-disk",

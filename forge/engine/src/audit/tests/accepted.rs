@@ -27,7 +27,11 @@ fn what_was_accepted_passes_and_is_named_with_who_accepted_it() {
     assert!(text.contains("A card (Somebody, LicenseRef-x), accepted by anna"), "{text}");
     assert!(text.contains("loader/addons/firmware-card.addon.efi: accepted"), "{text}");
     let line = audit.lines.iter().find(|line| line.check == Check::SealedRoot).unwrap();
-    assert!(line.evidence.iter().any(|e| e == "/usr: with firmware-card, which was accepted"), "{:?}", line.evidence);
+    assert!(
+        line.evidence.iter().any(|e| e == "/usr/lib/firmware: with firmware-card, which was accepted"),
+        "{:?}",
+        line.evidence
+    );
 }
 
 #[test]
@@ -118,7 +122,8 @@ fn an_overlay_that_is_hidden_below_the_one_of_systemd_sysext_breaks_the_seal() {
     let below = |machine: &TestMachine| {
         let mounts = machine.root().text("/proc/self/mountinfo").unwrap();
         let (front, last) = mounts.rsplit_once('\n').unwrap();
-        let other = "90 29 0:37 / /usr rw shared:3 - overlay overlay rw,lowerdir=/usr,upperdir=/var/x";
+        let at = "/usr/lib/firmware";
+        let other = format!("90 29 0:37 / {at} rw shared:3 - overlay overlay rw,lowerdir={at},upperdir=/var/x");
         machine.put("/proc/self/mountinfo", format!("{front}\n{other}\n{last}\n").as_bytes());
     };
     only_fails(Check::SealedRoot, accepted(below));

@@ -189,13 +189,15 @@ esac"#
         self.merged(&[&format!("firmware-{name}")]);
     }
 
-    /// systemd-sysext has laid these over /usr.
+    /// systemd-sysext has laid these over the firmware's directory.
     pub(super) fn merged(&self, names: &[&str]) {
-        let layers: String = names.iter().map(|name| format!("/run/systemd/sysext/extensions/{name}/usr:")).collect();
+        let layers: String =
+            names.iter().map(|name| format!("/run/systemd/sysext/extensions/{name}/usr/lib/firmware:")).collect();
         self.append(
             "/proc/self/mountinfo",
             &format!(
-                "91 29 0:38 / /usr ro,nodev shared:4 - overlay sysext ro,lowerdir=/run/systemd/sysext/meta/usr:{layers}/usr\n"
+                "91 29 0:38 / /usr/lib/firmware ro,nodev shared:4 - overlay sysext ro,\
+                 lowerdir=/run/systemd/sysext/meta/usr/lib/firmware:{layers}/usr/lib/firmware\n"
             ),
         );
     }
