@@ -14,6 +14,11 @@ impl Mounted {
     /// Makes an ext4 on a device node and mounts it.
     pub fn on(node: &str) -> Self {
         tool("mke2fs", &["-q", "-F", "-t", "ext4", node]);
+        Self::existing(node)
+    }
+
+    /// Mounts the ext4 that is there.
+    pub fn existing(node: &str) -> Self {
         let place = tempfile::tempdir().unwrap();
         tool("mount", &["-t", "ext4", node, &place.path().display().to_string()]);
         Self { place }

@@ -2,14 +2,19 @@
 
 use crate::bench::{Bench, said};
 use forge_dbus::status::{Outcome, Reached};
+use forge_engine::watch::{self, Stop};
+use forge_helper::udisks::Udisks;
 use forge_model::{
     Stage,
+    answers::Way,
     inventory::{Content, Found, ShrinkFault, Shrinks},
+    layout::{Beside, Shrunk},
+    plan::Target,
 };
 use forge_tests::{
     disk::{MIB, digest},
     look::{part, run, run_with},
-    private::{LoopDisk, Person, System, system},
+    private::{LoopDisk, Person, System, busy, system},
 };
 use std::{fs, os::unix::fs::FileExt, path::Path};
 
@@ -303,5 +308,76 @@ fn what_a_died_run_left_is_taken_up_and_a_cancelled_one_says_what_is_smaller() {
         let output = bench.install(Person::Allowed, &disk).output().unwrap();
         assert!(output.status.success(), "{}\n{}", said(&output), system.log("helper"));
         bench.assert_installed(&disk);
+    });
+}
+
+#[test]
+fn what_was_changed_after_it_was_confirmed_is_not_made_smaller() {
+    system(|system| {
+        let bench = Bench::new(system);
+        let disk = disk(system, "MEANWHILE", 702, &[row(300, WINDOWS), row(400, LINUX)]);
+        ntfs(&disk, 1, None);
+        ext4(&disk, 2);
+        seen(&disk, 2);
+        let Some(Shrinks::To { least }) = found(&bench, &disk)[1].shrinks else { panic!() };
+        let found = found(&bench, &disk);
+        let udisks = Udisks::new(&system.connect());
+        let inventory = system.block_on(udisks.inventory()).unwrap();
+        let now = inventory.disk(&disk.node()).unwrap();
+        let target = Target {
+            identity: now.identity.clone(),
+            model: None,
+            kind: now.kind,
+            size: now.size,
+            sector_size: now.sector_size,
+        };
+        // What each call is refused with; nothing may be written by any.
+        let refused = |number: usize, mib: u64, change: &dyn Fn(&mut Found), stop: bool| {
+            let mut kept: Vec<Found> = found.iter().map(Found::without_sizes).collect();
+            let before = kept[number - 1].size;
+            kept[number - 1].size = mib * MIB;
+            change(&mut kept[number - 1]);
+            let beside = Beside {
+                way: Way::FreeSpace,
+                disk_id: uuid::Uuid::nil(),
+                first_usable: 0,
+                end_usable: 0,
+                kept,
+                removed: Vec::new(),
+                shrunk: vec![Shrunk { number: number as u32, before }],
+                home: None,
+            };
+            let (asked, mut done, all) = (Stop::default(), Vec::new(), digest(disk.file()));
+            if stop {
+                asked.request();
+            }
+            let end = system.block_on(udisks.shrink(&target, &beside, &asked, &mut done));
+            assert!(done.is_empty() && digest(disk.file()) == all, "{end:?}: {done:?}");
+            end.map(|end| end == watch::Outcome::Cancelled).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused(2, 390, &|_| {}, true), Ok(true), "a request to stop comes first");
+        let text = refused(2, least / MIB - 1, &|_| {}, false).unwrap_err();
+        assert!(text.contains("needs at least"), "{text}");
+        let changes: [&dyn Fn(&mut Found); 4] = [
+            &|one| one.entry.as_mut().unwrap().id = uuid::Uuid::from_u128(7),
+            &|one| one.entry.as_mut().unwrap().offset += MIB,
+            &|one| one.label = "another".into(),
+            &|one| one.holding = None,
+        ];
+        for change in changes {
+            let text = refused(2, 390, change, false).unwrap_err();
+            assert!(text.contains("not what was confirmed"), "{text}");
+        }
+        assert!(refused(2, 450, &|_| {}, false).unwrap_err().contains("not what was confirmed"), "never larger");
+        // Windows was started and pulled out in between.
+        make_dirty(&disk, 1);
+        let text = refused(1, 250, &|_| {}, false).unwrap_err();
+        assert!(text.contains("not unmounted"), "{text}");
+        // Somebody looks at the photos.
+        let mounted = busy::Mounted::existing(&node(&disk, 2));
+        seen(&disk, 2);
+        let text = refused(2, 390, &|_| {}, false).unwrap_err();
+        assert!(text.contains("something uses the disk"), "{text}");
+        drop(mounted);
     });
 }

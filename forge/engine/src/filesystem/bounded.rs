@@ -33,11 +33,6 @@ impl<'a> Bounded<'a> {
         Self { device, size, at: 0, end, reads: 0, bytes: 0, piece: Vec::new(), piece_at: 0 }
     }
 
-    /// Bytes of the partition.
-    pub(super) fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Fails when the time is up. For loops that may go on without reading anything.
     pub(super) fn in_time(&self) -> io::Result<()> {
         match Instant::now() < self.end {

@@ -4,7 +4,6 @@
 //! |---|---|---|
 //! | `ext4` | the superblock | the kernel's `Documentation/filesystems/ext4/super.rst` |
 //! | `ntfs` | `$Volume`, `$LogFile`, `hiberfil.sys`, `$Bitmap`, by the `ntfs` crate | its documentation; `layout.h` of ntfs-3g |
-//! | `fat` | the boot sector and the first table | Microsoft, FAT specification 1.03 |
 //! | `bounded` | how much is read, and for how long | |
 //!
 //! Nothing here is trusted: a file system that lies makes a wrong number, and its own tool, which makes it smaller, checks
@@ -12,9 +11,9 @@
 
 mod bounded;
 mod ext4;
-mod fat;
 mod ntfs;
 
+use crate::esp::fat::Fat;
 use bounded::Bounded;
 use forge_model::{
     inventory::{ShrinkFault, Shrinks},
@@ -61,7 +60,8 @@ pub fn length(partition: &File, size: u64, name: &str) -> Option<u64> {
 
 /// Bytes of free clusters in a FAT, such as that of an EFI system partition.
 pub fn free(partition: &File, size: u64) -> Option<u64> {
-    guarded(partition, size, fat::free).filter(|free| *free <= size)
+    let look = |_: &mut Bounded| Fat::read(partition, 0, size)?.map(|fat| fat.free(partition, 0)).transpose();
+    guarded(partition, size, look).flatten().filter(|free| *free <= size)
 }
 
 /// What was seen.
