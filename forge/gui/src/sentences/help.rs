@@ -36,7 +36,7 @@ pub fn help(page: Page) -> Vec<String> {
                 "Each way says what stays and what is lost, and the bars show it before anything is written. Erasing the disk is the simplest; all other ways leave partitions where they are, and change the partition table at the very end.",
             ),
             gettext(
-                "A way that cannot be gone says why. A copy of what matters is a good idea before partitions are made smaller or deleted.",
+                "A way that is not possible says why. A copy of what matters is a good idea before partitions are made smaller or deleted.",
             ),
         ],
         Page::Encryption => vec![
