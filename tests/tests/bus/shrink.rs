@@ -16,7 +16,13 @@ use forge_tests::{
     look::{part, run, run_with},
     private::{LoopDisk, Person, System, busy, system},
 };
-use std::{fs, os::unix::fs::FileExt, path::Path};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// One partition of a test, which begins at a whole mebibyte.
 struct Row {
@@ -379,5 +385,53 @@ fn what_was_changed_after_it_was_confirmed_is_not_made_smaller() {
         let text = refused(2, 390, &|_| {}, false).unwrap_err();
         assert!(text.contains("something uses the disk"), "{text}");
         drop(mounted);
+    });
+}
+
+/// A process of this private system by its name.
+fn process(name: &str) -> Option<Pid> {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let is_it = |id: &i32| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|comm| comm.trim() == name);
+    let id = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(is_it)?;
+    Pid::from_raw(id)
+}
+
+#[test]
+fn when_udisks_dies_in_the_middle_nobody_is_told_that_all_is_well() {
+    system(|system| {
+        let bench = Bench::new(system);
+        let disk = disk(system, "DIES", 602, &[row(600, LINUX)]);
+        ext4(&disk, 1);
+        seen(&disk, 1);
+        answer(&bench, 1, 300);
+        let mut job = bench.prepare(&disk, true).unwrap_or_else(|e| panic!("{e:?}"));
+        let outcome = std::thread::scope(|scope| {
+            let killer = scope.spawn(|| {
+                let end = Instant::now() + Duration::from_secs(60);
+                let tool = loop {
+                    match process("resize2fs") {
+                        Some(tool) => break tool,
+                        None => assert!(Instant::now() < end, "it never ran"),
+                    }
+                };
+                kill_process(tool, Signal::STOP).unwrap();
+                kill_process(process("udisksd").unwrap(), Signal::KILL).unwrap();
+                std::thread::sleep(Duration::from_secs(1));
+                kill_process(tool, Signal::KILL).unwrap();
+            });
+            job.run();
+            killer.join().unwrap();
+            job.finished()
+        });
+        match outcome {
+            Outcome::Failed(failure) => {
+                assert_eq!((failure.kind.as_str(), failure.stage), ("not-smaller", Stage::Shrink), "{failure:?}");
+                assert!(!failure.written, "{failure:?}");
+                assert_eq!(failure.smaller[0].reached, Reached::Begun);
+            }
+            other => panic!("{other:?}"),
+        }
+        let listed = well("sgdisk", &["-i", "1", &disk.file().display().to_string()]);
+        assert!(listed.contains(&format!("Partition size: {} sectors", 600 * 2048)), "{listed}");
     });
 }
