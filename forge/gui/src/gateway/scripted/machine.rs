@@ -250,6 +250,7 @@ pub fn shared_inventory() -> Inventory {
     ];
     let group = vec![not_smaller(found(1, "", 480 * GB, Some(Holding::LvmMember)), ShrinkFault::Wrapped)];
     Inventory {
+        tpm2: true,
         devices: devices(),
         disks: vec![
             disk("/dev/nvme0n1", "Samsung SSD 990 PRO", Transport::Nvme, 1_000 * GB, laid(windows, 1_000 * GB)),
