@@ -158,6 +158,37 @@ pub struct Widgets {
     drawn: View,
 }
 
+/// Where the keyboard is among what there is to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Delete(u32),
+    Size(Option<u32>),
+    Esp,
+}
+
+impl Widgets {
+    /// Each row with its place, as it was drawn for this view.
+    fn places<'a>(&'a self, view: &'a View) -> impl Iterator<Item = (Place, &'a gtk::Widget)> {
+        let deletes = view.deletes.iter().zip(&self.deletes);
+        let deletes = deletes.map(|(row, switch)| (Place::Delete(row.number), switch.row.upcast_ref()));
+        let sizes = view.sizes.iter().zip(&self.sizes).map(|(size, row)| (Place::Size(size.of), row.row.upcast_ref()));
+        deletes.chain(sizes).chain(self.esps.iter().map(|esps| (Place::Esp, esps.row.upcast_ref())))
+    }
+
+    fn place_of_keyboard(&self) -> Option<Place> {
+        let focus = self.options.root().and_then(|root| root.focus())?;
+        let has_it = |row: &gtk::Widget| focus == *row || focus.is_ancestor(row);
+        self.places(&self.drawn).find(|(_, row)| has_it(row)).map(|(place, _)| place)
+    }
+
+    /// The keyboard stays where it was, although the rows were made anew.
+    fn bring_keyboard(&self, at: Option<Place>, view: &View) {
+        if let Some((_, row)) = self.places(view).find(|(place, _)| Some(*place) == at) {
+            row.child_focus(gtk::DirectionType::TabForward);
+        }
+    }
+}
+
 impl SimpleComponent for DiskUse {
     type Init = ();
     type Input = Input<View>;
@@ -225,7 +256,9 @@ impl SimpleComponent for DiskUse {
             row.show(view.chosen == Some(*way));
         }
         if widgets.drawn.shape() != view.shape() {
+            let at = widgets.place_of_keyboard();
             draw_options(widgets, view, &sender);
+            widgets.bring_keyboard(at, view);
         }
         if let (Some(switch), Some((keeps, against))) = (&widgets.home, &view.home) {
             switch.row.set_sensitive(against.is_empty());

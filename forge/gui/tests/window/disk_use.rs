@@ -169,8 +169,15 @@ fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
     let photos = "Delete Photos (ext4), 160.0 GB";
     until(photos, || row::<adw::SwitchRow>(&window, photos).is_some());
     assert!(row::<adw::SwitchRow>(&window, photos).is_some_and(|row| !row.is_active()), "nothing is turned on");
-    row::<adw::SwitchRow>(&window, photos).expect("a row").set_active(true);
+    let switch = row::<adw::SwitchRow>(&window, photos).expect("a row");
+    switch.grab_focus();
+    switch.set_active(true);
     until("what that means", || window.texts().contains("1 partition will be lost."));
+    // Its own number went away with it; the keyboard stays where it was.
+    assert!(number(&window, "Make Photos (ext4) Smaller").is_none());
+    let focused = || gtk::prelude::GtkWindowExt::focus(window.controller.widget());
+    let is_there = |focus: gtk::Widget| row::<adw::SwitchRow>(&window, photos).is_some_and(|row| focus == row);
+    until("the keyboard on the switch", || focused().is_some_and(is_there));
     let boot = row::<adw::ComboRow>(&window, "Partition for Boot Files").expect("a choice");
     assert_eq!(boot.subtitle().unwrap().replace('\u{a0}', " "), "EFI has 862.0 MB free, which is enough.");
     boot.set_selected(1);
