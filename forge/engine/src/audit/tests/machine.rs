@@ -68,7 +68,7 @@ impl TestMachine {
         }
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(super) fn at(&self, path: &str) -> PathBuf {
         self.directory.path().join(path.trim_start_matches('/'))
     }
 
@@ -279,7 +279,11 @@ esac"#
             "partitions": partitions, "esp_files": files, "boot_key": key, "module_key": key,
             "command_line": "", "credentials": []
         });
-        let receipt = receipt.to_string();
+        self.receipt(&receipt.to_string());
+    }
+
+    /// Signs this receipt, and puts it in place.
+    pub(super) fn receipt(&self, receipt: &str) {
         self.put("/boot/EFI/forge/receipt.json", receipt.as_bytes());
         let signature = self.pair.sign_detached(receipt.as_bytes()).unwrap();
         self.put("/boot/EFI/forge/receipt.json.sig", &signature);

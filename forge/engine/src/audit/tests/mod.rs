@@ -115,6 +115,19 @@ fn a_receipt_or_a_disk_that_was_changed_fails() {
 }
 
 #[test]
+fn partitions_of_others_are_no_fault_where_the_receipt_says_that_they_stayed() {
+    let machine = TestMachine::installed();
+    let receipt = std::fs::read_to_string(machine.at("/boot/EFI/forge/receipt.json")).unwrap();
+    machine.receipt(&receipt.replace("\"version\":1", "\"version\":1,\"way\":\"free-space\""));
+    for (name, value) in [("partition", "4"), ("start", "90000"), ("size", "8")] {
+        machine.put(&format!("/sys/devices/pci/vda/vda4/{name}"), value.as_bytes());
+    }
+    assert_eq!(with(&machine, Finding::Pass), Check::ALL);
+    machine.put("/sys/devices/pci/vda/vda3/start", b"7777\n");
+    assert_eq!(with(&machine, Finding::Fail), [Check::Receipt]);
+}
+
+#[test]
 fn keys_that_others_can_read_and_kernels_that_another_key_signs_fail() {
     only_fails(Check::KeysPrivate, |m| m.mode("/var/lib/forge/mok/boot.key", 0o644));
     only_fails(Check::KeysPrivate, |m| m.mode("/var/lib/forge/mok/module.key", 0o640));
