@@ -19,6 +19,8 @@ use std::path::Path;
 
 const MIB: u64 = 1 << 20;
 const CONSOLE: &str = "console=ttyS0 loglevel=4 systemd.log_level=warning";
+/// What stands for the loader of another system.
+const WINDOWS: &str = "::/EFI/Microsoft/bootmgfw.efi";
 const ERASE: &str = "erase = \"all-data-on-this-disk\"";
 
 /// Somebody else's partitions: number, first MiB, MiB, type, name. Each is of a kind that a system could take for its own:
@@ -101,13 +103,22 @@ fn others(disk: &Path, folder: &Path) -> Result<()> {
     let file = folder.join("partition");
     for (number, at, mib, ..) in OTHERS {
         File::create(&file)?.set_len(mib * MIB)?;
-        let (file_word, tree) = (file.as_os_str(), tree.as_os_str());
+        let file_word = file.as_os_str();
         let word = OsStr::new;
         match number {
-            1 => run("/usr/sbin/mkfs.fat", &[word("-F"), word("32"), file_word])?,
+            1 => {
+                run("/usr/sbin/mkfs.fat", &[word("-F"), word("32"), file_word])?;
+                let folders = [word("::/EFI"), word("::/EFI/Microsoft")];
+                run("/usr/bin/mmd", &[&[word("-i"), file_word][..], &folders].concat())?;
+                let thesis = tree.join("thesis");
+                run("/usr/bin/mcopy", &[word("-i"), file_word, thesis.as_os_str(), word(WINDOWS)])?
+            }
             2 => run("/usr/sbin/mkntfs", &[word("--force"), word("--fast"), word("--quiet"), file_word])?,
             4 => run("/usr/sbin/mkswap", &[file_word])?,
-            _ => run("/usr/sbin/mke2fs", &[word("-q"), word("-t"), word("ext4"), word("-d"), tree, file_word])?,
+            _ => run(
+                "/usr/sbin/mke2fs",
+                &[word("-q"), word("-t"), word("ext4"), word("-d"), tree.as_os_str(), file_word],
+            )?,
         };
         let mut to = File::options().write(true).open(disk)?;
         to.seek(SeekFrom::Start(at * MIB))?;
@@ -116,12 +127,19 @@ fn others(disk: &Path, folder: &Path) -> Result<()> {
     Ok(fs::remove_file(file)?)
 }
 
-/// SHA-256 of each of the others' partitions.
+/// SHA-256 of each of the others' partitions; of their ESP that of what is in it. systemd-stub finds an ESP by its type: it
+/// leaves its `loader/random-seed` in the first one of the disk, whichever it was started from (docs/disk.md).
 fn digests(disk: &Path) -> Result<Vec<[u8; 32]>> {
+    let esp = format!("{}@@{}M", disk.display(), OTHERS[0].1);
+    let files = run("/usr/bin/mdir", &["-/", "-b", "-i", &esp, "::"])?;
+    let files = String::from_utf8(files)?;
+    let theirs: Vec<&str> = files.lines().filter(|name| !name.starts_with("::/loader/")).collect();
+    ensure!(theirs == ["::/EFI/", "::/EFI/Microsoft/", WINDOWS], "the ESP of the others has {theirs:?}");
+    let loader = Sha256::digest(run("/usr/bin/mcopy", &["-i", &esp, WINDOWS, "-"])?).into();
     let digest = |(_, at, mib, ..): &(u32, u64, u64, &str, &str)| {
         let mut bytes = vec![0; (mib * MIB) as usize];
         File::open(disk)?.read_exact_at(&mut bytes, at * MIB)?;
         Ok(Sha256::digest(bytes).into())
     };
-    OTHERS.iter().map(digest).collect()
+    std::iter::once(Ok(loader)).chain(OTHERS[1..].iter().map(digest)).collect()
 }
