@@ -69,11 +69,10 @@ pub fn earlier(disk: &Disk, manifest: &Manifest) -> Result<Earlier, Issue> {
     if of(Role::RootA).next().is_none() {
         return Err(Issue::NoEarlierSystem { seen: all() });
     }
-    // Both slots have the same size; `_empty` is a name that others use as well.
+    // Both slots have the same size; `_empty` is a name that others use as well, if they have hash trees.
     let alike = |slots: &[&(Seen, u64)]| slots.windows(2).all(|pair| pair[0].1 == pair[1].1);
     let foreign = partitions.iter().any(|one| {
-        let is_slot = [Role::RootA, Role::VerityA].map(Role::type_id).map(Some).contains(&one.type_id);
-        is_slot && !seen.iter().any(|(known, _)| known.number == one.number)
+        one.type_id == Some(Role::VerityA.type_id()) && !seen.iter().any(|(known, _)| known.number == one.number)
     });
     let empty = of(Role::RootB).chain(of(Role::VerityB)).next().is_some();
     let whole = roots.len() <= 2 && roots.len() == trees.len() && of(Role::VerityA).count() == of(Role::RootA).count();

@@ -43,7 +43,7 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     let before = digests(&disk)?;
     let answers = |way: &str| -> Result<String> { Ok(anew::usual(stage)?.replace(ERASE, way)) };
 
-    let demo = anew::install(stage, &folder, &answers("use = \"free-space\"")?, &disk)?;
+    let demo = anew::install(stage, &folder, &answers("use = \"free-space\"\nstate-mib = 2048")?, &disk)?;
     ensure!(digests(&disk)? == before, "the install changed something that is not its own");
     start(stage, &demo, "beside", |guest| {
         checks::all(guest, &demo)?;
