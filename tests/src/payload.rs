@@ -84,6 +84,18 @@ impl TestPayload {
         })
     }
 
+    /// Another release of the same system, with another image.
+    pub fn of_release(release: &str) -> Self {
+        let of_root = |root: &Path| {
+            system::make(root);
+            fs::write(root.join("usr/lib/of-release"), release).unwrap();
+        };
+        Self::of_sources(of_root, |sources| {
+            let source = SOURCE.replace("release = \"1\"", &format!("release = {release:?}"));
+            fs::write(sources.join("payload.toml"), source).unwrap();
+        })
+    }
+
     fn of_system(make_system: impl Fn(&Path)) -> Self {
         Self::of_sources(make_system, |_| {})
     }

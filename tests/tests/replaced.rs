@@ -1,9 +1,9 @@
 //! An earlier system is replaced: its partitions go, and its `/home` stays byte for byte when that is asked for.
 
 use forge_engine::{gpt, install::End, tool::Tools, verify, watch::Unwatched};
-use forge_model::{Issue, Receipt, answers::Way, layout::Role};
+use forge_model::{Issue, Receipt, Stage, answers::Way, layout::Role};
 use forge_tests::{
-    disk::{Disk, MIB},
+    disk::{self, Disk, MIB},
     job::{ANSWERS, Job, Recorder, Refusal},
     look::{part, run},
     payload::{self, TestPayload},
@@ -37,7 +37,7 @@ fn of(receipt: &Receipt, role: Role) -> (u64, u64) {
     (one.offset, one.size)
 }
 
-/// The next release, so that its partitions have other names.
+/// What replaces it.
 fn next() -> std::sync::Arc<TestPayload> {
     payload::shared()
 }
@@ -110,9 +110,11 @@ fn gpt_entries(disk: &Path) -> usize {
 }
 
 #[test]
-fn a_system_that_is_replaced_leaves_nothing_in_the_table() {
+fn an_earlier_release_that_is_replaced_leaves_nothing_in_the_table() {
     let payload = next();
-    let (disk, _) = earlier(&payload);
+    let (disk, old) = earlier(&TestPayload::of_release("0.9"));
+    assert!(old.partitions.iter().any(|one| one.label == "forgetest_0.9"));
+    assert_ne!(old.root_hash, payload.manifest().image.root_hash);
     let new = install(&payload, &disk.path, &ANSWERS.replace(ERASE, "use = \"replace\"")).unwrap();
     verified(&disk.path, &new);
     assert_eq!(new.partitions.len(), gpt_entries(&disk.path));
@@ -133,4 +135,50 @@ fn an_encrypted_home_is_not_kept_and_nothing_is_touched() {
         other => panic!("{other:?}"),
     }
     assert_eq!(before, disk.digest());
+}
+
+#[test]
+fn a_plain_home_is_not_kept_where_encryption_is_wanted_and_nothing_is_touched() {
+    let payload = next();
+    let (disk, _) = earlier(&payload);
+    let before = disk.digest();
+    let kept = ANSWERS.replace(ERASE, "use = \"replace\"\nkeep-home = true");
+    let answers = format!("{kept}\n[encryption]\npassphrase = {{ generate = \"passphrase\" }}\n");
+    match install(&payload, &disk.path, &answers) {
+        Err(Refusal::Issues(issues)) => {
+            assert_eq!(issues, [Issue::HomeNotEncrypted]);
+            assert_eq!(issues[0].place(), Some("disk.keep-home"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(before, disk.digest());
+}
+
+#[test]
+fn cancelled_with_its_boot_files_on_the_disk_it_leaves_nothing_that_the_old_table_starts() {
+    let payload = next();
+    let (disk, old) = earlier(&TestPayload::of_release("0.9"));
+    let (esp, directory) = (of(&old, Role::Esp).0, payload.directory());
+    let answers = ANSWERS.replace(ERASE, "use = \"replace\"");
+    let run_it = |disk: &Disk, recorder: &Recorder| {
+        let job = Job { answers: answers.clone(), ..Job::new(&payload, &disk.path, &directory) };
+        job.run(recorder).map_err(|refusal| refusal.sentence()).unwrap()
+    };
+    // The whole of it once, to see how much is filled in: the boot files come last.
+    let whole = Disk::copy_of(&disk.path);
+    let seen = Recorder::default();
+    let End::Installed(installed) = run_it(&whole, &seen) else { panic!("cancelled") };
+    assert_eq!(of(&installed.receipt, Role::Esp).0, esp, "the new boot files lie where the old ones did");
+    let filled = seen.seen().iter().filter(|one| one.stage == Stage::Fill).map(|one| one.done).max().unwrap();
+
+    let cut = Recorder::cancel_at(Stage::Fill, filled - 64 * 1024);
+    assert!(matches!(run_it(&disk, &cut), End::Cancelled { stage: Stage::Fill }));
+    for one in old.partitions.iter().filter(|one| matches!(one.role, Role::Esp | Role::State)) {
+        let said = disk::blkid(&disk.path, one.offset).text;
+        assert!(!said.contains("TYPE="), "{}: {said}", one.label);
+    }
+    // The next run goes on where this one was.
+    let seen = Recorder::default();
+    assert!(matches!(run_it(&disk, &seen), End::Installed(_)));
+    assert!(!seen.stages().contains(&Stage::Write), "{:?}", seen.stages());
 }

@@ -215,6 +215,12 @@ fn one_that_is_full_dirty_faulty_or_used_by_the_same_system_is_refused_before_th
 
     assert!(refused(&disk("32", &[&format!("EFI/{}/grub.cfg", id.to_uppercase())])).contains("there already"));
 
+    // Where the receipt will be, of another install or in the way; no partition is lost for that.
+    for left in ["EFI/forge/receipt.json", "EFI/FORGE/RECEIPT.JSON.SIG", "EFI/forge"] {
+        let said = refused(&disk("32", &[left]));
+        assert!(said.contains("there already") || said.contains("is a file there"), "{left}: {said}");
+    }
+
     let full = disk("32", &[]);
     let scratch = tempfile::tempdir().unwrap();
     let fill = scratch.path().join("fill");

@@ -236,6 +236,8 @@ pub fn issue(issue: &Issue) -> String {
         | Issue::EarlierSystemsUnclear { .. }
         | Issue::HomeEncrypted { .. }
         | Issue::HomeUnknown { .. }
+        | Issue::HomeNotEncrypted
+        | Issue::Sleeping { .. }
         | Issue::ShrinkOnFile
         | Issue::NotShrinkable { .. }
         | Issue::ShrunkTooSmall { .. }
@@ -380,6 +382,14 @@ fn content(content: &Content) -> String {
 /// A password that Forge makes, and what a person sees of it.
 pub const MADE_AND_SHOWN: &str = "a password that is made and shown once";
 
+/// Whether anything is lost that stays readable where nothing new is written.
+fn overwrites(plan: &Plan) -> bool {
+    match &plan.layout.beside {
+        Some(beside) => !beside.removed.is_empty(),
+        None => !matches!(&plan.erased, Content::Empty),
+    }
+}
+
 /// The plan, one sentence a line.
 pub fn plan(plan: &Plan) -> Vec<String> {
     plan_with(plan, MADE_AND_SHOWN)
@@ -427,6 +437,13 @@ pub fn plan_with(plan: &Plan, made: &str) -> Vec<String> {
             "Everything that may change will be encrypted (LUKS2, AES-XTS). {passphrase} opens it at each start; a recovery \
              key is made, too."
         ));
+        if overwrites(plan) {
+            lines.push(
+                "What is lost is not overwritten everywhere: whoever has the disk can read old files from room that the new \
+                 system has not used yet."
+                    .into(),
+            );
+        }
         if plan.tpm2 {
             lines.push(
                 "After the first start with Secure Boot enforced, this machine's TPM opens it without a question. When firmware \

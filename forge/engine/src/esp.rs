@@ -85,6 +85,14 @@ impl<'a> Esp<'a> {
 
     /// The same for a file that no receipt names, because a person may take it away.
     pub fn add_unlisted(&mut self, path: &str, mut contents: &File) -> Result<(), EspError> {
+        self.make_way(path)?;
+        contents.rewind()?;
+        self.mtool(&self.tools.mcopy)?.fd_arg("", contents)?.arg(format!("::/{path}")).run()?;
+        Ok(())
+    }
+
+    /// Makes the directories on the way to a file that is not there yet.
+    pub fn make_way(&mut self, path: &str) -> Result<(), EspError> {
         if self.has(path) {
             return Err(EspError::NotShared(format!("{path} is there already")));
         }
@@ -92,12 +100,15 @@ impl<'a> Esp<'a> {
         let (directories, _) = path.rsplit_once('/').unwrap_or(("", path));
         for part in directories.split('/').filter(|p| !p.is_empty()) {
             parent = format!("{parent}/{part}");
-            if self.directories.insert(parent.to_uppercase()) {
-                self.mtool(&self.tools.mmd)?.arg(format!("::{parent}")).run()?;
+            if self.directories.contains(&parent.to_uppercase()) {
+                continue;
             }
+            if self.has(&parent[1..]) {
+                return Err(EspError::NotShared(format!("{} is a file there", &parent[1..])));
+            }
+            self.directories.insert(parent.to_uppercase());
+            self.mtool(&self.tools.mmd)?.arg(format!("::{parent}")).run()?;
         }
-        contents.rewind()?;
-        self.mtool(&self.tools.mcopy)?.fd_arg("", contents)?.arg(format!("::/{path}")).run()?;
         Ok(())
     }
 
@@ -108,16 +119,17 @@ impl<'a> Esp<'a> {
 
     /// Checks the file system, and gives its image, or what changed in it.
     pub fn finish(self) -> Result<Finished, EspError> {
-        self.check()?;
+        check(self.tools, &self.image)?;
         Ok(match self.found {
             None => Finished::Whole(self.image),
             Some(found) => Finished::Added(found.changes(self.tools, &self.image)?),
         })
     }
 
-    /// Checks the file system as it is now.
+    /// Checks the file system as it is now, and that nothing of others changes in one that they use.
     pub fn check(&self) -> Result<(), EspError> {
-        check(self.tools, &self.image)
+        check(self.tools, &self.image)?;
+        self.found.iter().try_for_each(|found| found.differences(self.tools, &self.image).map(drop))
     }
 
     fn mtool(&self, tool: &'a std::path::PathBuf) -> Result<Run<'a>, ToolError> {

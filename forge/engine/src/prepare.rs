@@ -7,6 +7,7 @@ use crate::{
     esp::{Esp, EspError},
     firmware::chosen::{self, ChosenError, Ready},
     gpt,
+    install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
     luks::{self, Keys, LuksError},
     memory,
     mok::{self, Code, CodeError, Keyboards, Kind, Pair, PairError, PasswordHash, Request, SignerError, VariableError},
@@ -221,6 +222,9 @@ pub fn prepare<'a>(
     }
     for Sealed { kind, bytes } in &sealed {
         esp.add_unlisted(credentials_file(*kind), &memory::file(c"forge-sealed", bytes)?)?;
+    }
+    for receipt in [RECEIPT_FILE, RECEIPT_SIGNATURE_FILE] {
+        esp.make_way(receipt)?;
     }
     // It is checked again with the receipt in it; what can be refused now is refused before the first write.
     esp.check()?;

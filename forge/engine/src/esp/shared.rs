@@ -44,8 +44,11 @@ pub(super) struct Found {
 pub struct Changes {
     before: File,
     size: u64,
-    groups: [Vec<(u64, Vec<u8>)>; 3],
+    groups: Groups,
 }
+
+/// Offsets and bytes in the order in which they are written: contents, tables, directories.
+type Groups = [Vec<(u64, Vec<u8>)>; 3];
 
 /// What mtools lists: directories, and files.
 type Listed = (BTreeSet<String>, Vec<String>);
@@ -82,6 +85,12 @@ impl<'a> Esp<'a> {
 impl Found {
     /// What has to be written, if it harms nothing that is there.
     pub(super) fn changes(self, tools: &Tools, image: &File) -> Result<Changes, EspError> {
+        let groups = self.differences(tools, image)?;
+        Ok(Changes { before: self.before, size: self.size, groups })
+    }
+
+    /// The sectors that differ, if none of them harms what is there.
+    pub(super) fn differences(&self, tools: &Tools, image: &File) -> Result<Groups, EspError> {
         self.are_as_they_were(tools, image)?;
         let harmful = |what: &str| EspError::Faulty(format!("{what} would be changed"));
         let (old, new) = (self.fat.entries(&self.before, 0)?, self.fat.entries(image, 0)?);
@@ -104,7 +113,7 @@ impl Found {
             push(&mut groups[group], at, is);
             Ok(())
         })?;
-        Ok(Changes { before: self.before, size: self.size, groups })
+        Ok(groups)
     }
 
     /// Each file that was there is what it was.

@@ -17,11 +17,12 @@ use super::{
 };
 use crate::{
     gpt,
+    target::{Target, TargetError},
     verity::{BLOCK, Parameters},
-    watch::{Outcome, Watch},
+    watch::{Outcome, Unwatched, Watch},
 };
 use forge_model::{
-    Stage,
+    Plan, Stage,
     layout::{Beside, Role},
 };
 use std::os::unix::fs::FileExt;
@@ -34,32 +35,10 @@ impl Writing<'_> {
         let ids = beside.removed.iter().filter_map(|gone| Some(gone.entry?.id));
         self.reached.replaced.set(ids.collect());
         self.reached.written.set(true);
-        if self.clear_removed(beside, resumed, watch)? == Outcome::Cancelled {
+        if clear_removed(self.plan, self.target, beside, resumed, watch)? == Outcome::Cancelled {
             return Ok(Outcome::Cancelled);
         }
         Ok(self.clear(resumed, watch)?.map(|()| resumed))
-    }
-
-    /// Zeros at the ends of each partition that goes: until the commit the table still names it, and nothing in it may be
-    /// taken for a file system, or started. An image that is worth proving is left alone.
-    fn clear_removed(&self, beside: &Beside, resumed: bool, watch: &dyn Watch) -> Result<Outcome<()>, InstallError> {
-        let image = self.plan.layout.partitions.iter().filter(|_| resumed);
-        let image: Vec<(u64, u64)> = image
-            .filter(|one| matches!(one.role, Role::RootA | Role::VerityA))
-            .map(|one| (one.offset, one.offset + one.size))
-            .collect();
-        for (offset, size) in beside.removed.iter().filter_map(|gone| Some((gone.entry?.offset, gone.size))) {
-            let edge = size.min(EDGE);
-            for edge in [(offset, offset + edge), (offset + size - edge, offset + size)] {
-                for (from, to) in without(edge, &image) {
-                    if self.target.zero(from, to - from, watch)? == Outcome::Cancelled {
-                        return Ok(Outcome::Cancelled);
-                    }
-                }
-            }
-        }
-        self.target.sync()?;
-        Ok(Outcome::Done(()))
     }
 
     /// Whether this image begins where it would be written, and the superblock of its tree lies where that would be. One of
@@ -88,6 +67,45 @@ impl Writing<'_> {
             None => Ok(0),
             Some(_) => Ok(self.target.allocated()?),
         }
+    }
+}
+
+/// Zeros at the ends of each partition that goes: until the commit the table still names it, and nothing in it may be
+/// taken for a file system, or started. An image that is worth proving is left alone.
+fn clear_removed(
+    plan: &Plan,
+    target: &Target,
+    beside: &Beside,
+    resumed: bool,
+    watch: &dyn Watch,
+) -> Result<Outcome<()>, TargetError> {
+    let image = plan.layout.partitions.iter().filter(|_| resumed);
+    let image: Vec<(u64, u64)> = image
+        .filter(|one| matches!(one.role, Role::RootA | Role::VerityA))
+        .map(|one| (one.offset, one.offset + one.size))
+        .collect();
+    for (offset, size) in beside.removed.iter().filter_map(|gone| Some((gone.entry?.offset, gone.size))) {
+        let edge = size.min(EDGE);
+        for edge in [(offset, offset + edge), (offset + size - edge, offset + size)] {
+            for (from, to) in without(edge, &image) {
+                if target.zero_alone(from, to - from, watch)? == Outcome::Cancelled {
+                    return Ok(Outcome::Cancelled);
+                }
+            }
+        }
+    }
+    target.sync()?;
+    Ok(Outcome::Done(()))
+}
+
+/// Empties the ends of the partitions that go once more, after a run that did not get as far as the new table: the old one
+/// would name new boot files where they lie in the room of the old ones, and they start a system that is not there. The
+/// image is left for the next run. It is done as well as it can be.
+pub(super) fn withdraw(plan: &Plan, target: &Target) {
+    if let Some(beside) = &plan.layout.beside
+        && let Err(error) = clear_removed(plan, target, beside, true, &Unwatched)
+    {
+        log::warn!("{}: what was begun could not be taken back: {error}", target.path());
     }
 }
 

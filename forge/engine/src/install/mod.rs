@@ -24,6 +24,7 @@ pub use events::Events;
 
 use crate::{
     credentials::{Brought, Credentials},
+    gpt::GptError,
     mok::Request,
     payload::Payload,
     prepare,
@@ -32,7 +33,7 @@ use crate::{
     watch::{Outcome, Stop},
 };
 use events::Meter;
-use forge_model::{Handover, Plan, Receipt, Secret, Stage, layout::Beside, machine::Staged};
+use forge_model::{Handover, OldTable, Plan, Receipt, Secret, Stage, layout::Beside, machine::Staged};
 use std::{
     cell::Cell,
     sync::mpsc::{self, RecvTimeoutError},
@@ -208,7 +209,18 @@ fn run_stages(
     // Each byte is written and read back.
     let fill = meter(Stage::Fill, 2 * run.file_systems()?);
     target.check_size()?;
-    run.finish(now, &fill, |stage| {
+    let ended = run.finish(now, &fill, |stage| {
         meter(stage, 0);
-    })
+    });
+    let old_table = match &ended {
+        Ok(End::Installed(_)) => false,
+        Ok(End::Cancelled { .. }) => true,
+        // Whoever changed the table may have put something else there.
+        Err(InstallError::Gpt(GptError::Changed { .. })) => false,
+        Err(error) => !matches!(error.old_table(), OldTable::Replaced | OldTable::Unknown),
+    };
+    if old_table {
+        beside::withdraw(plan, target);
+    }
+    ended
 }

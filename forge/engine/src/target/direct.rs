@@ -4,7 +4,10 @@
 //! and a read can come from memory. Direct I/O (open(2), `O_DIRECT`) does neither.
 
 use super::{Target, TargetError};
-use crate::image::Buffer;
+use crate::{
+    image::Buffer,
+    watch::{Outcome, Watch},
+};
 use rustix::{
     fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl},
     io::Errno,
@@ -27,6 +30,21 @@ impl Target {
             Err(error) if is_refused(&error) => self.write(bytes, offset),
             ended => ended.map_err(failed),
         }
+    }
+
+    /// Makes a range of whole sectors read as zeros, where neighbours begin in the same pages: parts of a page are written
+    /// past the page cache, and nothing beside them.
+    pub(crate) fn zero_alone(&self, offset: u64, len: u64, watch: &dyn Watch) -> Result<Outcome<()>, TargetError> {
+        if self.device.is_none() {
+            return self.zero(offset, len, watch);
+        }
+        let (from, to) = pages(offset, offset + len);
+        for (from, to) in [(offset, from), (to, offset + len)] {
+            if from < to {
+                self.write_sectors(&vec![0; (to - from) as usize], from)?;
+            }
+        }
+        self.zero(from, to - from, watch)
     }
 
     /// Reads whole sectors from the disk.
@@ -56,7 +74,31 @@ impl Target {
     }
 }
 
+/// The whole pages of a range; an empty range where there are none.
+fn pages(from: u64, to: u64) -> (u64, u64) {
+    let first = from.next_multiple_of(PAGE).min(to);
+    (first, (to / PAGE * PAGE).max(first))
+}
+
 /// Direct I/O is not possible here: the file system has none, or wants larger pieces.
 fn is_refused(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::INVAL | Errno::OPNOTSUPP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_pages_of_a_range_go_through_the_page_cache() {
+        for (range, whole) in [
+            ((4096, 12_288), (4096, 12_288)),
+            ((32_256, 40_960), (32_768, 40_960)),
+            ((32_256, 41_472), (32_768, 40_960)),
+            ((512, 1024), (1024, 1024)),
+            ((3584, 4608), (4096, 4096)),
+        ] {
+            assert_eq!(pages(range.0, range.1), whole, "{range:?}");
+        }
+    }
 }
