@@ -156,16 +156,20 @@ fn other(random: &mut Random, sector: u64) -> Loose {
     let file_system = |name: &str| Some(Holding::FileSystem { name: name.into(), label: String::new() });
     let mut found = bare(random, sector);
     found.size = random.size(20, 33) / sector * sector;
-    let (type_id, holding) = match random.below(7) {
+    let (type_id, holding) = match random.below(8) {
         0 => (BASIC_DATA, file_system("ntfs")),
         1 => (LINUX, file_system("ext4")),
         2 => (RESERVED, None),
         3 => (LINUX, Some(Holding::LvmMember)),
-        4 => (Role::Esp.type_id(), file_system("vfat")),
+        4 | 7 => (Role::Esp.type_id(), file_system("vfat")),
         5 => (Role::Esp.type_id(), None),
         _ => (Role::State.type_id(), file_system("ext4")),
     };
     (found.type_id, found.holding) = (Some(type_id), holding);
+    // Others use the same names.
+    if random.below(6) == 0 && type_id == Role::Esp.type_id() {
+        found.label = "esp".into();
+    }
     if type_id == Role::Esp.type_id() {
         found.free = (random.below(3) != 0).then(|| random.below(found.size));
     } else {

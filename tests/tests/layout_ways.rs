@@ -73,14 +73,9 @@ fn should_go(table: &Table, answers: &DiskAnswers) -> BTreeSet<u32> {
         Way::Manual => answers.delete.iter().copied().collect(),
         Way::Replace => {
             let [system] = table.earlier.as_slice() else { return BTreeSet::new() };
-            let is_esp = |one: &&Found| one.type_id == Some(Role::Esp.type_id());
-            let others: Vec<&Found> =
-                table.found().iter().filter(|one| !system.iter().any(|(_, n)| *n == one.number)).collect();
-            let esp_goes = others.is_empty() || others.iter().any(is_esp);
-            let goes = system.iter().filter(|(role, _)| match role {
-                Role::Esp => esp_goes,
-                _ => true,
-            });
+            // Whose an EFI system partition is, nobody can tell: it goes only where nothing else is.
+            let alone = table.found().iter().all(|one| system.iter().any(|(_, n)| *n == one.number));
+            let goes = system.iter().filter(|(role, _)| alone || *role != Role::Esp);
             let home = home(table).filter(|_| answers.keep_home);
             goes.map(|(_, number)| *number).filter(|number| home != Some(*number)).collect()
         }
@@ -119,6 +114,9 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
     let removed: BTreeSet<u32> = beside.removed.iter().map(|one| one.number).collect();
     assert_eq!(removed, should_go(table, answers));
     assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::without_sizes).as_ref() == Some(one)));
+    let sleeps = |number: &u32| table.one(*number).unwrap().sleeps();
+    assert!(!removed.iter().any(sleeps), "nothing goes that somebody sleeps in");
+    assert!(!layout.must(Role::Esp).shared || !table.found().iter().any(Found::sleeps), "nobody sleeps who may have it");
     assert_eq!((beside.disk_id, beside.end_usable, beside.way), (gpt.disk_id, gpt.end_usable, answers.way));
     let shrunk: BTreeMap<u32, u64> = beside.shrunk.iter().map(|one| (one.number, one.before)).collect();
     for one in &beside.kept {
@@ -276,6 +274,13 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
             let found = should_stay(table, answers).into_iter().find(|one| one.number == *number).unwrap();
             found.label == *label && !gone.contains(number)
         }
+        Issue::Sleeping { key, number } => {
+            let named = match key {
+                DiskKey::Delete => answers.delete.contains(number),
+                _ => answers.shared_esp.is_some(),
+            };
+            named && table.one(*number).unwrap().sleeps()
+        }
         Issue::HomeEncrypted { number } => {
             answers.keep_home && table.one(*number).unwrap().holding == Some(Holding::Luks)
         }
@@ -300,7 +305,11 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
                 SharedFault::Type => !is_esp,
                 SharedFault::NotFat => is_esp && found.holding.as_ref().is_some_and(|holding| !vfat(holding)),
                 SharedFault::FreeUnknown => is_esp && found.free.is_none(),
-                SharedFault::Replaced => table.earlier[0].contains(&(Role::Esp, *number)),
+                // Or one that somebody else called so, where the earlier system has none.
+                SharedFault::Replaced => {
+                    let own = table.earlier[0].iter().find(|(role, _)| *role == Role::Esp);
+                    found.label == "esp" && own.is_none_or(|(_, own)| own == number)
+                }
             }
         }
         Issue::SharedEspFull { number, free, needs } => table.one(*number).unwrap().free == Some(*free) && free < needs,

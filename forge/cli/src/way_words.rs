@@ -140,6 +140,18 @@ pub fn issue(issue: &Issue) -> String {
         Issue::PartitionTwice { number, .. } => {
             format!("partition {number} is named for something else already, or twice. Name it once.")
         }
+        Issue::Sleeping { key, number } => format!(
+            "{}: {}. When it wakes up, it goes on with what it remembers of the disk. Then {}.",
+            match key {
+                DiskKey::Delete => format!("partition {number} can not go as it is"),
+                _ => format!("no EFI system partition is shared because of partition {number}"),
+            },
+            shrink_fault(Some(ShrinkFault::Hibernated)),
+            match key {
+                DiskKey::Delete => "it can be deleted",
+                _ => "one can be shared; without shared-esp the system gets one of its own",
+            }
+        ),
         Issue::NoEarlierSystem { seen } => format!(
             "there is no earlier system on the target that could be replaced{}. Write use = \"free-space\" or \
              use = \"manual\".",
@@ -158,6 +170,11 @@ pub fn issue(issue: &Issue) -> String {
             "partition {number}, the earlier system's state, could not be seen to hold an ext4 file system. Copy /home to \
              another disk, and leave keep-home out."
         ),
+        Issue::HomeNotEncrypted => {
+            "the earlier /home lies in a partition that is not encrypted, and would stay so. Copy it to another disk and \
+             leave keep-home out, or leave [encryption] out."
+                .into()
+        }
         Issue::ShrinkOnFile => {
             "partitions in a plain file are not made smaller: the tools of their file systems need a disk.".into()
         }

@@ -236,6 +236,8 @@ pub fn issue(issue: &Issue) -> String {
         | Issue::EarlierSystemsUnclear { .. }
         | Issue::HomeEncrypted { .. }
         | Issue::HomeUnknown { .. }
+        | Issue::HomeNotEncrypted
+        | Issue::Sleeping { .. }
         | Issue::ShrinkOnFile
         | Issue::NotShrinkable { .. }
         | Issue::ShrunkTooSmall { .. }

@@ -194,6 +194,11 @@ impl Found {
         Self { holding: None, ..self.without_sizes() }
     }
 
+    /// Whether a system sleeps that has its file system open.
+    pub fn sleeps(&self) -> bool {
+        self.shrinks == Some(Shrinks::Not { why: ShrinkFault::Hibernated })
+    }
+
     /// Without what only its file system knows: how small it can be, and how much is free in it.
     #[must_use]
     pub fn without_sizes(&self) -> Self {

@@ -92,6 +92,13 @@ pub enum Issue {
         /// The number.
         number: u32,
     },
+    /// A system sleeps in a partition: when it wakes up it goes on with what it remembers of the disk.
+    Sleeping {
+        /// What would change the disk under it.
+        key: DiskKey,
+        /// The number of its partition.
+        number: u32,
+    },
     /// There is no earlier system of this kind on the disk.
     NoEarlierSystem {
         /// What looked like a part of one.
@@ -112,6 +119,8 @@ pub enum Issue {
         /// The number of its partition.
         number: u32,
     },
+    /// Encryption is wanted, and `/home` would stay in the earlier system's state, which is not encrypted.
+    HomeNotEncrypted,
     /// Partitions in a plain file are not made smaller: the tools need a disk.
     ShrinkOnFile,
     /// A partition can not be made smaller.
@@ -324,11 +333,12 @@ impl Issue {
             | Self::TableSectors { .. }
             | Self::ChainRefused { .. } => return None,
             Self::EraseNotConfirmed | Self::EraseAndKeep => "disk.erase",
-            Self::NotThisWay { key, .. } | Self::NoSuchPartition { key, .. } | Self::PartitionTwice { key, .. } => {
-                key.place()
-            }
+            Self::NotThisWay { key, .. }
+            | Self::NoSuchPartition { key, .. }
+            | Self::PartitionTwice { key, .. }
+            | Self::Sleeping { key, .. } => key.place(),
             Self::EspSizeAndShared | Self::NotSharable { .. } | Self::SharedEspFull { .. } => "disk.shared-esp",
-            Self::HomeEncrypted { .. } | Self::HomeUnknown { .. } => "disk.keep-home",
+            Self::HomeEncrypted { .. } | Self::HomeUnknown { .. } | Self::HomeNotEncrypted => "disk.keep-home",
             Self::ShrinkOnFile
             | Self::NotShrinkable { .. }
             | Self::ShrunkTooSmall { .. }

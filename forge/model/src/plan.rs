@@ -2,7 +2,7 @@
 
 use crate::{
     Answers, Inventory, Issue, Layout, Manifest, RootHash,
-    answers::{Password, SystemAnswers},
+    answers::{Password, SystemAnswers, Way},
     firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
@@ -151,6 +151,12 @@ impl Plan {
             needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
         }
         let layout = Layout::new(disk, &answers.disk, &needed);
+        let keeps = answers.disk.keep_home && answers.disk.way == Way::Replace;
+        // Where it is encrypted already, that is in the way.
+        let is_encrypted = |issue: &Issue| matches!(issue, Issue::HomeEncrypted { .. });
+        if keeps && answers.encryption.is_some() && !layout.as_ref().is_err_and(|more| more.iter().any(is_encrypted)) {
+            issues.push(Issue::HomeNotEncrypted);
+        }
         let layout = match layout {
             Ok(layout) if issues.is_empty() => layout,
             Ok(_) => return Err(issues),

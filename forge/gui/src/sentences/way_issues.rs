@@ -26,11 +26,12 @@ pub fn issue(issue: &Issue) -> String {
         Issue::HomeUnknown { .. } => gettext(
             "The personal files of the earlier system could not be recognized, and cannot be kept. Copy them to another disk first.",
         ),
-        Issue::ShrinkOnFile => gettext("Partitions in a file cannot be made smaller."),
-        Issue::NotShrinkable { number, why } => fill(
-            &gettext("Partition {n} is left as it is. {why}"),
-            &[("n", &number.to_string()), ("why", &shrink_fault(*why))],
+        Issue::HomeNotEncrypted => gettext(
+            "The personal files that are kept would not be encrypted. Turn encryption off, or copy them to another disk and do not keep them.",
         ),
+        Issue::ShrinkOnFile => gettext("Partitions in a file cannot be made smaller."),
+        Issue::NotShrinkable { number, why } => left_alone(*number, *why),
+        Issue::Sleeping { number, .. } => left_alone(*number, Some(ShrinkFault::Hibernated)),
         Issue::ShrunkTooSmall { number, least, .. } => fill(
             &gettext("Partition {n} needs {size} for what is in it."),
             &[("n", &number.to_string()), ("size", &size(*least))],
@@ -52,6 +53,10 @@ pub fn issue(issue: &Issue) -> String {
         // Every other issue has its sentence elsewhere.
         _ => gettext("The disk cannot be used in this way."),
     }
+}
+
+fn left_alone(number: u32, why: Option<ShrinkFault>) -> String {
+    fill(&gettext("Partition {n} is left as it is. {why}"), &[("n", &number.to_string()), ("why", &shrink_fault(why))])
 }
 
 fn shared_fault(fault: SharedFault) -> String {

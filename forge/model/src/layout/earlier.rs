@@ -119,8 +119,9 @@ fn seen(found: &Found, manifest: &Manifest) -> Option<Seen> {
 }
 
 impl Layout {
-    /// Which partitions go when the earlier system is replaced: its EFI system partition stays where another system may
-    /// need it, and the state that has its `home` where that is kept.
+    /// Which partitions go when the earlier system is replaced: all but the state that has its `home`, where that is kept,
+    /// and its EFI system partition, where anything else is on the disk. A label does not say whose that one is: another
+    /// system may have called its own `esp`, or have put its loader into this one.
     pub(super) fn replaced(disk: &Disk, earlier: &Earlier, keep_home: bool) -> Vec<u32> {
         let partitions: &[Found] = match &disk.content {
             Content::Table { partitions, .. } => partitions,
@@ -130,10 +131,8 @@ impl Layout {
         gone.extend(earlier.states().filter(|number| !(keep_home && *number == earlier.home())));
         if let Some(esp) = earlier.esp {
             let own = |n: u32| n == esp || earlier.states().any(|state| state == n) || earlier.slots.contains(&n);
-            let mut others = partitions.iter().filter(|one| !own(one.number)).peekable();
-            let alone = others.peek().is_none();
-            let another = others.any(|one| one.type_id == Some(Role::Esp.type_id()));
-            gone.extend((alone || another).then_some(esp));
+            let alone = partitions.iter().all(|one| own(one.number));
+            gone.extend(alone.then_some(esp));
         }
         gone.sort_unstable();
         gone

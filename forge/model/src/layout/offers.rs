@@ -68,7 +68,9 @@ impl Offers {
     pub fn new(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Self {
         let ways = [Way::WholeDisk, Way::FreeSpace, Way::Replace, Way::Manual];
         let partitions = match &disk.content {
-            Content::Table { partitions, .. } => partitions.iter().map(|found| Choice::new(found, manifest)).collect(),
+            Content::Table { partitions, .. } => {
+                partitions.iter().map(|found| Choice::new(found, partitions, manifest)).collect()
+            }
             _ => Vec::new(),
         };
         Self {
@@ -111,7 +113,7 @@ impl Offer {
 }
 
 impl Choice {
-    fn new(found: &Found, manifest: &Manifest) -> Self {
+    fn new(found: &Found, all: &[Found], manifest: &Manifest) -> Self {
         let shrink = match found.shrinks {
             Some(Shrinks::To { least }) => {
                 let (least, most) = (round_up(least, MIB), round_down(found.size.saturating_sub(1), MIB));
@@ -121,7 +123,7 @@ impl Choice {
             _ => None,
         };
         let is_esp = found.type_id == Some(Role::Esp.type_id());
-        let shared_esp = is_esp.then(|| shared::fault(found, manifest).map_or(Ok(()), Err));
+        let shared_esp = is_esp.then(|| shared::fault(found, all, manifest).map_or(Ok(()), Err));
         Self { found: found.clone(), shrink, shared_esp }
     }
 }

@@ -112,7 +112,8 @@ impl<'a> Picking<'a> {
         for &number in numbers {
             if self.picked.removed.contains(&number) {
                 self.issues.push(Issue::PartitionTwice { key, number });
-            } else if self.find(key, number).is_some() {
+            } else if let Some(found) = self.find(key, number) {
+                self.issues.extend(found.sleeps().then_some(Issue::Sleeping { key, number }));
                 self.picked.removed.push(number);
             }
         }
@@ -128,7 +129,7 @@ impl<'a> Picking<'a> {
         } else if self.picked.removed.contains(&number) {
             self.issues.push(Issue::PartitionTwice { key, number });
         } else if let Some(found) = self.find(key, number) {
-            self.issues.extend(shared::fault(found, self.manifest));
+            self.issues.extend(shared::fault(found, self.found, self.manifest));
             self.picked.shared = Some(number);
         }
     }

@@ -4,11 +4,19 @@ use super::{Role, boot_files};
 use crate::{
     Issue, Manifest,
     inventory::{Found, Holding},
-    issue::SharedFault,
+    issue::{DiskKey, SharedFault},
 };
 
-/// What stands against sharing a partition.
-pub(super) fn fault(found: &Found, manifest: &Manifest) -> Option<Issue> {
+/// What stands against sharing one of the partitions of a disk.
+pub(super) fn fault(found: &Found, all: &[Found], manifest: &Manifest) -> Option<Issue> {
+    own_fault(found, manifest).or_else(|| {
+        // Whoever sleeps on this disk may have it mounted.
+        let sleeps = all.iter().find(|one| one.sleeps());
+        sleeps.map(|one| Issue::Sleeping { key: DiskKey::SharedEsp, number: one.number })
+    })
+}
+
+fn own_fault(found: &Found, manifest: &Manifest) -> Option<Issue> {
     let number = found.number;
     let not = |fault| Some(Issue::NotSharable { number, fault });
     if found.type_id != Some(Role::Esp.type_id()) {
