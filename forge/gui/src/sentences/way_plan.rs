@@ -5,7 +5,7 @@ use super::{disks, fill, plan, plan::Line, size, usage};
 use crate::session::before_after::{BeforeAfter, Piece, What};
 use forge_dbus::status::{Reached, Smaller};
 use forge_model::{
-    OldTable, Plan,
+    OldTable, Plan, Receipt,
     answers::Way,
     inventory::Content,
     layout::{Beside, bars::Fate},
@@ -197,17 +197,19 @@ pub fn state(beside: &Beside, ending: &Ending) -> String {
             said.push(gettext("Your other systems are untouched: the old partition table is still in force."));
             return said.join(" ");
         }
+        // The boot partition that is shared was written: not everything is untouched.
+        (0, OldTable::Replaced) => {}
         (0, _) => said.push(gettext("Your other systems are untouched.")),
-        (lost, _) => said.extend([
-            counted(lost, |n| {
+        (lost, table) => {
+            said.push(counted(lost, |n| {
                 ngettext(
                     "{n} partition that was to be deleted is lost.",
                     "{n} partitions that were to be deleted are lost.",
                     n,
                 )
-            }),
-            gettext("Everything else is untouched."),
-        ]),
+            }));
+            said.extend((table != OldTable::Replaced).then(|| gettext("Everything else is untouched.")));
+        }
     }
     said.push(match ending.table {
         OldTable::Untouched => gettext("The old partition table is still in force."),
@@ -218,7 +220,7 @@ pub fn state(beside: &Beside, ending: &Ending) -> String {
             "The old partition table is still in force, but its second copy could not be put back. A partition editor writes it anew.",
         ),
         OldTable::Replaced => gettext(
-            "The new partition table is there, but the new system does not start: its boot files could not be added to the boot partition that it shares. Every file that was there can be read.",
+            "The new partition table is there, but the new system does not start: its boot files could not be added to the boot partition that it shares. The files that were there should be readable, but nobody has checked that: let the system that they belong to check them. The next installation can replace this system, with a boot partition of its own.",
         ),
         OldTable::Unknown => gettext(
             "It is not known whether the old partition table or the new one is there now. If no partitions are seen, a partition editor restores it from its second copy.",
@@ -239,6 +241,19 @@ pub fn next_start(plan: &Plan) -> Option<String> {
     (!beside.kept.is_empty()).then(|| {
         gettext("Other systems on the disk are still there. The boot menu of the computer's firmware starts them.")
     })
+}
+
+/// A system that the firmware has no boot entry for: what to do, and the command.
+pub fn no_boot_entry(receipt: &Receipt) -> (String, String) {
+    let sentence = match receipt.starts_only_by_entry() {
+        true => gettext(
+            "Nothing starts the new system until there is one. Run this command as administrator in a Linux that was started by UEFI, such as this one.",
+        ),
+        false => gettext(
+            "If another system starts after the restart, choose this disk in the boot menu of the firmware. This command makes an entry; run it as administrator in a Linux that was started by UEFI.",
+        ),
+    };
+    (sentence, receipt.boot_entry_command().unwrap_or_default())
 }
 
 #[cfg(all(test, feature = "scripted"))]
@@ -275,7 +290,12 @@ mod tests {
             let said = state(&kept, &ending(true, table));
             assert!(said.starts_with("Your other systems are untouched. ") && said.contains(words), "{said}");
         }
+        // The boot partition that is shared was written, and nobody has looked at it since.
+        let said = state(&kept, &ending(true, OldTable::Replaced));
+        assert!(said.contains("nobody has checked that") && !said.contains("untouched"), "{said}");
         let deleted = beside(3, DiskAnswers { way: Way::Manual, delete: vec![4], ..DiskAnswers::default() });
+        let said = state(&deleted, &ending(true, OldTable::Replaced));
+        assert!(said.starts_with("1 partition that was to be deleted is lost. The new") && !said.contains("untouched"));
         let said = state(&deleted, &ending(true, OldTable::Untouched));
         assert!(
             said.starts_with("1 partition that was to be deleted is lost. Everything else is untouched."),

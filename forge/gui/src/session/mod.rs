@@ -292,6 +292,19 @@ impl Session {
         self.credentials.as_ref().is_some_and(|c| matches!(c.staged.request, Staging::Failed { .. }))
     }
 
+    /// The receipt of a system that the firmware has no boot entry for, where it may be that nothing starts it without one.
+    pub fn without_boot_entry(&self) -> Option<&Receipt> {
+        let (Some(Ended::Installed { receipt }), Some(credentials)) = (&self.ended, &self.credentials) else {
+            return None;
+        };
+        let is_missing = match credentials.staged.boot_entry {
+            Staging::Done => false,
+            Staging::NotHere => receipt.starts_only_by_entry(),
+            Staging::Failed { .. } => !receipt.way.is_whole_disk(),
+        };
+        is_missing.then_some(receipt.as_ref())
+    }
+
     /// Whether the window may close without a question: nothing runs, and nothing would be lost.
     pub fn may_close(&self) -> bool {
         match self.page {

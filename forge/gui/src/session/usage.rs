@@ -165,7 +165,10 @@ impl Session {
     pub fn against_home(&self) -> Vec<Issue> {
         let (Some(disk), Some(manifest)) = (self.disk(), self.needed()) else { return Vec::new() };
         let keeps = Usage { keep_home: Some(true), ..Usage::default() };
-        Layout::new(disk, &answers(Way::Replace, &keeps), &manifest).err().unwrap_or_default()
+        let mut against = Layout::new(disk, &answers(Way::Replace, &keeps), &manifest).err().unwrap_or_default();
+        // What is kept would not be encrypted. While it is kept, encryption can not be turned on.
+        against.extend(self.encryption.is_wanted().then_some(Issue::HomeNotEncrypted));
+        against
     }
 
     /// The partitions that can be made smaller in the way that is chosen.

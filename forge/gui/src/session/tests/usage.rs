@@ -12,6 +12,7 @@ use forge_model::{
     answers::{DiskAnswers, Shrink, Way},
     inventory::Content,
     layout::bars::Fate,
+    machine::{Staged, Staging},
     size::MIB,
 };
 
@@ -186,6 +187,56 @@ fn an_earlier_system_is_replaced_and_its_personal_files_stay_unless_somebody_say
     walk_beside(&mut session, Page::DiskUse, EARLIER, &[Choice::Way(Way::Replace), Choice::KeepHome(true)]);
     assert!(!session.keeps_home());
     assert!(matches!(session.against_home()[..], [Issue::HomeEncrypted { number: 6 }]));
+}
+
+#[test]
+fn files_that_are_kept_are_not_lost_by_turning_encryption_on_and_with_it_on_they_are_not_kept() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::Encryption, EARLIER, &[Choice::Way(Way::Replace)]);
+    assert!(session.keeps_home());
+    session.apply(Change::Encrypt(true));
+    assert!(session.keeps_home() && !session.encryption().is_wanted());
+    // The way back: without them it can be encrypted.
+    session.apply(Change::Left(Page::Encryption));
+    use_it(&mut session, Choice::KeepHome(false));
+    session.apply(Change::Next);
+    session.apply(Change::Encrypt(true));
+    assert!(session.encryption().is_wanted());
+    // From here they can not be kept, and the page says why.
+    session.apply(Change::Left(Page::Encryption));
+    use_it(&mut session, Choice::KeepHome(true));
+    assert!(!session.disk_answers().unwrap().keep_home);
+    assert_eq!(session.against_home(), [Issue::HomeNotEncrypted]);
+    // And back again.
+    session.apply(Change::Encrypt(false));
+    use_it(&mut session, Choice::KeepHome(true));
+    assert!(session.disk_answers().unwrap().keep_home && session.against_home().is_empty());
+}
+
+#[test]
+fn a_system_that_only_a_boot_entry_starts_says_so_where_the_firmware_took_none() {
+    let ends = |session: &mut Session, staged: Staged| {
+        let receipt = Box::new(machine::receipt(&session.run().plan.clone().unwrap()));
+        session.apply(Change::Ended(Box::new(Ended::Installed { receipt })));
+        session.apply(Change::HandedOver(Ok(Credentials::new(Handover { staged, ..machine::handover() }))));
+        session.without_boot_entry().map(|receipt| (receipt.starts_only_by_entry(), receipt.boot_entry_command()))
+    };
+    let shares = [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
+    for (choices, only) in [(&shares[..], true), (&shares[..2], false)] {
+        let mut session = shared();
+        walk_beside(&mut session, Page::Installing, FEDORA, choices);
+        let (said, command) = ends(&mut session, machine::refused_request()).unwrap();
+        assert_eq!(said, only);
+        let number = if only { 1 } else { 5 };
+        assert!(command.unwrap().starts_with(&format!("efibootmgr --create --disk {FEDORA} --part {number} ")));
+    }
+    let mut session = shared();
+    walk_beside(&mut session, Page::Installing, FEDORA, &shares);
+    let there = Staged { boot_entry: Staging::Done, ..machine::refused_request() };
+    assert_eq!(ends(&mut session, there), None);
+    let mut session = ready();
+    walk(&mut session, Page::Installing);
+    assert_eq!(ends(&mut session, machine::refused_request()), None, "the whole disk starts by itself");
 }
 
 #[test]
