@@ -82,10 +82,16 @@ fn sized<'a>(pieces: impl Iterator<Item = &'a Piece>) -> String {
 
 fn smaller(piece: &Piece) -> String {
     let What::Old(_, Fate::Shrinks { before, after }) = &piece.what else { return String::new() };
-    fill(
+    let sizes = fill(
         &gettext("From {before} to {after}, before anything else is done. What is in it stays."),
         &[("before", &size(*before)), ("after", &size(*after))],
-    )
+    );
+    [sizes, power_cut()].join(" ")
+}
+
+/// What may come of it while a partition is made smaller.
+pub fn power_cut() -> String {
+    gettext("If the power fails meanwhile, it can be damaged: have a copy of what matters.")
 }
 
 /// What the button does that begins, and whether that destroys something.
@@ -139,22 +145,55 @@ pub fn question(plan: &Plan) -> Option<(String, String)> {
     let names = usage::names(told.smaller());
     // Translators: {name} is the name of a partition, such as "Windows (NTFS)".
     let headline = fill(&gettext("Make {name} Smaller?"), &[("name", &names)]);
-    let advice = gettext("A copy of what matters is a good idea all the same. This cannot be undone here.");
+    let advice = gettext("This cannot be undone here.");
     Some((headline, [shrunk, vec![advice]].concat().join(" ")))
+}
+
+/// A partition that stays, by its name.
+fn name(beside: &Beside, number: u32) -> String {
+    let found = beside.kept.iter().find(|found| found.number == number);
+    found.map(disks::partition_and_kind).unwrap_or_default()
+}
+
+/// What is to be made smaller, by name.
+fn to_be_smaller(beside: &Beside) -> String {
+    let names: Vec<String> = beside.shrunk.iter().map(|shrunk| name(beside, shrunk.number)).collect();
+    names.join(&gettext(", "))
+}
+
+/// The helper went away while partitions were made smaller: the tool that does it is not its child, and may run on.
+pub fn still_made_smaller(beside: &Beside) -> String {
+    // Translators: {names} are names of partitions.
+    let may = gettext(
+        "{names} may still be being made smaller. Leave the computer on until the disk is quiet. Then start the system that it belongs to, and let it check the disk.",
+    );
+    fill(&may, &[("names", &to_be_smaller(beside))])
+}
+
+/// Why a partition was not made smaller, as far as it is known, and what is to be done about it.
+pub fn not_smaller(beside: Option<&Beside>) -> (String, String) {
+    let names = beside.map(to_be_smaller).unwrap_or_default();
+    (
+        // Translators: {names} are names of partitions.
+        fill(
+            &gettext(
+                "{names} could not be made smaller: it was not closed properly, a system sleeps in it, or more is in it than before. The details say which.",
+            ),
+            &[("names", &names)],
+        ),
+        gettext(
+            "Start the system that it belongs to, let it check the disk, and shut it down; in Windows, turn fast startup off first. Then install again.",
+        ),
+    )
 }
 
 /// What was made smaller; nothing is known where the helper went away.
 fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
-    let name = |number: u32| {
-        let found = beside.kept.iter().find(|found| found.number == number);
-        found.map(disks::partition_and_kind).unwrap_or_default()
-    };
     let Some(smaller) = smaller else {
-        let names: Vec<String> = beside.shrunk.iter().map(|shrunk| name(shrunk.number)).collect();
         // Translators: {names} are names of partitions.
         let may = gettext("{names} may be smaller now; what is in it is still there.");
-        return (!names.is_empty())
-            .then(|| fill(&may, &[("names", &names.join(&gettext(", ")))]))
+        return (!beside.shrunk.is_empty())
+            .then(|| fill(&may, &[("names", &to_be_smaller(beside))]))
             .into_iter()
             .collect();
     };
@@ -166,7 +205,7 @@ fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
             Reached::FileSystem => gettext("The file system of {name} is smaller now, and everything in it is there."),
             Reached::Partition => gettext("{name} is smaller now, and everything in it is there."),
         };
-        fill(&sentence, &[("name", &name(one.number))])
+        fill(&sentence, &[("name", &name(beside, one.number))])
     });
     said.collect()
 }
@@ -259,9 +298,10 @@ pub fn no_boot_entry(receipt: &Receipt) -> (String, String) {
 #[cfg(all(test, feature = "scripted"))]
 mod tests {
     use super::*;
-    use crate::gateway::scripted::machine;
+    use crate::{gateway::scripted::machine, sentences::errors, session::Ended};
+    use forge_dbus::status::Failure;
     use forge_model::{
-        Layout,
+        Layout, Stage,
         answers::{DiskAnswers, Shrink},
         size::MIB,
     };
@@ -324,5 +364,41 @@ mod tests {
         assert!(state(&kept, &unknown).starts_with("Windows (NTFS) may be smaller now"));
         let as_it_was = Ending { written: false, table: OldTable::Untouched, smaller: Some(&[]) };
         assert_eq!(state(&kept, &as_it_was), "Nothing was written: the disk is as it was.");
+    }
+    #[test]
+    fn who_makes_something_smaller_is_told_what_a_power_cut_may_do_and_what_to_do_when_it_stops_half_way() {
+        let shrink = vec![Shrink { number: 3, to_mib: 300_000 }];
+        let answers = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
+        let disk = &machine::shared_inventory().disks[0];
+        let layout = Layout::new(disk, &answers, &machine::manifest().with_firmware(&[])).expect("it fits");
+        let outcome = BeforeAfter::of(disk, Some(&layout));
+        let kept = layout.beside.expect("something stays");
+        let risk = "If the power fails meanwhile, it can be damaged: have a copy of what matters.";
+        // The line of the plan and the question before it, and the page before those.
+        assert!(outcome.smaller().all(|piece| smaller(piece).ends_with(risk)));
+        let consequence = usage::consequence(Way::FreeSpace, &outcome);
+        assert_eq!(consequence, format!("1 partition is made smaller. {risk}"));
+
+        let told = |ended: &Ended| errors::ended(ended, Some(&kept)).text;
+        let lost = told(&Ended::Lost { stage: Some(Stage::Shrink) });
+        assert!(lost.contains("Windows (NTFS) may still be being made smaller. Leave the computer on"), "{lost}");
+        assert!(!lost.contains("Try Again") && !lost.contains("still there"), "{lost}");
+        assert!(told(&Ended::Lost { stage: Some(Stage::Write) }).contains("Try Again"));
+
+        let failure = |smaller| Failure {
+            kind: "not-smaller".into(),
+            stage: Stage::Shrink,
+            written: false,
+            details: "partition 3 is not made smaller: Windows sleeps".into(),
+            smaller,
+            table: OldTable::Untouched,
+        };
+        let refused = told(&Ended::Failed(failure(vec![])));
+        assert!(refused.starts_with("Windows (NTFS) could not be made smaller: "), "{refused}");
+        assert!(refused.contains("turn fast startup off first") && !refused.contains("Try Again"), "{refused}");
+        let begun = Smaller { number: 3, before: 952_148 * MIB, wanted: 300_000 * MIB, reached: Reached::Begun };
+        let half = told(&Ended::Failed(failure(vec![begun])));
+        assert!(half.contains("let it check the disk") && !half.contains("nstall again"), "{half}");
+        assert!(!half.contains("Try Again"), "{half}");
     }
 }

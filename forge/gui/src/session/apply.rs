@@ -334,6 +334,9 @@ impl Session {
     /// After a failure the disk is another one than it was: it is looked at and chosen again. Where nothing was written,
     /// the plan is shown again.
     fn try_again(&mut self) -> Vec<Effect> {
+        if self.page == Page::Failure && !self.may_try_again() {
+            return vec![];
+        }
         let is_untouched = match &self.ended {
             Some(Ended::Refused(_)) => true,
             Some(Ended::Cancelled { written, smaller, .. }) => !written && smaller.is_empty(),
