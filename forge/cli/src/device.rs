@@ -16,7 +16,7 @@ use forge_dbus::{
     client::{ClientError, Forge, Job, RunSecrets, Update},
     status::{Outcome, Progress, State},
 };
-use forge_model::{Plan, pace::Measured};
+use forge_model::{Plan, layout::Beside, pace::Measured};
 use futures_util::{Stream, StreamExt};
 use std::{fs, io::IsTerminal, os::unix::fs::FileTypeExt, path::Path, time::Duration};
 use tokio::{runtime::Runtime, time::interval};
@@ -103,7 +103,7 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
         let brought =
             RunSecrets { user_password: typed.as_ref(), disk_passphrase: opening.as_ref(), ..RunSecrets::default() };
         job.run(&digest, brought).await.map_err(untouched)?;
-        let outcome = follow(&job, updates, &show).await?;
+        let outcome = follow(&job, plan.layout.beside, updates, &show).await?;
         finish(&job, outcome, &wanted.output, json).await
     })
 }
@@ -114,14 +114,14 @@ pub fn attach(output: &Path, json: bool) -> Result<(), Failure> {
     let json = is_json(json);
     runtime()?.block_on(async {
         let job = Forge::connect().await?.job().await?.ok_or(Failure::NoJob)?;
-        let updates = job.updates().await?;
+        let (plan, updates) = (job.plan().await?, job.updates().await?);
         let outcome = match job.state().await? {
             State::Prepared => return Err(Failure::NoJob),
             // Asked after listening began, so that its end is not missed.
             State::Finished => job.outcome().await?.ok_or(Failure::NoJob)?,
             State::Running | State::Cancelling => {
                 let show = Show::new(json).map_err(|e| Failure::file(output, e))?;
-                follow(&job, updates, &show).await?
+                follow(&job, plan.layout.beside, updates, &show).await?
             }
         };
         finish(&job, outcome, output, json).await
@@ -129,14 +129,21 @@ pub fn attach(output: &Path, json: bool) -> Result<(), Failure> {
 }
 
 /// Shows progress until the end, and passes Ctrl+C on.
-async fn follow(job: &Job, mut updates: impl Stream<Item = Update> + Unpin, show: &Show) -> Result<Outcome, Failure> {
+///
+/// `beside` is what stays on the disk, where anything does: a helper that went away can not be asked any more.
+async fn follow(
+    job: &Job,
+    beside: Option<Beside>,
+    mut updates: impl Stream<Item = Update> + Unpin,
+    show: &Show,
+) -> Result<Outcome, Failure> {
     let (mut look, mut asked) = (interval(LOOK), false);
     let outcome = loop {
         tokio::select! {
             update = updates.next() => match update {
                 Some(Update::Progress(progress)) => show_progress(show, &progress),
                 Some(Update::Finished(outcome)) => break Ok(*outcome),
-                Some(Update::Lost) | None => break Err(Failure::HelperLost),
+                Some(Update::Lost) | None => break Err(Failure::HelperLost(beside.map(Box::new))),
             },
             _ = look.tick(), if !asked => {
                 if show.is_cancelled() {
@@ -195,7 +202,7 @@ async fn finish(job: &Job, outcome: Outcome, output: &Path, json: bool) -> Resul
                 }));
             } else {
                 tell(format_args!("Installed. Receipt, credentials and enrollment request: {shown}"));
-                firmware_words::staged(&staged).iter().for_each(tell);
+                firmware_words::staged(&staged, &receipt).iter().for_each(tell);
             }
             Ok(())
         }

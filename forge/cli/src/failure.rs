@@ -21,6 +21,7 @@ use forge_engine::{
 use forge_model::{
     Issue, OldTable, Stage,
     answers::AnswersError,
+    layout::Beside,
     machine::{Enrollment, StagingFault},
     recorded::RecordedError,
     unattended::Reason,
@@ -87,8 +88,9 @@ pub enum Failure {
     NobodyAccepts(String),
     /// Another image was accepted than the payload has; its SHA-256.
     OtherImage(String),
-    /// The helper went away in the middle of an install.
-    HelperLost,
+    /// The helper went away in the middle of an install; what stays on the disk, and what of it was to change, where the
+    /// disk was not taken as a whole.
+    HelperLost(Option<Box<Beside>>),
     /// No install is under way.
     NoJob,
     /// A plain file needs a payload that is named.
@@ -187,7 +189,7 @@ impl Failure {
                 _ => 1,
             },
             Self::Cancelled { .. } | Self::CancelledBeside { .. } => 7,
-            Self::HelperLost => 6,
+            Self::HelperLost(_) => 6,
             Self::Job(failure) | Self::JobBeside(failure, _) if failure.written => 6,
             Self::Job(failure) | Self::JobBeside(failure, _) => match failure.kind.as_str() {
                 "accounts" => 3,
@@ -215,13 +217,42 @@ impl Failure {
 
 /// What others on the disk have, after something was written beside them.
 fn beside(table: OldTable, removed: u16, again: &str) -> String {
+    // The EFI system partition that is shared was written, and nobody has looked at it since.
+    let rest = match (table, removed) {
+        (OldTable::Replaced, 0) => "No other partition of yours was written.",
+        (OldTable::Replaced, _) => "no other partition of yours was written.",
+        (_, 0) => "Nothing of yours was touched.",
+        _ => "everything else of yours is as it was.",
+    };
     let lost = match removed {
-        0 => "Nothing of yours was touched.".to_owned(),
-        1 => "The partition that was to go is lost; everything else of yours is as it was.".to_owned(),
-        n => format!("The {n} partitions that were to go are lost; everything else of yours is as it was."),
+        0 => rest.to_owned(),
+        1 => format!("The partition that was to go is lost; {rest}"),
+        n => format!("The {n} partitions that were to go are lost; {rest}"),
     };
     let again = if table.is_in_force() { format!(" {again}") } else { String::new() };
     format!("{} {lost}{again}", old_table(table))
+}
+
+/// What may have become of others on the disk, when the helper could not say it any more.
+fn lost_beside(beside: &Beside) -> String {
+    let list = |numbers: &mut dyn Iterator<Item = u32>| {
+        numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let mut said = vec![old_table(OldTable::Unknown).to_owned()];
+    if !beside.shrunk.is_empty() {
+        said.push(format!(
+            "These partitions were to be made smaller, and may be, or that may still go on: {}. Leave the computer on until \
+             the disk is quiet, then let the systems that they belong to check them.",
+            list(&mut beside.shrunk.iter().map(|shrunk| shrunk.number))
+        ));
+    }
+    if !beside.removed.is_empty() {
+        said.push(format!(
+            "These partitions were to go, and may be lost: {}.",
+            list(&mut beside.removed.iter().map(|removed| removed.number))
+        ));
+    }
+    said.join(" ")
 }
 
 /// Which partition table is there.
@@ -237,7 +268,9 @@ fn old_table(table: OldTable) -> &'static str {
         }
         OldTable::Replaced => {
             "The new partition table is there, but the new system does not start: its boot files are not in the EFI system \
-             partition that it shares. Every file that was there can be read. Check that partition with fsck.fat."
+             partition that it shares. The files that were there should be readable, but nobody has checked that: look at \
+             that partition with \"fsck.fat -n\" before you turn the computer off. To go on, install with use = \"replace\", \
+             which gives the system an EFI system partition of its own."
         }
         OldTable::Unknown => {
             "It is not known whether the old partition table or the new one is there now. If no partitions are seen, its \
@@ -346,13 +379,19 @@ impl Failure {
                  Nothing is lost: the helper keeps it. Make room, then: forgectl attach --output DIRECTORY",
                 path.display()
             ),
-            Self::HelperLost => write!(
-                f,
-                "the helper went away in the middle of the install. Its log says why: journalctl -u forge-helper.\n\
-                 The disk may have been written. One that was to be taken as a whole then starts nothing, or it is \
-                 complete; \"forgectl verify\" tells. Beside other systems: {} {again}",
-                old_table(OldTable::Unknown)
-            ),
+            Self::HelperLost(beside) => {
+                f.write_str(
+                    "the helper went away in the middle of the install. Its log says why: journalctl -u forge-helper.\n",
+                )?;
+                match beside {
+                    None => write!(
+                        f,
+                        "The disk may have been written. It then starts nothing, or it is complete; \"forgectl verify\" \
+                         tells. {again}"
+                    ),
+                    Some(beside) => write!(f, "{} {again}", lost_beside(beside)),
+                }
+            }
             Self::NoJob => f.write_str("no install is under way."),
             Self::NoPayload => f.write_str("a plain file needs a payload: name its directory with --payload."),
             Self::PayloadForDisk => f.write_str(
@@ -488,6 +527,7 @@ impl From<TargetError> for Failure {
 mod tests {
     use super::*;
     use forge_engine::install::Others;
+    use forge_model::{answers::Way, inventory::Found, layout::Shrunk};
 
     #[derive(Debug, thiserror::Error)]
     #[error("{what}")]
@@ -510,6 +550,8 @@ mod tests {
             (OldTable::Restored, 1, ["It was put back, and read back", "The partition that was to go is lost"]),
             (OldTable::SecondCopyLost, 0, ["second copy", "fdisk DISK"]),
             (OldTable::Unknown, 3, ["It is not known", "The 3 partitions that were to go are lost"]),
+            (OldTable::Replaced, 0, ["should be readable, but nobody has checked", "No other partition of yours was"]),
+            (OldTable::Replaced, 2, ["use = \"replace\"", "that were to go are lost; no other partition of yours was"]),
         ] {
             let error = InstallError::Io(io::Error::other("x"));
             let beside = Some(Others { table, removed });
@@ -525,14 +567,50 @@ mod tests {
             for failure in [Failure::Install(Box::new(failed)), Failure::JobBeside(wire, removed)] {
                 let said = failure.to_string();
                 assert!(says.iter().all(|says| said.contains(says)) && !said.contains("starts nothing"), "{said}");
-                assert_eq!(said.contains("Run the command again"), table != OldTable::Unknown, "{said}");
+                assert_eq!(said.contains("Run the command again"), table.is_in_force(), "{said}");
+                assert!(table != OldTable::Replaced || !said.contains("touched"), "{said}");
                 assert_eq!(failure.code(), 6);
             }
         }
         let cancelled = |stage| Failure::CancelledBeside { stage, removed: 2, smaller: Vec::new() }.to_string();
         assert!(cancelled(Stage::Write).contains("The 2 partitions that were to go are lost"));
         assert!(cancelled(Stage::Prepare).contains("the target is as it was"));
-        assert!(Failure::HelperLost.to_string().contains("It is not known whether"));
+    }
+
+    #[test]
+    fn a_lost_helper_leaves_words_about_each_partition_that_was_to_go_or_be_made_smaller() {
+        let found = |number| Found {
+            number,
+            label: String::new(),
+            size: 1 << 30,
+            type_id: None,
+            holding: None,
+            entry: None,
+            shrinks: None,
+            free: None,
+        };
+        let mut beside = Beside {
+            way: Way::Manual,
+            disk_id: Default::default(),
+            first_usable: 0,
+            end_usable: 0,
+            kept: vec![found(3)],
+            removed: vec![],
+            shrunk: vec![],
+            home: None,
+        };
+        let said = |beside: &Beside| Failure::HelperLost(Some(Box::new(beside.clone()))).to_string();
+        let of_none = said(&beside);
+        assert!(of_none.contains("It is not known whether"), "{of_none}");
+        assert!(!of_none.contains("lost:") && !of_none.contains("smaller"), "{of_none}");
+        beside.removed = vec![found(2), found(5)];
+        beside.shrunk = vec![Shrunk { number: 3, before: 2 << 30 }];
+        let of_both = said(&beside);
+        for says in ["were to go, and may be lost: 2, 5.", "made smaller, and may be, or that may still go on: 3."] {
+            assert!(of_both.contains(says), "{of_both}");
+        }
+        let whole = Failure::HelperLost(None).to_string();
+        assert!(whole.contains("It then starts nothing") && !whole.contains("partition table"), "{whole}");
     }
 
     #[test]
@@ -546,7 +624,7 @@ mod tests {
         assert!(failed(true).to_string().contains("starts nothing now"));
         assert_eq!(failed(true).exit_code(), ExitCode::from(6));
         assert!(failed(true).to_string().contains("Run the command again"));
-        for failure in [failed(true), Failure::HelperLost] {
+        for failure in [failed(true), Failure::HelperLost(None)] {
             let alone = Failure::Alone(Box::new(failure));
             assert!(alone.to_string().contains("Start this machine from the medium again"), "{alone}");
             assert!(!alone.to_string().contains("Run the command"), "{alone}");

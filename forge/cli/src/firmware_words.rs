@@ -1,7 +1,8 @@
 //! The firmware in sentences: what it says, what it refuses, what was left in it.
 
-use forge_model::machine::{
-    BootFile, ByHand, ChainFault, Enrollment, Firmware, Machine, SecureBoot, Staged, Staging, StagingFault,
+use forge_model::{
+    Receipt,
+    machine::{BootFile, ByHand, ChainFault, Enrollment, Firmware, Machine, SecureBoot, Staged, Staging, StagingFault},
 };
 
 /// What to do when no request waits in the firmware.
@@ -59,8 +60,9 @@ pub fn by_hand(reason: ByHand) -> &'static str {
     }
 }
 
-/// What was left in the firmware, one sentence a line; nothing where there was nothing to leave.
-pub fn staged(staged: &Staged) -> Vec<String> {
+/// What was left in the firmware, one sentence a line; nothing where there was nothing to leave. The receipt tells what
+/// starts without a boot entry.
+pub fn staged(staged: &Staged, receipt: &Receipt) -> Vec<String> {
     let mut lines = Vec::new();
     match &staged.request {
         Staging::Done => {
@@ -71,12 +73,29 @@ pub fn staged(staged: &Staged) -> Vec<String> {
         Staging::NotHere => {}
         Staging::Failed { fault, details } => lines.push(not_staged(*fault, details)),
     }
-    if let Staging::Failed { fault, details } = &staged.boot_entry {
-        lines.push(format!(
-            "The firmware took no boot entry: {} ({details}). The disk starts all the same: choose it in the firmware's \
-             boot menu if it does not start by itself.",
-            staging_fault(*fault)
-        ));
+    let none = match &staged.boot_entry {
+        Staging::Done => return lines,
+        Staging::NotHere => None,
+        Staging::Failed { fault, details } => {
+            Some(format!("The firmware took no boot entry: {} ({details}).", staging_fault(*fault)))
+        }
+    };
+    let make = receipt.boot_entry_command().map(|command| format!("In a Linux that was started by UEFI: {command}"));
+    match (receipt.starts_only_by_entry(), none) {
+        (true, none) => lines.push(format!(
+            "{} Nothing starts the new system until there is one: it shares its EFI system partition, and EFI/BOOT on it is \
+             another system's. {}",
+            none.unwrap_or_else(|| "The firmware has no boot entry for it.".into()),
+            make.unwrap_or_default()
+        )),
+        (false, None) => {}
+        (false, Some(none)) if receipt.way.is_whole_disk() => lines.push(format!(
+            "{none} The disk starts all the same: choose it in the firmware's boot menu if it does not start by itself."
+        )),
+        (false, Some(none)) => lines.push(format!(
+            "{none} Choose the disk in the firmware's boot menu. Where that starts another system, make an entry. {}",
+            make.unwrap_or_default()
+        )),
     }
     lines
 }
@@ -159,4 +178,58 @@ fn firmware(firmware: &Firmware) -> Vec<String> {
         (true, None) => {}
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A receipt of a way, whose EFI system partition is the second of the disk.
+    fn receipt(way: &str, shared: bool, file: &str) -> Receipt {
+        let key = serde_json::json!({ "name": "k", "sha1": "1a", "sha256": "2b" });
+        let hash = "11".repeat(32);
+        let esp = serde_json::json!({
+            "number": 2, "role": "esp", "offset": 0, "size": 0, "label": "", "shared": shared,
+            "id": "00000000-0000-0000-0000-000000000002",
+        });
+        let receipt = serde_json::json!({
+            "version": 1, "forge": "0", "finished": 0, "plan_digest": "00", "way": way,
+            "target": {
+                "identity": { "path": "/dev/sda", "serial": null, "wwn": null, "sequence": null },
+                "model": null, "kind": "disk", "size": 1, "sector_size": 512
+            },
+            "payload": {
+                "id": "x", "name": "X's", "release": "1", "manifest_sha256": "00", "image_bytes": 1, "root_hash": hash
+            },
+            "payload_certificate": "F0", "payload_subkey": "F1", "root_hash": hash,
+            "disk_id": "00000000-0000-0000-0000-000000000007", "partitions": [esp],
+            "esp_files": [{ "path": file, "size": 1, "sha256": "00" }],
+            "boot_key": key, "module_key": key, "command_line": "", "credentials": []
+        });
+        serde_json::from_value(receipt).unwrap()
+    }
+
+    #[test]
+    fn where_another_has_the_removable_path_it_is_said_that_nothing_starts_without_a_boot_entry() {
+        let failed = Staging::Failed { fault: StagingFault::NoRoom, details: "x".into() };
+        let staged = |boot_entry: &Staging, receipt| {
+            let staged = Staged { boot_entry: boot_entry.clone(), request: Staging::NotHere };
+            self::staged(&staged, &receipt).join(" ")
+        };
+        let command = "efibootmgr --create --disk /dev/sda --part 2 --label 'Xs' --loader '\\EFI\\x\\shimx64.efi'";
+        for entry in [&failed, &Staging::NotHere] {
+            let said = staged(entry, receipt("manual", true, "EFI/x/shimx64.efi"));
+            assert!(said.contains("Nothing starts the new system") && said.ends_with(command), "{said}");
+            assert!(!said.contains("all the same"), "{said}");
+        }
+        // With the removable path, and with an EFI system partition of its own, the disk starts, or may.
+        for (way, shared) in [("manual", true), ("free-space", false)] {
+            let said = staged(&failed, receipt(way, shared, "EFI/BOOT/BOOTX64.EFI"));
+            assert!(said.contains("starts another system") && said.ends_with(command), "{said}");
+            assert_eq!(staged(&Staging::NotHere, receipt(way, shared, "EFI/BOOT/BOOTX64.EFI")), "");
+        }
+        let said = staged(&failed, receipt("whole-disk", false, "EFI/BOOT/BOOTX64.EFI"));
+        assert!(said.contains("The disk starts all the same") && !said.contains("efibootmgr"), "{said}");
+        assert_eq!(staged(&Staging::Done, receipt("manual", true, "EFI/x/shimx64.efi")), "");
+    }
 }

@@ -177,7 +177,8 @@ impl Firmware {
 /// What was left in the firmware.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
-    /// The boot entry. Without one the firmware starts the disk by its removable path, and fallback makes it again.
+    /// The boot entry. Without one the firmware starts the disk by its removable path, and fallback makes it again; but
+    /// where [that path is another's](crate::Receipt::starts_only_by_entry), nothing does.
     pub boot_entry: Staging,
     /// The request to enroll the key.
     pub request: Staging,

@@ -13,8 +13,8 @@ pub enum OldTable {
     Restored,
     /// It is in force: its first copy was not written. Its second copy was, and could not be put back.
     SecondCopyLost,
-    /// The new one is in force, with everything of others as it was. Files could not be added to the EFI system partition
-    /// that is shared: each file that was there can be read.
+    /// The new one is in force, and no other partition was written. Files could not be added to the EFI system partition that
+    /// is shared. The order of writes keeps each file that was there readable; after a failed write nobody has checked it.
     Replaced,
     /// Nobody knows: the disk did not take it back, or is gone, or the program ended before it could say.
     Unknown,

@@ -65,6 +65,25 @@ impl Receipt {
         let own = [format!("efi/{id}/"), format!("efi/linux/{id}-"), "efi/forge/".to_owned()];
         !self.partitions.iter().any(|one| one.shared) || own.iter().any(|own| path.starts_with(own.as_str()))
     }
+
+    /// Whether nothing but a boot entry in the firmware starts it: where the EFI system partition is shared, the removable
+    /// path, which firmware starts without one, can be another system's.
+    pub fn starts_only_by_entry(&self) -> bool {
+        let is_removable = |path: &str| path.to_lowercase().starts_with("efi/boot/");
+        self.partitions.iter().any(|one| one.shared) && !self.esp_files.iter().any(|file| is_removable(&file.path))
+    }
+
+    /// The command that makes the boot entry, for whoever has to make it by hand; nothing where no partition is known.
+    pub fn boot_entry_command(&self) -> Option<String> {
+        let esp = self.partitions.iter().find(|one| one.role == Role::Esp)?;
+        let PayloadId { id, name, .. } = &self.payload;
+        let (disk, number) = (&self.target.identity.path, esp.number);
+        // In single quotes a shell changes nothing.
+        let name = name.replace('\'', "");
+        Some(format!(
+            "efibootmgr --create --disk {disk} --part {number} --label '{name}' --loader '\\EFI\\{id}\\shimx64.efi'"
+        ))
+    }
 }
 
 /// A partition as it was written.

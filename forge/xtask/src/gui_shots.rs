@@ -46,7 +46,7 @@ const LANGUAGE: &str = "language";
 /// On a live desktop, where answers were found.
 const LIVE: &str = "welcome-live";
 
-const PAGES: [&str; 55] = [
+const PAGES: [&str; 56] = [
     NO_HELPER,
     LANGUAGE,
     "welcome",
@@ -83,6 +83,7 @@ const PAGES: [&str; 55] = [
     "done-refused",
     "done-encrypted",
     "done-beside",
+    "done-manual",
     "card",
     "practise-start",
     "practise",

@@ -82,7 +82,8 @@ fn on_each_page_of_a_stop(system: &System, mut look: impl FnMut(&mut Window, &st
     let room = Room::of(system, Person::Allowed);
     let installed = installed::shared();
     let content = Some(installed.disk.path.as_path());
-    let _disk = LoopDisk::make(system, Make { serial: "STOP", size: SIZE, content, ..Make::default() });
+    let disk = LoopDisk::make(system, Make { serial: "STOP", size: SIZE, content, ..Make::default() });
+    assert!(disk.tell_kernel() >= 6, "its partitions are to be seen");
     let mut window = room.window("window");
     to_disks(&mut window);
     take_disk(&mut window, DISK);

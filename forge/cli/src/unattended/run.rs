@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
                 update = updates.next() => match update {
                     Some(Update::Progress(progress)) => self.report.progress(&progress),
                     Some(Update::Finished(outcome)) => return Ok(*outcome),
-                    Some(Update::Lost) | None => return Err(Failure::HelperLost),
+                    Some(Update::Lost) | None => return Err(Failure::HelperLost(None)),
                 },
                 Some(now) = looks.next() => {
                     match (there, now) {
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
         let handed = job.handover().await.map_err(not_handed_over)?;
         self.report.event(json!({ "event": "installed", "receipt": receipt, "staged": staged }));
         self.report.say("The system is installed.");
-        firmware_words::staged(&staged).iter().for_each(|line| self.report.say(line));
+        firmware_words::staged(&staged, &receipt).iter().for_each(|line| self.report.say(line));
         if wanted.print {
             self.report.show_secret(&handover::credentials(&plan.user.name, &handed));
         }
@@ -298,7 +298,7 @@ fn untouched(error: ClientError) -> Failure {
 /// The helper did not begin, or nobody knows: its answer may be what was lost.
 fn not_begun(error: ClientError) -> Failure {
     match error {
-        ClientError::NoHelper(_) | ClientError::Unreadable(_) => Failure::HelperLost,
+        ClientError::NoHelper(_) | ClientError::Unreadable(_) => Failure::HelperLost(None),
         refused => untouched(refused),
     }
 }

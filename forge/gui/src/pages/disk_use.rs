@@ -261,7 +261,8 @@ impl SimpleComponent for DiskUse {
             widgets.bring_keyboard(at, view);
         }
         if let (Some(switch), Some((keeps, against))) = (&widgets.home, &view.home) {
-            switch.row.set_sensitive(against.is_empty());
+            // What is on and can not be is turned off by the person alone.
+            switch.row.set_sensitive(*keeps || against.is_empty());
             switch.show(*keeps);
         }
         for (row, switch) in view.deletes.iter().zip(&widgets.deletes) {

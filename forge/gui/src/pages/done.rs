@@ -28,6 +28,8 @@ pub struct View {
     by_hand: bool,
     /// What to know about the other systems on the disk.
     others: Option<String>,
+    /// What to do where the firmware has no boot entry for the system, and the command that makes one.
+    no_entry: Option<(String, String)>,
 }
 
 impl View {
@@ -42,6 +44,7 @@ impl View {
             kept: session.may_close(),
             by_hand: session.is_enrolled_by_hand(),
             others: plan.and_then(way_plan::next_start),
+            no_entry: session.without_boot_entry().map(way_plan::no_boot_entry),
         }
     }
 }
@@ -178,6 +181,15 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     if !view.by_hand {
         draw_code(widgets, credentials.enrollment_code.expose());
     }
+    if let Some((sentence, command)) = &view.no_entry {
+        let group = adw::PreferencesGroup::builder().title(gettext("The Firmware Has No Boot Entry")).build();
+        group.set_description(Some(sentence));
+        group.set_margin_top(12);
+        let row = adw::ActionRow::builder().use_markup(false).title(command).title_selectable(true).build();
+        row.add_suffix(&copy_button(&gettext("Command"), Zeroizing::new(command.clone()), sender));
+        group.add(&row);
+        widgets.code.append(&group);
+    }
 
     let group = adw::PreferencesGroup::builder().title(gettext("Credentials")).build();
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));
@@ -277,17 +289,22 @@ fn secret_row(title: &str, secret: &str, sender: &ComponentSender<Done>) -> adw:
     text.set_margin_start(12);
     text.set_margin_end(12);
     row.add_row(&text);
+    row.add_suffix(&copy_button(title, Zeroizing::new(secret.to_owned()), sender));
+    row
+}
+
+/// A button that copies a text.
+fn copy_button(what: &str, text: Zeroizing<String>, sender: &ComponentSender<Done>) -> gtk::Button {
     let copy = gtk::Button::builder().icon_name("edit-copy-symbolic").valign(gtk::Align::Center).build();
     copy.add_css_class("flat");
-    let label = fill(&gettext("Copy {what}"), &[("what", title)]);
+    let label = fill(&gettext("Copy {what}"), &[("what", what)]);
     copy.set_tooltip_text(Some(&label));
     copy.update_property(&[gtk::accessible::Property::Label(&label)]);
-    let (secret, tell) = (Zeroizing::new(secret.to_owned()), sender.clone());
+    let tell = sender.clone();
     copy.connect_clicked(move |button| {
-        let _ = tell.output(Change::Said(files::copy(button, &secret)));
+        let _ = tell.output(Change::Said(files::copy(button, &text)));
     });
-    row.add_suffix(&copy);
-    row
+    copy
 }
 
 /// The file that a person keeps.

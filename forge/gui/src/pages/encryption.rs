@@ -23,6 +23,8 @@ pub struct Encryption {
 #[derive(Debug, Clone, Default)]
 pub struct View {
     wanted: bool,
+    /// Whether personal files are kept, which would not be encrypted.
+    keeps_home: bool,
     /// Whether the TPM shall open it; nothing where there is none.
     chip: Option<bool>,
     passphrase: typed_twice::View,
@@ -48,6 +50,7 @@ impl View {
         });
         Self {
             wanted: encryption.is_wanted(),
+            keeps_home: session.keeps_home(),
             chip: session.offers_tpm2().then(|| encryption.is_tpm2_wanted()),
             passphrase: typed_twice::View {
                 made: encryption.passphrase().is_made(),
@@ -58,6 +61,16 @@ impl View {
             caution,
             may_go_on: session.may_go_on(),
         }
+    }
+}
+
+/// What encryption means, or why it can not be turned on.
+fn meaning(keeps_home: bool) -> String {
+    match keeps_home {
+        false => gettext("Files and settings can be read only with the passphrase. It is asked for at each start."),
+        true => gettext(
+            "Personal files of the earlier system are kept, and would not be encrypted. To encrypt this system, go back and turn Keep Personal Files off.",
+        ),
     }
 }
 
@@ -84,13 +97,9 @@ impl SimpleComponent for Encryption {
 
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
         let tell = sender.clone();
-        let switch = Switch::new(
-            &gettext("Encrypt This System"),
-            &gettext("Files and settings can be read only with the passphrase. It is asked for at each start."),
-            move |wanted| {
-                let _ = tell.output(Change::Encrypt(wanted));
-            },
-        );
+        let switch = Switch::new(&gettext("Encrypt This System"), &meaning(false), move |wanted| {
+            let _ = tell.output(Change::Encrypt(wanted));
+        });
         let group = adw::PreferencesGroup::builder()
             .description(gettext("Recommended for a computer that can be lost or stolen."))
             .build();
@@ -146,6 +155,8 @@ impl SimpleComponent for Encryption {
     fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
         let view = &self.view;
         widgets.switch.show(view.wanted);
+        widgets.switch.row.set_sensitive(!view.keeps_home);
+        widgets.switch.row.set_subtitle(&meaning(view.keeps_home));
         widgets.passphrase.root.set_visible(view.wanted);
         widgets.passphrase.show(&view.passphrase);
         widgets.chip_group.set_visible(view.chip.is_some());

@@ -22,6 +22,7 @@ pub struct Failure {
 pub struct View {
     told: Option<errors::Told>,
     was_cancelled: bool,
+    may_try_again: bool,
     log: String,
 }
 
@@ -34,6 +35,7 @@ impl View {
                 errors::ended(ended, plan.and_then(|plan| plan.layout.beside.as_ref()))
             }),
             was_cancelled: matches!(session.ended(), Some(Ended::Cancelled { .. })),
+            may_try_again: session.may_try_again(),
             log: log.to_owned(),
         }
     }
@@ -90,6 +92,7 @@ impl SimpleComponent for Failure {
             widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
         }
         widgets.log.set_text(&[self.view.log.as_str(), &told.details].join(""));
-        widgets.frame.button.set_sensitive(true);
+        widgets.frame.button.set_visible(self.view.may_try_again);
+        widgets.frame.button.set_sensitive(self.view.may_try_again);
     }
 }

@@ -22,6 +22,7 @@ pub struct Told {
 }
 
 fn told(title: String, text: Vec<String>, details: String) -> Told {
+    let text: Vec<String> = text.into_iter().filter(|sentence| !sentence.is_empty()).collect();
     Told { title, text: text.join(" "), details }
 }
 
@@ -185,33 +186,42 @@ pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
             gettext("The Installation Was Cancelled"),
             vec![
                 state(beside, &Ending { written: *written, table: OldTable::Untouched, smaller: Some(smaller) }),
-                match *written && beside.is_none() {
-                    true => gettext("What was on it before is gone. Install again to use the disk."),
-                    false => gettext("You can go back and choose again."),
+                match (*written && beside.is_none(), ended.may_be_half_smaller(beside)) {
+                    (true, _) => gettext("What was on it before is gone. Install again to use the disk."),
+                    (false, false) => gettext("You can go back and choose again."),
+                    // What is to be done is said already.
+                    (false, true) => String::new(),
                 },
             ],
             fill("cancelled in stage {stage}", &[("stage", stage.id())]),
         ),
-        Ended::Failed(failure) => failed(failure, beside),
+        Ended::Failed(failure) => failed(failure, beside, ended.may_be_half_smaller(beside)),
         Ended::Refused(error) => refused(error),
         Ended::Lost { stage } => {
+            let details =
+                fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]);
+            let gone = gettext("The part of Forge that writes the disk went away.");
+            if let (true, Some(beside)) = (ended.may_be_half_smaller(beside), beside) {
+                let text = vec![gone, way_plan::still_made_smaller(beside), gettext("Nothing else was written.")];
+                return told(gettext("The Installation Stopped"), text, details);
+            }
             let reached = |last: Stage| stage.is_some_and(|stage| stage >= last);
             let table = if reached(Stage::Commit) { OldTable::Unknown } else { OldTable::Untouched };
             let ending = Ending { written: reached(Stage::Claim), table, smaller: None };
             told(
                 gettext("The Installation Stopped"),
                 vec![
-                    gettext("The part of Forge that writes the disk went away."),
+                    gone,
                     state(beside, &ending),
                     gettext("Choose Try Again. What was already written is used if it is whole."),
                 ],
-                fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]),
+                details,
             )
         }
     }
 }
 
-fn failed(failure: &Failure, beside: Option<&Beside>) -> Told {
+fn failed(failure: &Failure, beside: Option<&Beside>, is_half_smaller: bool) -> Told {
     let details = fill(
         "{kind} in stage {stage}: {details}",
         &[("kind", &failure.kind), ("stage", failure.stage.id()), ("details", &failure.details)],
@@ -221,6 +231,9 @@ fn failed(failure: &Failure, beside: Option<&Beside>) -> Told {
             gettext("The disk was disconnected while the system was being written."),
             gettext("Connect it again and choose Try Again."),
         ),
+        // What is to be done about a half one is said with the state of the disk.
+        "not-smaller" if is_half_smaller => (gettext("A partition could not be made smaller."), String::new()),
+        "not-smaller" => way_plan::not_smaller(beside),
         "disk-busy" => (
             gettext("Another program uses the disk."),
             gettext("Close it, eject the disk in Files, and choose Try Again."),

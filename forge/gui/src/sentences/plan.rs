@@ -60,7 +60,7 @@ pub fn lines(plan: &Plan, keyboard: &str, was_asked: bool) -> Vec<Line> {
                 },
                 match plan.tpm2 {
                     true => gettext(
-                        "It is asked for at the first start; then this computer's security chip opens the system. The recovery key opens it, too.",
+                        "It is asked for at the first start; then, with Secure Boot on, this computer's security chip opens the system. The recovery key opens it, too.",
                     ),
                     false => gettext("It is asked for at each start. The recovery key opens it, too."),
                 },

@@ -1,6 +1,6 @@
 //! The ways to use a disk, what each means, and what becomes of every part.
 
-use super::{disks, fill, issues, plan, size, way_issues};
+use super::{disks, fill, issues, plan, size, way_issues, way_plan};
 use crate::session::{
     before_after::{BeforeAfter, Piece, What},
     usage::{Esp, LeftAlone, Offered, Shrinkable},
@@ -36,6 +36,9 @@ pub fn meaning(offered: &Offered, disk: &Disk) -> String {
                 &gettext("Everything that is on the disk stays. {name} is made smaller, because too little is free."),
                 &[("name", &found.map(disks::partition_and_kind).unwrap_or_default())],
             )
+        }
+        ([], Way::Replace) if offered.loses_home => {
+            gettext("The earlier system and its personal files are lost. Everything else on the disk stays.")
         }
         ([], Way::Replace) => gettext("Only the earlier system is lost. Everything else on the disk stays."),
         ([], Way::Manual) => gettext("Say for each partition whether it is deleted, made smaller or left as it is."),
@@ -108,7 +111,8 @@ pub fn consequence(way: Way, outcome: &BeforeAfter) -> String {
     let said = [
         counted(lost, |n| ngettext("{n} partition will be lost.", "{n} partitions will be lost.", n)),
         counted(smaller, |n| ngettext("{n} partition is made smaller.", "{n} partitions are made smaller.", n)),
-        (lost == 0).then(|| gettext("Nothing on the disk will be lost.")),
+        (smaller > 0).then(way_plan::power_cut),
+        (lost == 0 && smaller == 0).then(|| gettext("Nothing on the disk will be lost.")),
     ];
     said.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

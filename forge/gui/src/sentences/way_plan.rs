@@ -5,7 +5,7 @@ use super::{disks, fill, plan, plan::Line, size, usage};
 use crate::session::before_after::{BeforeAfter, Piece, What};
 use forge_dbus::status::{Reached, Smaller};
 use forge_model::{
-    OldTable, Plan,
+    OldTable, Plan, Receipt,
     answers::Way,
     inventory::Content,
     layout::{Beside, bars::Fate},
@@ -82,10 +82,16 @@ fn sized<'a>(pieces: impl Iterator<Item = &'a Piece>) -> String {
 
 fn smaller(piece: &Piece) -> String {
     let What::Old(_, Fate::Shrinks { before, after }) = &piece.what else { return String::new() };
-    fill(
+    let sizes = fill(
         &gettext("From {before} to {after}, before anything else is done. What is in it stays."),
         &[("before", &size(*before)), ("after", &size(*after))],
-    )
+    );
+    [sizes, power_cut()].join(" ")
+}
+
+/// What may come of it while a partition is made smaller.
+pub fn power_cut() -> String {
+    gettext("If the power fails meanwhile, it can be damaged: have a copy of what matters.")
 }
 
 /// What the button does that begins, and whether that destroys something.
@@ -139,22 +145,55 @@ pub fn question(plan: &Plan) -> Option<(String, String)> {
     let names = usage::names(told.smaller());
     // Translators: {name} is the name of a partition, such as "Windows (NTFS)".
     let headline = fill(&gettext("Make {name} Smaller?"), &[("name", &names)]);
-    let advice = gettext("A copy of what matters is a good idea all the same. This cannot be undone here.");
+    let advice = gettext("This cannot be undone here.");
     Some((headline, [shrunk, vec![advice]].concat().join(" ")))
+}
+
+/// A partition that stays, by its name.
+fn name(beside: &Beside, number: u32) -> String {
+    let found = beside.kept.iter().find(|found| found.number == number);
+    found.map(disks::partition_and_kind).unwrap_or_default()
+}
+
+/// What is to be made smaller, by name.
+fn to_be_smaller(beside: &Beside) -> String {
+    let names: Vec<String> = beside.shrunk.iter().map(|shrunk| name(beside, shrunk.number)).collect();
+    names.join(&gettext(", "))
+}
+
+/// The helper went away while partitions were made smaller: the tool that does it is not its child, and may run on.
+pub fn still_made_smaller(beside: &Beside) -> String {
+    // Translators: {names} are names of partitions.
+    let may = gettext(
+        "{names} may still be being made smaller. Leave the computer on until the disk is quiet. Then start the system that it belongs to, and let it check the disk.",
+    );
+    fill(&may, &[("names", &to_be_smaller(beside))])
+}
+
+/// Why a partition was not made smaller, as far as it is known, and what is to be done about it.
+pub fn not_smaller(beside: Option<&Beside>) -> (String, String) {
+    let names = beside.map(to_be_smaller).unwrap_or_default();
+    (
+        // Translators: {names} are names of partitions.
+        fill(
+            &gettext(
+                "{names} could not be made smaller: it was not closed properly, a system sleeps in it, or more is in it than before. The details say which.",
+            ),
+            &[("names", &names)],
+        ),
+        gettext(
+            "Start the system that it belongs to, let it check the disk, and shut it down; in Windows, turn fast startup off first. Then install again.",
+        ),
+    )
 }
 
 /// What was made smaller; nothing is known where the helper went away.
 fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
-    let name = |number: u32| {
-        let found = beside.kept.iter().find(|found| found.number == number);
-        found.map(disks::partition_and_kind).unwrap_or_default()
-    };
     let Some(smaller) = smaller else {
-        let names: Vec<String> = beside.shrunk.iter().map(|shrunk| name(shrunk.number)).collect();
         // Translators: {names} are names of partitions.
         let may = gettext("{names} may be smaller now; what is in it is still there.");
-        return (!names.is_empty())
-            .then(|| fill(&may, &[("names", &names.join(&gettext(", ")))]))
+        return (!beside.shrunk.is_empty())
+            .then(|| fill(&may, &[("names", &to_be_smaller(beside))]))
             .into_iter()
             .collect();
     };
@@ -166,7 +205,7 @@ fn made_smaller(beside: &Beside, smaller: Option<&[Smaller]>) -> Vec<String> {
             Reached::FileSystem => gettext("The file system of {name} is smaller now, and everything in it is there."),
             Reached::Partition => gettext("{name} is smaller now, and everything in it is there."),
         };
-        fill(&sentence, &[("name", &name(one.number))])
+        fill(&sentence, &[("name", &name(beside, one.number))])
     });
     said.collect()
 }
@@ -197,17 +236,19 @@ pub fn state(beside: &Beside, ending: &Ending) -> String {
             said.push(gettext("Your other systems are untouched: the old partition table is still in force."));
             return said.join(" ");
         }
+        // The boot partition that is shared was written: not everything is untouched.
+        (0, OldTable::Replaced) => {}
         (0, _) => said.push(gettext("Your other systems are untouched.")),
-        (lost, _) => said.extend([
-            counted(lost, |n| {
+        (lost, table) => {
+            said.push(counted(lost, |n| {
                 ngettext(
                     "{n} partition that was to be deleted is lost.",
                     "{n} partitions that were to be deleted are lost.",
                     n,
                 )
-            }),
-            gettext("Everything else is untouched."),
-        ]),
+            }));
+            said.extend((table != OldTable::Replaced).then(|| gettext("Everything else is untouched.")));
+        }
     }
     said.push(match ending.table {
         OldTable::Untouched => gettext("The old partition table is still in force."),
@@ -218,7 +259,7 @@ pub fn state(beside: &Beside, ending: &Ending) -> String {
             "The old partition table is still in force, but its second copy could not be put back. A partition editor writes it anew.",
         ),
         OldTable::Replaced => gettext(
-            "The new partition table is there, but the new system does not start: its boot files could not be added to the boot partition that it shares. Every file that was there can be read.",
+            "The new partition table is there, but the new system does not start: its boot files could not be added to the boot partition that it shares. The files that were there should be readable, but nobody has checked that: let the system that they belong to check them. The next installation can replace this system, with a boot partition of its own.",
         ),
         OldTable::Unknown => gettext(
             "It is not known whether the old partition table or the new one is there now. If no partitions are seen, a partition editor restores it from its second copy.",
@@ -241,12 +282,26 @@ pub fn next_start(plan: &Plan) -> Option<String> {
     })
 }
 
+/// A system that the firmware has no boot entry for: what to do, and the command.
+pub fn no_boot_entry(receipt: &Receipt) -> (String, String) {
+    let sentence = match receipt.starts_only_by_entry() {
+        true => gettext(
+            "Nothing starts the new system until there is one. Run this command as administrator in a Linux that was started by UEFI, such as this one.",
+        ),
+        false => gettext(
+            "If another system starts after the restart, choose this disk in the boot menu of the firmware. This command makes an entry; run it as administrator in a Linux that was started by UEFI.",
+        ),
+    };
+    (sentence, receipt.boot_entry_command().unwrap_or_default())
+}
+
 #[cfg(all(test, feature = "scripted"))]
 mod tests {
     use super::*;
-    use crate::gateway::scripted::machine;
+    use crate::{gateway::scripted::machine, sentences::errors, session::Ended};
+    use forge_dbus::status::Failure;
     use forge_model::{
-        Layout,
+        Layout, Stage,
         answers::{DiskAnswers, Shrink},
         size::MIB,
     };
@@ -275,7 +330,12 @@ mod tests {
             let said = state(&kept, &ending(true, table));
             assert!(said.starts_with("Your other systems are untouched. ") && said.contains(words), "{said}");
         }
+        // The boot partition that is shared was written, and nobody has looked at it since.
+        let said = state(&kept, &ending(true, OldTable::Replaced));
+        assert!(said.contains("nobody has checked that") && !said.contains("untouched"), "{said}");
         let deleted = beside(3, DiskAnswers { way: Way::Manual, delete: vec![4], ..DiskAnswers::default() });
+        let said = state(&deleted, &ending(true, OldTable::Replaced));
+        assert!(said.starts_with("1 partition that was to be deleted is lost. The new") && !said.contains("untouched"));
         let said = state(&deleted, &ending(true, OldTable::Untouched));
         assert!(
             said.starts_with("1 partition that was to be deleted is lost. Everything else is untouched."),
@@ -304,5 +364,41 @@ mod tests {
         assert!(state(&kept, &unknown).starts_with("Windows (NTFS) may be smaller now"));
         let as_it_was = Ending { written: false, table: OldTable::Untouched, smaller: Some(&[]) };
         assert_eq!(state(&kept, &as_it_was), "Nothing was written: the disk is as it was.");
+    }
+    #[test]
+    fn who_makes_something_smaller_is_told_what_a_power_cut_may_do_and_what_to_do_when_it_stops_half_way() {
+        let shrink = vec![Shrink { number: 3, to_mib: 300_000 }];
+        let answers = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
+        let disk = &machine::shared_inventory().disks[0];
+        let layout = Layout::new(disk, &answers, &machine::manifest().with_firmware(&[])).expect("it fits");
+        let outcome = BeforeAfter::of(disk, Some(&layout));
+        let kept = layout.beside.expect("something stays");
+        let risk = "If the power fails meanwhile, it can be damaged: have a copy of what matters.";
+        // The line of the plan and the question before it, and the page before those.
+        assert!(outcome.smaller().all(|piece| smaller(piece).ends_with(risk)));
+        let consequence = usage::consequence(Way::FreeSpace, &outcome);
+        assert_eq!(consequence, format!("1 partition is made smaller. {risk}"));
+
+        let told = |ended: &Ended| errors::ended(ended, Some(&kept)).text;
+        let lost = told(&Ended::Lost { stage: Some(Stage::Shrink) });
+        assert!(lost.contains("Windows (NTFS) may still be being made smaller. Leave the computer on"), "{lost}");
+        assert!(!lost.contains("Try Again") && !lost.contains("still there"), "{lost}");
+        assert!(told(&Ended::Lost { stage: Some(Stage::Write) }).contains("Try Again"));
+
+        let failure = |smaller| Failure {
+            kind: "not-smaller".into(),
+            stage: Stage::Shrink,
+            written: false,
+            details: "partition 3 is not made smaller: Windows sleeps".into(),
+            smaller,
+            table: OldTable::Untouched,
+        };
+        let refused = told(&Ended::Failed(failure(vec![])));
+        assert!(refused.starts_with("Windows (NTFS) could not be made smaller: "), "{refused}");
+        assert!(refused.contains("turn fast startup off first") && !refused.contains("Try Again"), "{refused}");
+        let begun = Smaller { number: 3, before: 952_148 * MIB, wanted: 300_000 * MIB, reached: Reached::Begun };
+        let half = told(&Ended::Failed(failure(vec![begun])));
+        assert!(half.contains("let it check the disk") && !half.contains("nstall again"), "{half}");
+        assert!(!half.contains("Try Again"), "{half}");
     }
 }

@@ -41,6 +41,8 @@ impl Session {
                 self.chosen(|session| session.change_disk(identity.or(session.disk.clone())))
             }
             Change::Use(choice) => self.chosen(|session| session.choose_use(choice)),
+            // Nobody loses their files because a switch on another page was turned.
+            Change::Encrypt(true) if self.keeps_home() => vec![],
             Change::Encrypt(wanted) => self.chosen(|session| session.encryption.set_wanted(wanted)),
             Change::UnlockWithChip(wanted) => self.chosen(|session| session.encryption.set_tpm2(wanted)),
             Change::MakePassphrase(make) => self.chosen(|session| session.encryption.set_made(make)),
@@ -172,7 +174,8 @@ impl Session {
         self.account.set_user_name(answers.user.name);
         self.account.set_computer_name(system.hostname);
         self.account.password_mut().set_made(matches!(answers.user.password, Password::Generate { .. }));
-        self.encryption.fill_in(answers.encryption, self.page);
+        let keeps_home = self.keeps_home();
+        self.encryption.fill_in(answers.encryption.filter(|_| !keeps_home), self.page);
         let types = offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard);
         // What would destroy something is not chosen by a file: the page says that it asks, no more.
         self.fill_in_use(&answers.disk);
@@ -331,6 +334,9 @@ impl Session {
     /// After a failure the disk is another one than it was: it is looked at and chosen again. Where nothing was written,
     /// the plan is shown again.
     fn try_again(&mut self) -> Vec<Effect> {
+        if self.page == Page::Failure && !self.may_try_again() {
+            return vec![];
+        }
         let is_untouched = match &self.ended {
             Some(Ended::Refused(_)) => true,
             Some(Ended::Cancelled { written, smaller, .. }) => !written && smaller.is_empty(),

@@ -48,13 +48,14 @@ pub use usage::Usage;
 use forge_dbus::{
     backend::{Offer, Verdict},
     client::ClientError,
-    status::{Outcome, Smaller},
+    status::{Outcome, Reached, Smaller},
 };
 use forge_model::{
     Answers, Disk, Inventory, Issue, Manifest, Plan, Receipt, Stage,
     answers::{KeyboardAnswers, Way},
     firmware::FirmwareAnswer,
     inventory::Identity,
+    layout::Beside,
     machine::{Firmware, Key, Staging},
 };
 use std::collections::BTreeMap;
@@ -140,6 +141,24 @@ pub enum Ended {
         /// The last stage that was heard of.
         stage: Option<Stage>,
     },
+}
+
+impl Ended {
+    /// Whether a partition may be half way to its smaller size, or its tool still at work: nothing may touch it now but its
+    /// own system's check. `beside` is what stays on the disk.
+    pub fn may_be_half_smaller(&self, beside: Option<&Beside>) -> bool {
+        let smaller = match self {
+            Self::Cancelled { smaller, .. } => smaller,
+            Self::Failed(failure) => &failure.smaller,
+            // Where no stage was heard of, it may have been this one, which is the first.
+            Self::Lost { stage } => {
+                let is_one = beside.is_some_and(|beside| !beside.shrunk.is_empty());
+                return is_one && stage.is_none_or(|stage| stage <= Stage::Shrink);
+            }
+            Self::Installed { .. } | Self::Refused(_) => return false,
+        };
+        smaller.iter().any(|one| one.reached == Reached::Begun)
+    }
 }
 
 impl From<Outcome> for Ended {
@@ -270,6 +289,12 @@ impl Session {
         self.ended.as_ref()
     }
 
+    /// Whether another try is offered after a failure: not while a partition may be half way to its smaller size.
+    pub fn may_try_again(&self) -> bool {
+        let beside = self.run.plan.as_ref().and_then(|plan| plan.layout.beside.as_ref());
+        !self.ended.as_ref().is_some_and(|ended| ended.may_be_half_smaller(beside))
+    }
+
     /// What was handed over.
     pub fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
@@ -290,6 +315,19 @@ impl Session {
     /// Whether the firmware has refused the request to enroll the key.
     pub fn is_enrolled_by_hand(&self) -> bool {
         self.credentials.as_ref().is_some_and(|c| matches!(c.staged.request, Staging::Failed { .. }))
+    }
+
+    /// The receipt of a system that the firmware has no boot entry for, where it may be that nothing starts it without one.
+    pub fn without_boot_entry(&self) -> Option<&Receipt> {
+        let (Some(Ended::Installed { receipt }), Some(credentials)) = (&self.ended, &self.credentials) else {
+            return None;
+        };
+        let is_missing = match credentials.staged.boot_entry {
+            Staging::Done => false,
+            Staging::NotHere => receipt.starts_only_by_entry(),
+            Staging::Failed { .. } => !receipt.way.is_whole_disk(),
+        };
+        is_missing.then_some(receipt.as_ref())
     }
 
     /// Whether the window may close without a question: nothing runs, and nothing would be lost.

@@ -17,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     way: Option<Way>,
-    /// Whether an earlier system's personal files stay; as far as they can, as long as nobody says otherwise.
+    /// Whether an earlier system's personal files stay; as far as they can, as long as nobody says otherwise. Once a way is
+    /// chosen with it, only a person turns it off.
     keep_home: Option<bool>,
     delete: BTreeSet<u32>,
     shared_esp: Option<u32>,
@@ -37,6 +38,8 @@ pub struct Offered {
     pub shrinks: Vec<Shrink>,
     /// Whether the answer file that was found asks for it.
     pub is_asked_for: bool,
+    /// Whether an earlier system's personal files are lost, too: they can not be kept, or shall not be.
+    pub loses_home: bool,
 }
 
 /// A partition that can be made smaller.
@@ -134,7 +137,9 @@ impl Session {
             }
             let is_asked_for = self.way_asked_for == Some(offer.way);
             let shrinks = if offer.way == Way::FreeSpace { offer.answers.shrink } else { Vec::new() };
-            Offered { way: offer.way, against, shrinks, is_asked_for }
+            let loses_home =
+                offer.way == Way::Replace && (self.usage.keep_home == Some(false) || !self.against_home().is_empty());
+            Offered { way: offer.way, against, shrinks, is_asked_for, loses_home }
         });
         offered.collect()
     }
@@ -158,14 +163,18 @@ impl Session {
 
     /// Whether the personal files of an earlier system stay.
     pub fn keeps_home(&self) -> bool {
-        self.usage.way == Some(Way::Replace) && self.usage.keep_home.unwrap_or(true) && self.against_home().is_empty()
+        // What stands against it is no reason to lose them: then it goes on nowhere, and a person decides.
+        self.usage.way == Some(Way::Replace) && self.usage.keep_home == Some(true)
     }
 
     /// What stands against keeping them.
     pub fn against_home(&self) -> Vec<Issue> {
         let (Some(disk), Some(manifest)) = (self.disk(), self.needed()) else { return Vec::new() };
         let keeps = Usage { keep_home: Some(true), ..Usage::default() };
-        Layout::new(disk, &answers(Way::Replace, &keeps), &manifest).err().unwrap_or_default()
+        let mut against = Layout::new(disk, &answers(Way::Replace, &keeps), &manifest).err().unwrap_or_default();
+        // What is kept would not be encrypted. While it is kept, encryption can not be turned on.
+        against.extend(self.encryption.is_wanted().then_some(Issue::HomeNotEncrypted));
+        against
     }
 
     /// The partitions that can be made smaller in the way that is chosen.
@@ -255,7 +264,10 @@ impl Session {
                     // What was decided for another way says nothing about this one. What has to be made smaller is
                     // proposed: the person sees the number, and it is theirs to change.
                     let shrink = offered.shrinks.iter().map(|shrink| (shrink.number, shrink.to_mib)).collect();
-                    let keep_home = self.usage.keep_home;
+                    let keep_home = match way {
+                        Way::Replace => self.usage.keep_home.or(Some(self.against_home().is_empty())),
+                        _ => self.usage.keep_home,
+                    };
                     self.usage = Usage { way: Some(way), keep_home, shrink, ..Usage::default() };
                 }
             }
@@ -300,11 +312,11 @@ impl Session {
         self.propose_use();
     }
 
-    /// Takes what an answer file says of the way, and of personal files that stay. Numbers of partitions are those of
-    /// another disk.
+    /// Takes what an answer file says of the way, and of personal files that stay; that they go is said by no file, but by
+    /// the person. Numbers of partitions are those of another disk.
     pub(super) fn fill_in_use(&mut self, found: &DiskAnswers) {
         self.way_asked_for = Some(found.way);
-        self.home_asked_for = (found.way == Way::Replace).then_some(found.keep_home);
+        self.home_asked_for = (found.way == Way::Replace && found.keep_home).then_some(true);
         if self.usage == Usage::default() {
             self.usage.keep_home = self.home_asked_for;
             self.propose_use();
@@ -328,7 +340,8 @@ impl Session {
         };
         // Whoever erases a disk erases whatever lies there: the plan is shown anew. All else is about what lay there.
         if !is_same && self.usage.way != Some(Way::WholeDisk) {
-            self.usage = Usage { keep_home: self.usage.keep_home, ..Usage::default() };
+            // That personal files go was said of what was there.
+            self.usage = Usage { keep_home: self.usage.keep_home.filter(|keep| *keep), ..Usage::default() };
         }
         let way = self.way();
         let place = |page| way.iter().position(|other| *other == page);
@@ -365,8 +378,8 @@ fn partitions(disk: &Disk) -> &[Found] {
 }
 
 /// What of a disk its use was decided for: not how much is free in it, which changes by itself.
-fn shape(disk: &Disk) -> Vec<(u32, u64, &str, bool)> {
-    partitions(disk).iter().map(|one| (one.number, one.size, one.label.as_str(), one.holding.is_some())).collect()
+fn shape(disk: &Disk) -> Vec<(u32, u64, &str, Option<&Holding>)> {
+    partitions(disk).iter().map(|one| (one.number, one.size, one.label.as_str(), one.holding.as_ref())).collect()
 }
 
 /// Every partition deleted.

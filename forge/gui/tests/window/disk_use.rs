@@ -192,3 +192,41 @@ fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
     window.controller.emit(Input::Change(Change::Cancel));
     window.close();
 }
+
+#[gtk::test]
+fn a_system_that_only_a_boot_entry_starts_says_so_on_the_last_page_with_the_command() {
+    if adw::init().is_err() {
+        return;
+    }
+    let shares = [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
+    // The second machine was not started by UEFI: there is nothing to leave an entry in.
+    for play in [Play::FirmwareRefuses, Play::Works] {
+        let window = Window::on(Scripted::shared(play));
+        window.take(way_beside(Page::Review, FEDORA, &shares));
+        until("the plan", || window.button("Delete and Install").is_some_and(|button| button.is_sensitive()));
+        window.controller.emit(Input::Change(Change::Confirm));
+        let told = "Nothing starts the new system until there is one.";
+        until("the last page", || window.page() == Some(Page::Done) && window.texts().contains("Credentials"));
+        assert!(window.texts().contains(told), "{}", window.texts());
+        let command = "efibootmgr --create --disk /dev/sdc --part 1 --label 'InterGenOS' --loader '\\EFI\\intergenos\\shimx64.efi'";
+        assert!(window.texts().contains(command), "{}", window.texts());
+        window.close();
+    }
+}
+
+#[gtk::test]
+fn who_keeps_personal_files_is_told_on_the_page_about_encryption_why_it_is_off() {
+    if adw::init().is_err() {
+        return;
+    }
+    for keeps in [true, false] {
+        let window = Window::on(Scripted::shared(Play::Stands));
+        window.take(way_beside(Page::Encryption, EARLIER, &[Choice::Way(Way::Replace), Choice::KeepHome(keeps)]));
+        until("the switch", || row::<adw::SwitchRow>(&window, "Encrypt This System").is_some());
+        let switch = row::<adw::SwitchRow>(&window, "Encrypt This System").unwrap();
+        assert_eq!(switch.is_sensitive(), !keeps);
+        assert_eq!(window.texts().contains("go back and turn Keep Personal Files off"), keeps, "{}", window.texts());
+        assert!(may_go_on(&window));
+        window.close();
+    }
+}

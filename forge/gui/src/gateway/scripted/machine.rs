@@ -5,10 +5,10 @@ use forge_model::{
     firmware::Device,
     handover::DiskKeys,
     inventory::{Content, DiskKind, Entry, Found, Gpt, Holding, Identity, Obstacle, ShrinkFault, Shrinks, Transport},
-    layout::Role,
+    layout::{Partition, Role},
     machine::{Firmware, Preflight, SecureBoot, Staged, Staging, StagingFault},
     plan::PasswordKind,
-    receipt::Key,
+    receipt::{Key, WrittenPartition},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -314,7 +314,7 @@ pub fn receipt(plan: &Plan) -> Receipt {
         payload_subkey: "F1".repeat(20),
         root_hash: plan.payload.root_hash,
         disk_id: Uuid::from_u128(7),
-        partitions: vec![],
+        partitions: plan.layout.partitions.iter().map(written).collect(),
         esp_files: vec![],
         firmware: vec![],
         encryption: None,
@@ -323,6 +323,12 @@ pub fn receipt(plan: &Plan) -> Receipt {
         command_line: String::new(),
         credentials: vec!["mesh.token".into()],
     }
+}
+
+fn written(one: &Partition) -> WrittenPartition {
+    let (role, offset, size) = (one.role, one.offset, one.size);
+    let id = Uuid::from_u128(u128::from(one.number));
+    WrittenPartition { number: one.number, role, offset, size, label: one.label.clone(), id, shared: one.shared }
 }
 
 /// The recovery key that is played. It opens nothing.

@@ -79,7 +79,7 @@ impl Scripted {
     pub fn from_environment() -> Option<Self> {
         let wanted = env::var(SCRIPT).ok()?;
         let play = match wizard_page(&wanted) {
-            _ if wanted == "done-refused" => Play::FirmwareRefuses,
+            _ if ["done-refused", "done-manual"].contains(&wanted.as_str()) => Play::FirmwareRefuses,
             Some(Page::Failure) => Play::Fails,
             Some(Page::Done) => Play::Works,
             _ => Play::Stands,
@@ -122,7 +122,7 @@ pub fn script() -> Vec<Change> {
         "disk-use-replace" | "review-replace" => {
             way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/sda", &[Choice::Way(Way::Replace)]);
         }
-        "disk-use-manual" | "review-manual" => {
+        "disk-use-manual" | "review-manual" | "done-manual" => {
             let choices =
                 [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
             way = way_beside(wizard_page(&wanted).unwrap_or_default(), "/dev/sdc", &choices);
@@ -170,7 +170,7 @@ fn wizard_page(wanted: &str) -> Option<Page> {
         "review-beside" | "review-shrink" | "review-replace" | "review-manual" => Some(Page::Review),
         "installing-beside" => Some(Page::Installing),
         "failure-beside" => Some(Page::Failure),
-        "done-beside" => Some(Page::Done),
+        "done-beside" | "done-manual" => Some(Page::Done),
         "encryption-on" | "encryption-caution" => Some(Page::Encryption),
         "review-encrypted" => Some(Page::Review),
         "firmware-on" | "firmware-licence" => Some(Page::Firmware),
@@ -182,7 +182,8 @@ fn wizard_page(wanted: &str) -> Option<Page> {
 /// Whether the machine is the one with disks that more than one system can be on.
 fn is_shared(wanted: &str) -> bool {
     let ways = ["shrink", "replace", "manual", "none"];
-    ways.iter().any(|way| wanted.strip_prefix("disk-use-").or(wanted.strip_prefix("review-")) == Some(way))
+    let pages = ["disk-use-", "review-", "done-"];
+    ways.iter().any(|way| pages.iter().any(|page| wanted.strip_prefix(page) == Some(way)))
 }
 
 /// The keys that are pressed in a rehearsal by themselves.

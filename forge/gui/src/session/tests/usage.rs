@@ -8,10 +8,12 @@ use crate::{
         usage::{Choice, Offered},
     },
 };
+use forge_dbus::status::{Reached, Smaller};
 use forge_model::{
     answers::{DiskAnswers, Shrink, Way},
     inventory::Content,
     layout::bars::Fate,
+    machine::{Staged, Staging},
     size::MIB,
 };
 
@@ -182,10 +184,91 @@ fn an_earlier_system_is_replaced_and_its_personal_files_stay_unless_somebody_say
             state.for_each(|found| found.holding = Some(forge_model::inventory::Holding::Luks));
         }
     }
-    let mut session = shared_with(inventory);
-    walk_beside(&mut session, Page::DiskUse, EARLIER, &[Choice::Way(Way::Replace), Choice::KeepHome(true)]);
-    assert!(!session.keeps_home());
+    let mut session = shared_with(inventory.clone());
+    walk_beside(&mut session, Page::DiskUse, EARLIER, &[]);
+    assert!(offered(&session, Way::Replace).loses_home, "the way says so before it is chosen");
+    use_it(&mut session, Choice::Way(Way::Replace));
+    assert!(!session.keeps_home() && session.may_go_on());
     assert!(matches!(session.against_home()[..], [Issue::HomeEncrypted { number: 6 }]));
+    // Whoever wants them all the same is not overruled.
+    use_it(&mut session, Choice::KeepHome(true));
+    assert!(session.keeps_home() && !session.may_go_on());
+}
+
+#[test]
+fn personal_files_that_can_not_be_kept_any_more_are_not_given_up_behind_the_person() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::Review, EARLIER, &[Choice::Way(Way::Replace)]);
+    assert!(!offered(&session, Way::Replace).loses_home);
+    let mut inventory = machine::shared_inventory();
+    for disk in &mut inventory.disks {
+        if let Content::Table { partitions, .. } = &mut disk.content {
+            let state = partitions.iter_mut().filter(|found| found.label == "state");
+            state.for_each(|found| found.holding = Some(forge_model::inventory::Holding::Luks));
+        }
+    }
+    // The partition has the same number and length: what it holds is another thing.
+    let effects = session.apply(Change::Disks(inventory));
+    assert!(matches!(effects[..], [Effect::DiskChanged, Effect::Show(Page::DiskUse)]), "{effects:?}");
+    assert_eq!(session.disk_way(), None);
+    use_it(&mut session, Choice::Way(Way::Replace));
+    assert!(session.keeps_home() && !session.may_go_on(), "what was wanted stays wanted, and blocks the page");
+    assert!(
+        matches!(session.layout(), Some(Err(issues)) if matches!(issues[..], [Issue::HomeEncrypted { number: 6 }]))
+    );
+    use_it(&mut session, Choice::KeepHome(false));
+    assert!(session.may_go_on() && !session.disk_answers().unwrap().keep_home);
+    assert!(offered(&session, Way::Replace).loses_home);
+}
+
+#[test]
+fn files_that_are_kept_are_not_lost_by_turning_encryption_on_and_with_it_on_they_are_not_kept() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::Encryption, EARLIER, &[Choice::Way(Way::Replace)]);
+    assert!(session.keeps_home());
+    session.apply(Change::Encrypt(true));
+    assert!(session.keeps_home() && !session.encryption().is_wanted());
+    // The way back: without them it can be encrypted.
+    session.apply(Change::Left(Page::Encryption));
+    use_it(&mut session, Choice::KeepHome(false));
+    session.apply(Change::Next);
+    session.apply(Change::Encrypt(true));
+    assert!(session.encryption().is_wanted());
+    // From here they can not be kept, and the page says why.
+    session.apply(Change::Left(Page::Encryption));
+    use_it(&mut session, Choice::KeepHome(true));
+    assert!(!session.disk_answers().unwrap().keep_home);
+    assert_eq!(session.against_home(), [Issue::HomeNotEncrypted]);
+    // And back again.
+    session.apply(Change::Encrypt(false));
+    use_it(&mut session, Choice::KeepHome(true));
+    assert!(session.disk_answers().unwrap().keep_home && session.against_home().is_empty());
+}
+
+#[test]
+fn a_system_that_only_a_boot_entry_starts_says_so_where_the_firmware_took_none() {
+    let ends = |session: &mut Session, staged: Staged| {
+        let receipt = Box::new(machine::receipt(&session.run().plan.clone().unwrap()));
+        session.apply(Change::Ended(Box::new(Ended::Installed { receipt })));
+        session.apply(Change::HandedOver(Ok(Credentials::new(Handover { staged, ..machine::handover() }))));
+        session.without_boot_entry().map(|receipt| (receipt.starts_only_by_entry(), receipt.boot_entry_command()))
+    };
+    let shares = [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
+    for (choices, only) in [(&shares[..], true), (&shares[..2], false)] {
+        let mut session = shared();
+        walk_beside(&mut session, Page::Installing, FEDORA, choices);
+        let (said, command) = ends(&mut session, machine::refused_request()).unwrap();
+        assert_eq!(said, only);
+        let number = if only { 1 } else { 5 };
+        assert!(command.unwrap().starts_with(&format!("efibootmgr --create --disk {FEDORA} --part {number} ")));
+    }
+    let mut session = shared();
+    walk_beside(&mut session, Page::Installing, FEDORA, &shares);
+    let there = Staged { boot_entry: Staging::Done, ..machine::refused_request() };
+    assert_eq!(ends(&mut session, there), None);
+    let mut session = ready();
+    walk(&mut session, Page::Installing);
+    assert_eq!(ends(&mut session, machine::refused_request()), None, "the whole disk starts by itself");
 }
 
 #[test]
@@ -308,12 +391,14 @@ fn answers_that_were_found_choose_only_what_destroys_nothing_and_the_rest_is_sai
         use_it(&mut session, Choice::Way(Way::Manual));
         assert!(session.disk_answers().unwrap().delete.is_empty());
     }
-    let mut session = shared();
-    session.apply(found("use = \"replace\"\nkeep-home = false"));
-    session.apply(Change::Disk(EARLIER.into()));
-    assert_eq!(session.disk_way(), None);
-    use_it(&mut session, Choice::Way(Way::Replace));
-    assert!(!session.keeps_home());
+    for words in ["use = \"replace\"", "use = \"replace\"\nkeep-home = false", "use = \"replace\"\nkeep-home = true"] {
+        let mut session = shared();
+        session.apply(found(words));
+        session.apply(Change::Disk(EARLIER.into()));
+        assert_eq!(session.disk_way(), None);
+        use_it(&mut session, Choice::Way(Way::Replace));
+        assert!(session.keeps_home(), "that they are lost is for the person to say: {words}");
+    }
     // Where Windows would have to be made smaller for it, it is not chosen.
     let mut session = shared();
     session.apply(found("use = \"free-space\""));
@@ -339,4 +424,31 @@ fn after_a_failure_beside_other_systems_the_disk_and_its_use_are_chosen_again() 
     let effects = session.apply(Change::TryAgain);
     assert!(matches!(effects[..], [Effect::Show(Page::Disk), Effect::Look]));
     assert_eq!(session.disk_way(), None);
+}
+
+#[test]
+fn while_a_partition_may_be_half_way_to_its_smaller_size_nothing_is_tried_again() {
+    let smaller = |reached| vec![Smaller { number: 3, before: 2 * MIB, wanted: MIB, reached }];
+    let cancelled = |reached| Ended::Cancelled { stage: Stage::Shrink, written: false, smaller: smaller(reached) };
+    for (ended, may) in [
+        (Ended::Lost { stage: Some(Stage::Shrink) }, false),
+        (Ended::Lost { stage: None }, false),
+        (Ended::Lost { stage: Some(Stage::Check) }, true),
+        (cancelled(Reached::Begun), false),
+        (cancelled(Reached::FileSystem), true),
+        (cancelled(Reached::Partition), true),
+    ] {
+        let mut session = shared();
+        walk_beside(&mut session, Page::Installing, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+        let said = format!("{ended:?}");
+        session.apply(Change::Ended(Box::new(ended)));
+        assert_eq!(session.may_try_again(), may, "{said}");
+        session.apply(Change::TryAgain);
+        assert_eq!(session.page() == Page::Failure, !may, "{said}");
+    }
+    // Where nothing was to be smaller, nothing is half way.
+    let mut session = ready();
+    walk_beside(&mut session, Page::Installing, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
+    session.apply(Change::Ended(Box::new(Ended::Lost { stage: None })));
+    assert!(session.may_try_again());
 }
