@@ -1,12 +1,17 @@
 //! An install onto a real disk beside what is there.
 
 use crate::bench::{Bench, said};
+use forge_model::inventory::Content;
 use forge_tests::{
     disk::MIB,
     look::run,
     private::{LoopDisk, Person, system},
 };
-use std::{fs::File, os::unix::fs::FileExt, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt,
+    path::Path,
+};
 
 const SCRIPT: &str = "label: gpt\nstart=2048, size=65536, type=linux, name=\"mine\"\n";
 
@@ -51,5 +56,23 @@ fn a_disk_with_another_table_can_only_be_taken_as_a_whole() {
         disk.partition("label: dos\nstart=2048, size=65536\n");
         let output = bench.on(Person::Allowed, "plan", &disk).output().unwrap();
         assert!(!output.status.success() && said(&output).contains("of the kind \"dos\""), "{}", said(&output));
+    });
+}
+
+#[test]
+fn a_disk_whose_first_table_is_damaged_is_not_shown_as_one_without_partitions() {
+    system(|system| {
+        let bench = Bench::new(system);
+        let disk = LoopDisk::new(system, "DAMAGED", 300 * MIB, 512);
+        disk.partition(SCRIPT);
+        // As Linux reads it, such a disk has no partitions.
+        assert!(run("partx", &["--delete", &disk.node()]).well);
+        OpenOptions::new().write(true).open(disk.node()).unwrap().write_all_at(&[0xff; 512], 512).unwrap();
+        disk.settle();
+        let shown: String = system.property(&disk.block(), "PartitionTable", "Type").unwrap_or_default();
+        let inventory = system.block_on(bench.forge().inventory()).unwrap();
+        let content = &inventory.disk(&disk.node()).unwrap().content;
+        assert_eq!(content, &Content::Unknown, "UDisks2 shows {shown:?}");
+        println!("UDisks2 shows {shown:?}");
     });
 }

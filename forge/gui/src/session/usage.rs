@@ -361,10 +361,14 @@ impl Session {
 
 /// Whether there is nothing on a disk that anybody could miss. What an install that did not end left is nothing: whatever
 /// was there before is lost already.
+///
+/// A table without partitions counts only where it was read and is whole: with a damaged first copy, Linux shows none.
 fn is_bare(disk: &Disk) -> bool {
     match &disk.content {
         Content::Empty | Content::Unfinished { .. } => true,
-        Content::Table { partitions, .. } => partitions.is_empty(),
+        Content::Table { partitions, gpt, .. } => {
+            partitions.is_empty() && gpt.as_ref().is_some_and(|gpt| gpt.fault.is_none())
+        }
         Content::Whole { .. } | Content::Unknown => false,
     }
 }

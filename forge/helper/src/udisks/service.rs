@@ -227,12 +227,18 @@ async fn probed(file: File) -> Content {
 }
 
 /// What UDisks shows of a table, with what the table itself says: nothing of that, where the two are not of one table.
+///
+/// Linux reads the first copy only. Where that is damaged, UDisks shows a table without partitions, and the second copy may
+/// name the person's files: a disk with partitions that UDisks does not show is one that nobody knows.
 fn with_table(shown: &Content, probed: Content) -> Content {
     let (Content::Table { partitions, .. }, Content::Table { table, partitions: read, gpt: Some(gpt) }) =
         (shown, &probed)
     else {
         return shown.clone();
     };
+    if read.iter().any(|one| partitions.iter().all(|shown| shown.number != one.number)) {
+        return Content::Unknown;
+    }
     let same = |a: &Found, b: &Found| (a.number, a.size, a.type_id) == (b.number, b.size, b.type_id);
     let holding = |one: &Found| partitions.iter().find(|shown| same(shown, one)).map(|shown| shown.holding.clone());
     let merged = read.iter().map(|one| Some(Found { holding: holding(one)?, ..one.clone() }));
@@ -267,9 +273,13 @@ mod tests {
         let both = table(&[Found { entry: Some(entry), ..found(1, 5) }], Some(gpt.clone()));
         let shown = table(&[found(1, 5)], None);
         assert_eq!(with_table(&shown, table(&[read(1, 5)], Some(gpt.clone()))), both);
-        for other in [&[read(1, 6)][..], &[read(2, 5)], &[read(1, 5), read(2, 5)], &[]] {
+        for other in [&[read(1, 6)][..], &[]] {
             assert_eq!(with_table(&shown, table(other, Some(gpt.clone()))), shown);
         }
+        for other in [&[read(2, 5)][..], &[read(1, 5), read(2, 5)]] {
+            assert_eq!(with_table(&shown, table(other, Some(gpt.clone()))), Content::Unknown);
+        }
+        assert_eq!(with_table(&table(&[], None), table(&[read(1, 5)], Some(gpt.clone()))), Content::Unknown);
         assert_eq!(with_table(&shown, Content::Unknown), shown);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 use forge_dbus::status::{Reached, Smaller};
 use forge_model::{
     answers::{DiskAnswers, Shrink, Way},
-    inventory::Content,
+    inventory::{Content, Gpt, GptFault},
     layout::bars::Fate,
     machine::{Staged, Staging},
     size::MIB,
@@ -71,6 +71,23 @@ fn an_empty_disk_asks_nothing_and_is_taken_as_a_whole() {
     assert!(answers.way.is_whole_disk() && answers.erase.is_some());
     session.apply(Change::Left(Page::Encryption));
     assert_eq!(session.page(), Page::Disk);
+}
+
+#[test]
+fn a_table_that_is_damaged_or_was_not_read_is_not_taken_for_an_empty_one() {
+    let asks = |change: &dyn Fn(&mut Option<Gpt>)| {
+        let mut inventory = machine::inventory();
+        if let Content::Table { partitions, gpt, .. } = &mut inventory.disks[0].content {
+            partitions.clear();
+            change(gpt);
+        }
+        let mut session = shared_with(inventory);
+        session.apply(Change::Disk(WINDOWS.into()));
+        session.asks_for_use()
+    };
+    assert!(!asks(&|_| ()));
+    assert!(asks(&|gpt| *gpt = None));
+    assert!(asks(&|gpt| gpt.as_mut().unwrap().fault = Some(GptFault::FirstCopy)));
 }
 
 #[test]
