@@ -132,7 +132,7 @@ pub(super) fn asleep(inventory: &mut Inventory) {
         Content::Table { partitions, .. } => Some(partitions),
         _ => None,
     });
-    let mut all: Vec<&mut Found> = tables.flatten().collect();
+    let all: Vec<&mut Found> = tables.flatten().collect();
     let linux = on_whole_disk || all.iter().any(|found| found.holding.as_ref().is_some_and(linux));
     let windows = all.iter().any(|found| found.shrinks == ASLEEP);
     let ntfs = |found: &Found| matches!(&found.holding, Some(Holding::FileSystem { name, .. }) if name == "ntfs");
