@@ -1,7 +1,7 @@
 //! A TPM that is to open the state: it has to be there on this machine, and is part of what is confirmed.
 #![allow(clippy::unwrap_used, reason = "in a test, to stop with the place is the right answer")]
 
-use forge_engine::probe;
+use forge_engine::{gpt, probe, uki};
 use forge_model::{
     Answers, Inventory, Issue, Plan,
     inventory::{DiskKind, Identity},
@@ -47,4 +47,23 @@ fn a_tpm_opens_nothing_unless_it_is_asked_for_and_that_is_part_of_what_is_confir
     assert_ne!(without.digest(), with.digest());
     // That a machine has one changes no plan by itself.
     assert_eq!(without.digest(), plan(DiskKind::Disk, false, ENCRYPTED).unwrap().digest());
+}
+
+#[test]
+fn where_a_tpm_opens_the_state_the_signed_command_line_lets_nobody_have_a_shell_before_the_login() {
+    let line = |more: &str| {
+        let plan = plan(DiskKind::Disk, true, &format!("{ENCRYPTED}{more}")).unwrap();
+        let line = uki::command_line(&plan, "quiet", "erofs", &gpt::with_ids(&plan.layout), Some(uuid::Uuid::nil()));
+        line.split(' ').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (with, without) = (line("tpm2 = true\n"), line(""));
+    for word in [
+        "systemd.import_credentials=no",
+        "rd.shell=0",
+        "rd.systemd.mask=emergency.service",
+        "rd.systemd.mask=rescue.service",
+    ] {
+        assert!(with.iter().any(|one| one == word), "{with:?}");
+        assert!(!without.iter().any(|one| one == word), "{without:?}");
+    }
 }

@@ -41,6 +41,13 @@ pub const SLOT: u32 = 2;
 pub const PHASE: &str = "enter-initrd";
 /// What of the start is held against its values at the enrollment.
 const PCRS: &str = "7+12+13";
+/// What the signed command line says where the TPM opens the state: that nobody is given a shell on the way to the login.
+///
+/// systemd would take units from the firmware's tables (SMBIOS, fw_cfg), which are measured to PCR 1 only
+/// (systemd.system-credentials(7)). And when something fails in the initrd, its shell may ask for no password. In the system
+/// itself the rescue shells ask for root's, so they stay.
+pub(crate) const CLOSED: &str = "systemd.import_credentials=no rd.shell=0 rd.systemd.mask=emergency.service \
+                                 rd.systemd.mask=rescue.service";
 /// RSA-2048 is what every TPM 2.0 can check.
 const RSA_BITS: u32 = 2048;
 /// The sections of a boot image that systemd-stub measures and systemd-measure knows (systemd-measure(1)).

@@ -3,7 +3,7 @@
 use crate::{
     memory,
     tool::{Run, ToolError, Tools},
-    tpm2::{PolicyKey, Tpm2Error},
+    tpm2::{self, PolicyKey, Tpm2Error},
 };
 use forge_model::{Plan, layout::Role, payload::Boot, receipt::WrittenPartition};
 use std::{fs::File, io};
@@ -60,12 +60,14 @@ pub fn command_line(
         ),
         None => (String::new(), format!("PARTUUID={state}")),
     };
+    let closed = if plan.tpm2 { tpm2::CLOSED } else { "" };
     let words = [
         base.trim().to_owned(),
         format!("root=/dev/mapper/root rootfstype={file_system} ro"),
         format!("roothash={}", plan.payload.root_hash),
         "systemd.verity_root_options=panic-on-corruption".into(),
         open,
+        closed.into(),
         // What was accepted of firmware lies there, and is merged before the root is switched to.
         format!(
             "rd.systemd.mount-extra={state}:/sysroot/var:ext4:rw,nodev,nosuid,\

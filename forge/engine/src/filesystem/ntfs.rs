@@ -5,13 +5,19 @@
 use super::{Bounded, Look};
 use forge_model::inventory::ShrinkFault;
 use ntfs::{
-    KnownNtfsFileRecordNumber as Known, Ntfs, NtfsError, NtfsFile, NtfsReadSeek, indexes::NtfsFileNameIndex,
-    structured_values::NtfsVolumeFlags,
+    KnownNtfsFileRecordNumber as Known, Ntfs, NtfsAttributeType, NtfsError, NtfsFile, NtfsIndex, NtfsReadSeek,
+    indexes::NtfsFileNameIndex,
+    structured_values::{NtfsIndexRoot, NtfsVolumeFlags},
 };
 use std::io::{self, SeekFrom};
 
 /// The file that Windows keeps its memory in while it sleeps or waits for its fast start.
 const HIBERFILE: &str = "hiberfil.sys";
+/// The name of a directory's index.
+const INDEX: &str = "$I30";
+/// Bytes of the largest record that is read. The crate makes room for as many as the file system says, up to 4 GiB, before
+/// it reads any; usual are 1024 in the MFT and 4096 in an index.
+const MOST_RECORD: u32 = 1 << 16;
 /// A page of `$LogFile`, as far as it is looked at.
 const PAGE: usize = 4096;
 /// In a restart area: no client has the log open.
@@ -20,7 +26,7 @@ const NO_CLIENT: u16 = 0xffff;
 const CLEAN: u16 = 2;
 
 pub(super) fn look(device: &mut Bounded) -> io::Result<Look> {
-    let mut ntfs = Ntfs::new(device).map_err(said)?;
+    let mut ntfs = opened(device)?;
     let length = length_of(&ntfs);
     let fault = match () {
         () if is_hibernated(&mut ntfs, device)? => Some(ShrinkFault::Hibernated),
@@ -33,7 +39,21 @@ pub(super) fn look(device: &mut Bounded) -> io::Result<Look> {
 
 /// Its whole length in bytes.
 pub(super) fn length(device: &mut Bounded) -> io::Result<u64> {
-    Ok(length_of(&Ntfs::new(device).map_err(said)?))
+    Ok(length_of(&opened(device)?))
+}
+
+fn opened(device: &mut Bounded) -> io::Result<Ntfs> {
+    let ntfs = Ntfs::new(device).map_err(said)?;
+    bounded(ntfs.file_record_size())?;
+    Ok(ntfs)
+}
+
+/// Refuses a length of records that no Windows makes.
+fn bounded(record: u32) -> io::Result<()> {
+    match record {
+        0..=MOST_RECORD => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, format!("records of {record} bytes do not exist"))),
+    }
 }
 
 /// The last sector is a copy of the boot sector, and not counted.
@@ -48,7 +68,7 @@ fn said(error: NtfsError) -> io::Error {
 fn is_hibernated(ntfs: &mut Ntfs, device: &mut Bounded) -> io::Result<bool> {
     ntfs.read_upcase_table(device).map_err(said)?;
     let root = ntfs.root_directory(device).map_err(said)?;
-    let index = root.directory_index(device).map_err(said)?;
+    let index = index_of(&root, device)?;
     let mut finder = index.finder();
     let found = match NtfsFileNameIndex::find(&mut finder, ntfs, device, HIBERFILE) {
         None => return Ok(false),
@@ -57,6 +77,33 @@ fn is_hibernated(ntfs: &mut Ntfs, device: &mut Bounded) -> io::Result<bool> {
     let file = found.file_reference().to_file(ntfs, device).map_err(said)?;
     let mut begin = [0; 4];
     Ok(read(&file, device, 0, &mut begin)? == 4 && matches!(&begin, b"hibr" | b"HIBR"))
+}
+
+/// The index of a directory, as the crate would find it, if its records have a length that can be.
+fn index_of<'n, 'f>(
+    directory: &'f NtfsFile<'n>,
+    device: &mut Bounded,
+) -> io::Result<NtfsIndex<'n, 'f, NtfsFileNameIndex>> {
+    let (mut root, mut rest) = (None, None);
+    let mut attributes = directory.attributes();
+    while let Some(item) = attributes.next(device) {
+        let item = item.map_err(said)?;
+        let attribute = item.to_attribute().map_err(said)?;
+        if attribute.name().map_err(said)? != INDEX {
+            continue;
+        }
+        let place = match attribute.ty().map_err(said)? {
+            NtfsAttributeType::IndexRoot => {
+                bounded(attribute.resident_structured_value::<NtfsIndexRoot>().map_err(said)?.index_record_size())?;
+                &mut root
+            }
+            NtfsAttributeType::IndexAllocation => &mut rest,
+            _ => continue,
+        };
+        place.get_or_insert(item);
+    }
+    let none = || io::Error::new(io::ErrorKind::InvalidData, "its root directory has no index");
+    NtfsIndex::new(root.ok_or_else(none)?, rest).map_err(said)
 }
 
 /// Windows marks a volume that it has to check. One that was pulled out, or that a sleeping Windows on another partition

@@ -171,6 +171,34 @@ fn free_clusters_are_counted_as_mtools_counts_them() {
 }
 
 #[test]
+fn records_that_would_take_the_memory_of_the_helper_are_not_read() {
+    let refused = |file: &tempfile::NamedTempFile| {
+        let mut device = Bounded::new(file.as_file(), 16 * MIB, PATIENCE);
+        match super::ntfs::look(&mut device) {
+            Err(error) => error.to_string().contains("bytes do not exist"),
+            Ok(_) => false,
+        }
+    };
+    let file = ntfs(16);
+    assert!(!refused(&file));
+    // The root directory is the fifth record of the MFT. Its index names the length of its records behind the type of what it
+    // sorts (file names) and the order.
+    let (mut record, start) = ([0; 1024], 4 * 4096 + 5 * 1024);
+    file.as_file().read_exact_at(&mut record, start).unwrap();
+    let head = [0x30, 0, 0, 0, 1, 0, 0, 0, 0, 0x10, 0, 0];
+    let at = start + record.windows(head.len()).position(|bytes| bytes == head).unwrap() as u64 + 8;
+    for length in [u32::MAX, 1 << 31, (1 << 16) + 1] {
+        file.as_file().write_all_at(&length.to_le_bytes(), at).unwrap();
+        assert!(refused(&file), "{length}");
+        assert_eq!(looked(&file, "ntfs"), Shrinks::Not { why: ShrinkFault::Unreadable });
+    }
+    // Records of the MFT that have 127 clusters.
+    let file = ntfs(16);
+    file.as_file().write_all_at(&[127], 0x40).unwrap();
+    assert!(refused(&file));
+}
+
+#[test]
 fn what_was_made_to_harm_costs_neither_time_nor_a_panic() {
     let mut random = rand::rand_core::UnwrapErr(SysRng);
     let fat = image(40);

@@ -3,6 +3,9 @@
 use super::objects::Block;
 use forge_model::inventory::Holding;
 
+/// libblkid's name of a swap area that holds the memory of a hibernated Linux.
+pub(super) const HIBERNATED: &str = "swsuspend";
+
 /// What a partition or disk holds, as far as it could be named.
 pub(super) fn of(block: &Block) -> Option<Holding> {
     let name = block.id_type.as_str();
@@ -14,7 +17,8 @@ pub(super) fn of(block: &Block) -> Option<Holding> {
         "linux_raid_member" => Holding::MdMember,
         "zfs_member" => Holding::ZfsMember,
         "mpath_member" => Holding::MultipathMember,
-        "swap" | "swsuspend" => Holding::Swap,
+        "swap" => Holding::Swap,
+        // `swsuspend` too: a swap area that holds the memory of a Linux that is hibernated is no free room.
         _ if is_firmware_raid(name) => Holding::FirmwareRaidMember { name: name.into() },
         _ if block.id_usage == "filesystem" => Holding::FileSystem { name: name.into(), label: block.id_label.clone() },
         _ => Holding::Other { name: name.into() },

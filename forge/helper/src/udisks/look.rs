@@ -3,7 +3,7 @@
 //! Each partition is opened by itself: what was written to it by its own name may not be seen yet through that of the disk.
 //! A look that took long is remembered for a while, so that a list of disks does not wait for it each time.
 
-use super::{Objects, Udisks, UdisksError};
+use super::{Objects, Udisks, UdisksError, holding::HIBERNATED};
 use forge_engine::filesystem;
 use forge_model::{
     inventory::{Content, Disk, Found, Holding, Inventory, ShrinkFault, Shrinks},
@@ -121,19 +121,24 @@ impl Udisks {
     }
 }
 
-/// A sleeping Windows holds every NTFS that it had mounted, and only one of them has the file that says so.
+/// A sleeping Windows holds every NTFS that it had mounted, and only one of them has the file that says so. A sleeping Linux
+/// may hold every file system that is made smaller here, and only its swap area says so.
 pub(super) fn asleep(inventory: &mut Inventory) {
     const ASLEEP: Option<Shrinks> = Some(Shrinks::Not { why: ShrinkFault::Hibernated });
+    let linux = |holding: &Holding| matches!(holding, Holding::Other { name } if name == HIBERNATED);
+    let whole = |disk: &Disk| matches!(&disk.content, Content::Whole { holding } if linux(holding));
+    let on_whole_disk = inventory.disks.iter().any(whole);
     let tables = inventory.disks.iter_mut().filter_map(|disk| match &mut disk.content {
         Content::Table { partitions, .. } => Some(partitions),
         _ => None,
     });
-    let mut all: Vec<&mut Found> = tables.flatten().collect();
-    if all.iter().any(|found| found.shrinks == ASLEEP) {
-        let ntfs = |found: &Found| matches!(&found.holding, Some(Holding::FileSystem { name, .. }) if name == "ntfs");
-        let can = |found: &Found| matches!(found.shrinks, Some(Shrinks::To { .. }));
-        all.iter_mut().filter(|found| ntfs(found) && can(found)).for_each(|found| found.shrinks = ASLEEP);
-    }
+    let all: Vec<&mut Found> = tables.flatten().collect();
+    let linux = on_whole_disk || all.iter().any(|found| found.holding.as_ref().is_some_and(linux));
+    let windows = all.iter().any(|found| found.shrinks == ASLEEP);
+    let ntfs = |found: &Found| matches!(&found.holding, Some(Holding::FileSystem { name, .. }) if name == "ntfs");
+    let can = |found: &Found| matches!(found.shrinks, Some(Shrinks::To { .. }));
+    let held = |found: &&mut Found| can(found) && (linux || windows && ntfs(found));
+    all.into_iter().filter(held).for_each(|found| found.shrinks = ASLEEP);
 }
 
 /// What is known without a look, and what is to be looked at.
@@ -146,6 +151,7 @@ fn wanted(found: &Found) -> (Option<Shrinks>, Option<Look>) {
             "vfat" if found.type_id == Some(Role::Esp.type_id()) => (not(ShrinkFault::FileSystem), Some(Look::Free)),
             _ => (not(ShrinkFault::FileSystem), None),
         },
+        Some(Holding::Other { name }) if name == HIBERNATED => (not(ShrinkFault::Hibernated), None),
         Some(Holding::Swap) => (not(ShrinkFault::FileSystem), None),
         Some(_) => (not(ShrinkFault::Wrapped), None),
     }
@@ -154,6 +160,7 @@ fn wanted(found: &Found) -> (Option<Shrinks>, Option<Look>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forge_model::inventory::{DiskKind, Identity, Transport};
 
     fn found(number: u32, name: &str, shrinks: Option<Shrinks>) -> Found {
         Found {
@@ -181,6 +188,41 @@ mod tests {
         }
         assert!(matches!(wanted(&found(1, "ntfs", None)), (None, Some(Look::Shrinks(_)))));
         assert!(matches!(with(None), (None, None)));
+    }
+
+    #[test]
+    fn a_sleeping_windows_holds_every_ntfs_and_a_sleeping_linux_every_file_system() {
+        let to = Some(Shrinks::To { least: 1 });
+        let asleep_now = Some(Shrinks::Not { why: ShrinkFault::Hibernated });
+        let disk = |content| Disk {
+            identity: Identity { path: "/dev/sda".into(), serial: None, wwn: None, sequence: None },
+            model: None,
+            kind: DiskKind::Disk,
+            transport: Transport::Ata,
+            rotational: false,
+            removable: false,
+            size: 1 << 40,
+            sector_size: 512,
+            content,
+            obstacles: Vec::new(),
+        };
+        let table = |partitions| disk(Content::Table { table: "gpt".into(), partitions, gpt: None });
+        let mine = || table(vec![found(1, "ext4", to), found(2, "ntfs", to)]);
+        let after = |other: Disk| {
+            let mut inventory =
+                Inventory { disks: vec![mine(), other], firmware: None, devices: Vec::new(), tpm2: false };
+            asleep(&mut inventory);
+            match &inventory.disks[0].content {
+                Content::Table { partitions, .. } => [partitions[0].shrinks, partitions[1].shrinks],
+                other => panic!("{other:?}"),
+            }
+        };
+        let linux = || Holding::Other { name: HIBERNATED.into() };
+        let swap = |holding| table(vec![Found { holding: Some(holding), ..found(1, "", None) }]);
+        assert_eq!(after(swap(Holding::Swap)), [to, to]);
+        assert_eq!(after(swap(linux())), [asleep_now, asleep_now]);
+        assert_eq!(after(disk(Content::Whole { holding: linux() })), [asleep_now, asleep_now]);
+        assert_eq!(after(table(vec![found(1, "ntfs", asleep_now)])), [to, asleep_now]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -84,7 +84,7 @@ fn words(why: ShrinkFault) -> &'static str {
     match why {
         ShrinkFault::FileSystem => "Forge does not make its file system smaller",
         ShrinkFault::Wrapped => "something lies between it and its file system",
-        ShrinkFault::Hibernated => "Windows sleeps, or its fast start holds the file system",
+        ShrinkFault::Hibernated => "a system sleeps, or the fast start of Windows holds the file system",
         ShrinkFault::Dirty => "it was not unmounted, or its own check finds faults",
         ShrinkFault::Unreadable => "its file system can not be looked at",
     }

@@ -13,6 +13,9 @@ use std::fs;
 
 /// The same words in another order: they do nothing else, and are measured as something else.
 const OTHER_WORDS: &str = "console=tty0 console=ttyS0 systemd.log_level=warning loglevel=4";
+/// What systemd says where no signature is for the values that the TPM has now, and not because the TPM is not there.
+const REFUSED: &str =
+    "signature for this PCR bank|No signature for current PCR policy|does not apply to current boot state";
 /// Where the keys for it lie.
 const KEYS: &str = "/var/lib/forge/tpm2";
 /// The configuration by which later boot images are signed.
@@ -23,10 +26,12 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     let name = "encrypted-tpm2";
     let folder = stage.out().join(name);
     let demo = install(stage, &folder, "tpm2 = true\n")?;
-    let start = |words, store: &Store| {
-        let attached = Attached { more_words: Some(words), tpm: Some(folder.join("tpm")), ..Attached::default() };
+    let start_with = |words, door, store: &Store| {
+        let tpm = Some(folder.join("tpm"));
+        let attached = Attached { more_words: Some(words), tpm, door, ..Attached::default() };
         Machine::start(&Parts { name, disk: &demo.disk, snapshot: false, store, out: stage.out(), attached: &attached })
     };
+    let start = |words, store: &Store| start_with(words, false, store);
     let store = Store::microsoft(stage.store(name))?;
     store.set(&demo.variables)?;
 
@@ -38,13 +43,18 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     guest.power_off()?;
     drop(machine);
 
-    let mut machine = start(CONSOLES, &store)?;
+    // The firmware's tables bring a unit: no value changes by that, so the TPM opens, and nothing starts the unit.
+    let mut machine = start_with(CONSOLES, true, &store)?;
     opens_alone(&mut machine, &demo)?;
     let mut guest = Guest::root(&mut machine, &demo)?;
+    no_door(&mut guest)?;
     checks::secure_boot(&mut guest, true)?;
     // From the running system on it opens to nobody: the signature is for the initrd, which is over.
-    let token = format!("cryptsetup open --test-passphrase --token-only {}", device(&mut guest)?);
-    guest.output(&format!("! {token} 2>/dev/null"))?;
+    let token = format!("cryptsetup open --debug --test-passphrase --token-only {}", device(&mut guest)?);
+    guest.output(&format!("! {token} >/run/refused 2>&1"))?;
+    guest.output(&format!(
+        "SYSTEMD_LOG_LEVEL=debug {token} 2>&1 | grep -E '{REFUSED}' || {{ cat /run/refused; false; }}"
+    ))?;
     // A boot image of this machine's, whose measurement another key has signed.
     guest.output(&format!("openssl genrsa -out {KEYS}/other.key 2048 2>/dev/null"))?;
     guest.output(&format!("openssl rsa -in {KEYS}/other.key -pubout -out {KEYS}/other.pem 2>/dev/null"))?;
@@ -70,6 +80,16 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     let off = Store::without_keys(stage.store("encrypted-tpm2-off"))?;
     asks(&mut start(CONSOLES, &off)?, "4-secure-boot-off")?;
     Ok(fs::remove_dir_all(folder)?)
+}
+
+/// A unit that the firmware's tables bring is there, and not taken.
+fn no_door(guest: &mut Guest) -> Result<()> {
+    let unit = "forge-test-door.service";
+    guest.output(&format!("grep -aqF systemd.extra-unit.{unit} /sys/firmware/dmi/tables/DMI"))?;
+    guest.output(&format!("! systemctl cat {unit} 2>/dev/null"))?;
+    guest.output("! ls /run/credentials/@system/systemd.* 2>/dev/null")?;
+    println!("    ok      no unit comes from the firmware's tables");
+    Ok(())
 }
 
 /// The unit has done its work, and the slot that it needed is gone.
