@@ -116,7 +116,10 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
     assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::without_sizes).as_ref() == Some(one)));
     let sleeps = |number: &u32| table.one(*number).unwrap().sleeps();
     assert!(!removed.iter().any(sleeps), "nothing goes that somebody sleeps in");
-    assert!(!layout.must(Role::Esp).shared || !table.found().iter().any(Found::sleeps), "nobody sleeps who may have it");
+    assert!(
+        !layout.must(Role::Esp).shared || !table.found().iter().any(Found::sleeps),
+        "nobody sleeps who may have it"
+    );
     assert_eq!((beside.disk_id, beside.end_usable, beside.way), (gpt.disk_id, gpt.end_usable, answers.way));
     let shrunk: BTreeMap<u32, u64> = beside.shrunk.iter().map(|one| (one.number, one.before)).collect();
     for one in &beside.kept {

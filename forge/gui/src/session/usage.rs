@@ -164,7 +164,7 @@ impl Session {
     /// Whether the personal files of an earlier system stay.
     pub fn keeps_home(&self) -> bool {
         // What stands against it is no reason to lose them: then it goes on nowhere, and a person decides.
-        self.usage.way == Some(Way::Replace) && self.usage.keep_home == Some(true)
+        self.usage.way == Some(Way::Replace) && self.usage.keep_home.unwrap_or_else(|| self.against_home().is_empty())
     }
 
     /// What stands against keeping them.
@@ -265,7 +265,7 @@ impl Session {
                     // proposed: the person sees the number, and it is theirs to change.
                     let shrink = offered.shrinks.iter().map(|shrink| (shrink.number, shrink.to_mib)).collect();
                     let keep_home = match way {
-                        Way::Replace => self.usage.keep_home.or(Some(self.against_home().is_empty())),
+                        Way::Replace => self.usage.keep_home.or(self.against_home().is_empty().then_some(true)),
                         _ => self.usage.keep_home,
                     };
                     self.usage = Usage { way: Some(way), keep_home, shrink, ..Usage::default() };

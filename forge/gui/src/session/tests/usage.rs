@@ -222,6 +222,18 @@ fn personal_files_that_can_not_be_kept_any_more_are_not_given_up_behind_the_pers
 }
 
 #[test]
+fn what_nobody_said_of_personal_files_is_not_taken_as_said_that_they_go() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::Encryption, EARLIER, &[Choice::Way(Way::WholeDisk)]);
+    session.apply(Change::Encrypt(true));
+    session.apply(Change::Left(Page::Encryption));
+    use_it(&mut session, Choice::Way(Way::Replace));
+    assert!(!session.keeps_home() && offered(&session, Way::Replace).loses_home);
+    session.apply(Change::Encrypt(false));
+    assert!(session.keeps_home() && !offered(&session, Way::Replace).loses_home);
+}
+
+#[test]
 fn files_that_are_kept_are_not_lost_by_turning_encryption_on_and_with_it_on_they_are_not_kept() {
     let mut session = shared();
     walk_beside(&mut session, Page::Encryption, EARLIER, &[Choice::Way(Way::Replace)]);
