@@ -172,7 +172,8 @@ impl Session {
         let (Some(disk), Some(manifest)) = (self.disk(), self.needed()) else { return Vec::new() };
         let keeps = Usage { keep_home: Some(true), ..Usage::default() };
         let mut against = Layout::new(disk, &answers(Way::Replace, &keeps), &manifest).err().unwrap_or_default();
-        // What is kept would not be encrypted. While it is kept, encryption can not be turned on.
+        // What is kept would not be encrypted. While it is kept, encryption can not be turned on; where an answer file asked
+        // for both, the page about encryption leads no further.
         against.extend(self.encryption.is_wanted().then_some(Issue::HomeNotEncrypted));
         against
     }
