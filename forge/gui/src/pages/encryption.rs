@@ -155,7 +155,8 @@ impl SimpleComponent for Encryption {
     fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
         let view = &self.view;
         widgets.switch.show(view.wanted);
-        widgets.switch.row.set_sensitive(!view.keeps_home);
+        // What is on and can not be is turned off by the person alone.
+        widgets.switch.row.set_sensitive(view.wanted || !view.keeps_home);
         widgets.switch.row.set_subtitle(&meaning(view.keeps_home));
         widgets.passphrase.root.set_visible(view.wanted);
         widgets.passphrase.show(&view.passphrase);

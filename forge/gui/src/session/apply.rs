@@ -174,8 +174,7 @@ impl Session {
         self.account.set_user_name(answers.user.name);
         self.account.set_computer_name(system.hostname);
         self.account.password_mut().set_made(matches!(answers.user.password, Password::Generate { .. }));
-        let keeps_home = self.keeps_home();
-        self.encryption.fill_in(answers.encryption.filter(|_| !keeps_home), self.page);
+        self.encryption.fill_in(answers.encryption, self.page);
         let types = offered.keyboards.iter().any(|keyboard| choices::answer(keyboard) == system.keyboard);
         // What would destroy something is not chosen by a file: the page says that it asks, no more.
         self.fill_in_use(&answers.disk);

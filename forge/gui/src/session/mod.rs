@@ -347,7 +347,7 @@ impl Session {
             Page::TimeZone => self.timezone.is_some(),
             Page::Disk => self.disk().is_some_and(|disk| self.is_free(disk)),
             Page::DiskUse => self.layout().is_some_and(|layout| layout.is_ok()),
-            Page::Encryption => self.encryption.is_decided(),
+            Page::Encryption => self.encryption.is_decided() && !(self.encryption.is_wanted() && self.keeps_home()),
             Page::RecoveryKey => self.encryption.is_kept(),
             Page::Account => self.account.is_complete(),
             Page::Firmware | Page::SecureBoot => true,

@@ -164,7 +164,7 @@ impl Session {
     /// Whether the personal files of an earlier system stay.
     pub fn keeps_home(&self) -> bool {
         // What stands against it is no reason to lose them: then it goes on nowhere, and a person decides.
-        self.usage.way == Some(Way::Replace) && self.usage.keep_home == Some(true)
+        self.usage.way == Some(Way::Replace) && self.usage.keep_home.unwrap_or_else(|| self.against_home().is_empty())
     }
 
     /// What stands against keeping them.
@@ -172,7 +172,8 @@ impl Session {
         let (Some(disk), Some(manifest)) = (self.disk(), self.needed()) else { return Vec::new() };
         let keeps = Usage { keep_home: Some(true), ..Usage::default() };
         let mut against = Layout::new(disk, &answers(Way::Replace, &keeps), &manifest).err().unwrap_or_default();
-        // What is kept would not be encrypted. While it is kept, encryption can not be turned on.
+        // What is kept would not be encrypted. While it is kept, encryption can not be turned on; where an answer file asked
+        // for both, the page about encryption leads no further.
         against.extend(self.encryption.is_wanted().then_some(Issue::HomeNotEncrypted));
         against
     }
@@ -265,7 +266,7 @@ impl Session {
                     // proposed: the person sees the number, and it is theirs to change.
                     let shrink = offered.shrinks.iter().map(|shrink| (shrink.number, shrink.to_mib)).collect();
                     let keep_home = match way {
-                        Way::Replace => self.usage.keep_home.or(Some(self.against_home().is_empty())),
+                        Way::Replace => self.usage.keep_home.or(self.against_home().is_empty().then_some(true)),
                         _ => self.usage.keep_home,
                     };
                     self.usage = Usage { way: Some(way), keep_home, shrink, ..Usage::default() };

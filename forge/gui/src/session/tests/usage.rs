@@ -239,6 +239,18 @@ fn personal_files_that_can_not_be_kept_any_more_are_not_given_up_behind_the_pers
 }
 
 #[test]
+fn what_nobody_said_of_personal_files_is_not_taken_as_said_that_they_go() {
+    let mut session = shared();
+    walk_beside(&mut session, Page::Encryption, EARLIER, &[Choice::Way(Way::WholeDisk)]);
+    session.apply(Change::Encrypt(true));
+    session.apply(Change::Left(Page::Encryption));
+    use_it(&mut session, Choice::Way(Way::Replace));
+    assert!(!session.keeps_home() && offered(&session, Way::Replace).loses_home);
+    session.apply(Change::Encrypt(false));
+    assert!(session.keeps_home() && !offered(&session, Way::Replace).loses_home);
+}
+
+#[test]
 fn files_that_are_kept_are_not_lost_by_turning_encryption_on_and_with_it_on_they_are_not_kept() {
     let mut session = shared();
     walk_beside(&mut session, Page::Encryption, EARLIER, &[Choice::Way(Way::Replace)]);
@@ -251,15 +263,21 @@ fn files_that_are_kept_are_not_lost_by_turning_encryption_on_and_with_it_on_they
     session.apply(Change::Next);
     session.apply(Change::Encrypt(true));
     assert!(session.encryption().is_wanted());
-    // From here they can not be kept, and the page says why.
+    // With encryption on they are not kept, and the page says why.
     session.apply(Change::Left(Page::Encryption));
-    use_it(&mut session, Choice::KeepHome(true));
-    assert!(!session.disk_answers().unwrap().keep_home);
     assert_eq!(session.against_home(), [Issue::HomeNotEncrypted]);
-    // And back again.
-    session.apply(Change::Encrypt(false));
+    assert!(offered(&session, Way::Replace).loses_home && !session.keeps_home());
+    // Who wants both is led no further than the page about encryption, and out of it either way.
     use_it(&mut session, Choice::KeepHome(true));
-    assert!(session.disk_answers().unwrap().keep_home && session.against_home().is_empty());
+    session.apply(Change::Next);
+    assert_eq!(session.page(), Page::Encryption);
+    for change in encrypts(true).into_iter().filter(|change| !matches!(change, Change::Next)) {
+        session.apply(change);
+    }
+    assert!(session.encryption().is_decided() && !session.may_go_on());
+    session.apply(Change::Encrypt(false));
+    assert!(session.may_go_on() && session.against_home().is_empty());
+    assert!(session.disk_answers().unwrap().keep_home);
 }
 
 #[test]
