@@ -151,9 +151,20 @@ fn nameless(window: &mut Window, page: &str) -> Option<String> {
         let inside = things[at + 1..].iter().take_while(|thing| thing.depth > things[at].depth);
         inside.into_iter().any(|thing| thing.role == "list item" && !thing.name.is_empty())
     };
+    // What a combo box shows of its choice is no stop of the keyboard: the name is that of the combo box.
+    let is_shown_choice = |at: usize| {
+        let mut depth = things[at].depth;
+        let above = things[..at].iter().rev().filter(|thing| {
+            let is_above = thing.depth < depth;
+            depth = depth.min(thing.depth);
+            is_above
+        });
+        above.into_iter().any(|thing| thing.role == "combo box")
+    };
     let is_nameless = |(at, thing): (usize, &Thing)| {
         let is_control = CONTROLS.contains(&thing.role.as_str());
-        is_control && thing.name.trim().is_empty() && !(thing.role == "list item" && has_inner(at))
+        let is_inner = thing.role == "list item" && (has_inner(at) || is_shown_choice(at));
+        is_control && thing.name.trim().is_empty() && !is_inner
     };
     things.iter().enumerate().any(is_nameless).then(|| format!("{page}:\n{}", told(&things)))
 }
