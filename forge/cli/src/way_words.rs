@@ -256,7 +256,7 @@ pub fn shrink_fault(why: Option<ShrinkFault>) -> &'static str {
             "it is encrypted, or a part of an array or a volume group; what made it can make it smaller"
         }
         Some(ShrinkFault::Hibernated) => {
-            "Windows is hibernated in it, or only half shut down. In Windows, turn fast startup off and shut it down"
+            "A system is hibernated on this machine, or Windows only half shut down. Start it and shut it down; in Windows, turn fast startup off first"
         }
         Some(ShrinkFault::Dirty) => {
             "it was not unmounted cleanly, or its check finds faults. Start the system that owns it, let it check the \

@@ -77,9 +77,9 @@ pub fn shrink_fault(why: Option<ShrinkFault>) -> String {
         Some(ShrinkFault::Wrapped) => {
             gettext("It is encrypted, or a part of something larger; only the system that made it can change it.")
         }
-        Some(ShrinkFault::Hibernated) => {
-            gettext("Windows only sleeps in it. Start Windows, turn fast startup off, shut it down, and come back.")
-        }
+        Some(ShrinkFault::Hibernated) => gettext(
+            "A system only sleeps on this disk. Start it, shut it down, and come back; in Windows, turn fast startup off first.",
+        ),
         Some(ShrinkFault::Dirty) => gettext(
             "It was not closed properly. Start the system that it belongs to, let it check the disk, and shut it down.",
         ),
