@@ -160,12 +160,22 @@ fn esp_with_receipt<'a>(
     let mut best = Err(VerifyError::NoEsp);
     for esp in all.into_iter().map(|entry| EspReader::new(tools, disk, offset(table, entry))) {
         match esp.read(RECEIPT_FILE) {
-            Ok(json) => return Ok((esp, json)),
+            // The one of a system that was replaced may be there, too: it names partitions that are not.
+            Ok(json) if is_there(&json, table) => return Ok((esp, json)),
+            Ok(json) if best.is_err() => best = Ok((esp, json)),
+            Ok(_) => {}
             Err(error) if matches!(best, Err(VerifyError::NoEsp)) => best = Err(VerifyError::NoReceipt(error)),
             Err(_) => {}
         }
     }
     best
+}
+
+/// Whether the table has every partition that a receipt names.
+fn is_there(json: &[u8], table: &Table) -> bool {
+    let has = |id: Uuid| table.entries.iter().any(|(_, one)| Uuid::from_bytes_le(one.unique_partition_guid) == id);
+    let receipt = serde_json::from_slice::<Receipt>(json);
+    receipt.is_ok_and(|receipt| receipt.partitions.iter().all(|one| has(one.id)))
 }
 
 /// The EFI system partitions of a table; those that are labelled as Forge does come first.
