@@ -74,10 +74,18 @@ fn should_go(table: &Table, answers: &DiskAnswers) -> BTreeSet<u32> {
         Way::Replace => {
             let [system] = table.earlier.as_slice() else { return BTreeSet::new() };
             // Whose an EFI system partition is, nobody can tell: it goes only where nothing else is.
-            let alone = table.found().iter().all(|one| system.iter().any(|(_, n)| *n == one.number));
+            let is_own = |one: &Found| system.iter().any(|(_, n)| *n == one.number);
+            let strangers: Vec<&Found> = table.found().iter().filter(|one| !is_own(one)).collect();
+            let has_esp = system.iter().any(|(role, _)| *role == Role::Esp);
+            let is_esp = |one: &Found| one.label == "esp" && one.type_id == Some(Role::Esp.type_id());
+            let taken_for_its = match strangers.as_slice() {
+                [one] if !has_esp && is_esp(one) => Some(one.number),
+                _ => None,
+            };
+            let alone = strangers.is_empty();
             let goes = system.iter().filter(|(role, _)| alone || *role != Role::Esp);
             let home = home(table).filter(|_| answers.keep_home);
-            goes.map(|(_, number)| *number).filter(|number| home != Some(*number)).collect()
+            goes.map(|(_, number)| *number).filter(|number| home != Some(*number)).chain(taken_for_its).collect()
         }
     }
 }

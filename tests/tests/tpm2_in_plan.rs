@@ -41,6 +41,8 @@ fn a_tpm_that_is_not_there_is_in_the_way_of_a_disk_and_of_no_file() {
 
 #[test]
 fn a_tpm_opens_nothing_unless_it_is_asked_for_and_that_is_part_of_what_is_confirmed() {
+    // One payload for all three: its last user removes it.
+    let _payload = shared();
     let without = plan(DiskKind::Disk, true, ENCRYPTED).unwrap();
     assert!(!without.tpm2);
     let with = plan(DiskKind::Disk, true, &format!("{ENCRYPTED}tpm2 = true\n")).unwrap();

@@ -141,9 +141,7 @@ impl<'a> Esp<'a> {
 fn check(tools: &Tools, image: &File) -> Result<(), EspError> {
     // fsck.fat ends with 0 for some faults, so its words count: it lists files and clusters, and nothing else.
     let fsck = match Run::new(tools, &tools.fsck_fat).arg("-n").fd_arg("", image)?.run() {
-        Err(ToolError::Failed { status, stderr, .. }) => {
-            return Err(EspError::Faulty(format!("{status} {stderr}").trim().to_owned()));
-        }
+        Err(failed @ ToolError::Failed { .. }) => return Err(EspError::Faulty(failed.to_string())),
         said => said?,
     };
     let said = String::from_utf8_lossy(&fsck).into_owned();

@@ -339,26 +339,36 @@ fn a_disk_that_loses_what_was_written_is_called_faulty_and_starts_nothing() {
     system(|system| {
         let bench = Bench::new(system);
         let disk = bench.used_disk("LOSES");
-        let Met { mut job, stopped, .. } = bench.meet(&disk, Stage::Write);
-        // Slowly on, until a part of the image is there.
-        let slow = Slow::down(bench.helper());
-        drop(stopped);
-        loop {
-            match job.next() {
-                Update::Progress(progress) if progress.stage() > Some(Stage::Write) || progress.done >= 1 << 20 => {
-                    break;
+        let file = fs::File::options().write(true).open(disk.file()).unwrap();
+        let mut lose = || {
+            let Met { mut job, stopped, .. } = bench.meet(&disk, Stage::Write);
+            // Slowly on, until a part of the image is there.
+            let slow = Slow::by(bench.helper(), 1, 40);
+            drop(stopped);
+            loop {
+                match job.next() {
+                    Update::Progress(progress) if progress.stage() > Some(Stage::Write) || progress.done >= 1 << 20 => {
+                        break;
+                    }
+                    Update::Progress(_) => {}
+                    other => panic!("{other:?}"),
                 }
-                Update::Progress(_) => {}
+            }
+            let stopped = slow.stop();
+            file.set_len(8 << 20).unwrap();
+            drop(stopped);
+            let outcome = job.finished();
+            job.close();
+            file.set_len(forge_tests::disk::USUAL).unwrap();
+            match outcome {
+                Outcome::Failed(failure) => Some(failure),
+                // It had committed before it was told of.
+                Outcome::Installed { .. } => None,
                 other => panic!("{other:?}"),
             }
-        }
-        let stopped = slow.stop();
-        let file = fs::File::options().write(true).open(disk.file()).unwrap();
-        file.set_len(8 << 20).unwrap();
-        drop(stopped);
-        let failure = failure(job);
+        };
+        let failure = (0..8).find_map(|_| lose()).expect("a disk that loses what was written was never met");
         assert_eq!((failure.kind.as_str(), failure.written), ("disk-faulty", true), "{failure:?}");
-        file.set_len(forge_tests::disk::USUAL).unwrap();
         assert_starts_nothing(disk.file());
     });
 }
