@@ -229,8 +229,14 @@ async fn probed(file: File) -> Content {
 /// What UDisks shows of a table, with what the table itself says: nothing of that, where the two are not of one table.
 ///
 /// Linux reads the first copy only. Where that is damaged, UDisks shows a table without partitions, and the second copy may
-/// name the person's files: a disk with partitions that UDisks does not show is one that nobody knows.
+/// name the person's files: a disk with partitions that UDisks does not show is one that nobody knows. And where a table
+/// without partitions is shown and none is there any more, such as after an install that was stopped, the disk itself is right.
 fn with_table(shown: &Content, probed: Content) -> Content {
+    if matches!(shown, Content::Table { partitions, .. } if partitions.is_empty())
+        && matches!(probed, Content::Empty | Content::Unknown)
+    {
+        return probed;
+    }
     let (Content::Table { partitions, .. }, Content::Table { table, partitions: read, gpt: Some(gpt) }) =
         (shown, &probed)
     else {
@@ -281,5 +287,6 @@ mod tests {
         }
         assert_eq!(with_table(&table(&[], None), table(&[read(1, 5)], Some(gpt.clone()))), Content::Unknown);
         assert_eq!(with_table(&shown, Content::Unknown), shown);
+        assert_eq!(with_table(&table(&[], None), Content::Unknown), Content::Unknown);
     }
 }
