@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const MIB: u64 = 1 << 20;
 const CONSOLE: &str = "console=ttyS0 loglevel=4 systemd.log_level=warning";
@@ -33,27 +33,23 @@ const OTHERS: [(u32, u64, u64, &str, &str); 5] = [
     (7, 665, 100, "933ac7e1-2eb4-4f13-b844-0e14e2aef915", "another home"),
 ];
 
+/// Installs beside them and boots.
+pub(super) fn free_space(stage: &Stage) -> Result<()> {
+    let folder = fresh(stage, "beside")?;
+    install(stage, &folder)?;
+    Ok(fs::remove_dir_all(folder)?)
+}
+
 /// Installs beside them, boots, writes into `/home`, replaces that install, and boots that.
-pub(super) fn run_it(stage: &Stage) -> Result<()> {
-    let folder = stage.out().join("beside");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder)?;
-    let disk = folder.join("disk.img");
-    others(&disk, &folder)?;
-    let before = digests(&disk)?;
-    let answers = |way: &str| -> Result<String> { Ok(anew::usual(stage)?.replace(ERASE, way)) };
-
-    let demo = anew::install(stage, &folder, &answers("use = \"free-space\"\nstate-mib = 2048")?, &disk)?;
-    ensure!(digests(&disk)? == before, "the install changed something that is not its own");
-    start(stage, &demo, "beside", |guest| {
-        checks::all(guest, &demo)?;
-        alone(guest)?;
-        guest.output("echo 'what anna wrote' > /home/anna/kept && chown anna: /home/anna/kept && sync").map(drop)
-    })?;
-    ensure!(digests(&disk)? == before, "the system changed something that is not its own");
-
-    let again = folder.join("replaced");
-    let demo = anew::install(stage, &again, &answers("use = \"replace\"\nkeep-home = true")?, &disk)?;
+///
+/// It does not pass: the earlier ESP stays where others are on the disk, and a firmware without a boot entry, as this one is,
+/// finds its loader before the new one.
+pub(super) fn replaced(stage: &Stage) -> Result<()> {
+    let folder = fresh(stage, "replaced")?;
+    let before = install(stage, &folder)?;
+    let (disk, again) = (folder.join("disk.img"), folder.join("again"));
+    let answers = anew::usual(stage)?.replace(ERASE, "use = \"replace\"\nkeep-home = true");
+    let demo = anew::install(stage, &again, &answers, &disk)?;
     ensure!(digests(&disk)? == before, "replacing it changed something that is not its own");
     start(stage, &demo, "replaced", |guest| {
         checks::all(guest, &demo)?;
@@ -62,6 +58,30 @@ pub(super) fn run_it(stage: &Stage) -> Result<()> {
     })?;
     ensure!(digests(&disk)? == before, "the system that replaced it changed something that is not its own");
     Ok(fs::remove_dir_all(folder)?)
+}
+
+fn fresh(stage: &Stage, name: &str) -> Result<PathBuf> {
+    let folder = stage.out().join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder)?;
+    Ok(folder)
+}
+
+/// Makes the disk, installs into its free space and boots that; the digests of what the others have.
+fn install(stage: &Stage, folder: &Path) -> Result<Vec<[u8; 32]>> {
+    let disk = folder.join("disk.img");
+    others(&disk, folder)?;
+    let before = digests(&disk)?;
+    let answers = anew::usual(stage)?.replace(ERASE, "use = \"free-space\"\nstate-mib = 2048");
+    let demo = anew::install(stage, folder, &answers, &disk)?;
+    ensure!(digests(&disk)? == before, "the install changed something that is not its own");
+    start(stage, &demo, "beside", |guest| {
+        checks::all(guest, &demo)?;
+        alone(guest)?;
+        guest.output("echo 'what anna wrote' > /home/anna/kept && chown anna: /home/anna/kept && sync").map(drop)
+    })?;
+    ensure!(digests(&disk)? == before, "the system changed something that is not its own");
+    Ok(before)
 }
 
 /// Enrolls the key, looks around inside, and lets the system write to its disk.
