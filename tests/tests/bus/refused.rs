@@ -340,7 +340,7 @@ fn a_disk_that_loses_what_was_written_is_called_faulty_and_starts_nothing() {
         let bench = Bench::new(system);
         let disk = bench.used_disk("LOSES");
         let file = fs::File::options().write(true).open(disk.file()).unwrap();
-        let mut lose = || {
+        let lose = || {
             let Met { mut job, stopped, .. } = bench.meet(&disk, Stage::Write);
             // Slowly on, until a part of the image is there.
             let slow = Slow::by(bench.helper(), 1, 40);
