@@ -46,6 +46,8 @@ const SETTINGS: [&str; 4] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/sys
 const ANOTHER_PLACE: &str = "/sys/module/firmware_class/parameters/path";
 /// Free data: the radio rules of countries and their signature (ISC licence).
 const FREE: [&str; 2] = ["regulatory.db", "regulatory.db.p7s"];
+/// What systemd-sysext notes about a merge, in the directory that it merged into.
+const NOTES: [&str; 3] = [".systemd-sysext/dev", ".systemd-sysext/extensions", ".systemd-sysext/origin"];
 /// A tree of firmware is not deeper.
 const DEEPEST: usize = 16;
 
@@ -146,7 +148,7 @@ fn files(look: &mut Look, root: &Root, consents: &[&Consent]) {
     let top = root.path(MERGED);
     let walked = walk(&top, &mut Vec::new(), &mut |path: &str| {
         count += 1;
-        if FREE.contains(&path) {
+        if FREE.contains(&path) || NOTES.contains(&path) {
             return Ok(());
         }
         let wanted = known.get(path).copied();

@@ -143,8 +143,9 @@ fn extensions<'a>(mountinfo: &'a str, point: &str) -> Option<Vec<&'a str>> {
     let options: Vec<&str> = back.strip_prefix("overlay sysext ")?.split(',').collect();
     let lower = options.iter().find_map(|option| option.strip_prefix("lowerdir="))?;
     let mut layers: Vec<&'a str> = lower.split(':').collect();
-    let own = layers.pop().is_some_and(|last| OWN.contains(&last));
-    if !own || !options.contains(&"ro") || options.iter().any(|option| option.starts_with("upperdir=")) {
+    // A directory that is empty in the system image is no layer.
+    layers.pop_if(|last| OWN.contains(last));
+    if !options.contains(&"ro") || options.iter().any(|option| option.starts_with("upperdir=")) {
         return None;
     }
     let (first, layers) = layers.split_first()?;
@@ -216,6 +217,8 @@ mod tests {
             let real = format!("sysext ro,lowerdir={meta}:{one}:{own},redirect_dir=on");
             assert_eq!(of(&real).as_deref(), Some("firmware-e100"));
         }
+        // As it does where the system image has no firmware of its own.
+        assert_eq!(of(&format!("sysext ro,lowerdir={meta}:{one},redirect_dir=on")).as_deref(), Some("firmware-e100"));
         for other in [
             format!("overlay ro,lowerdir={meta}:{one}:{FIRMWARE}"),
             format!("sysext rw,lowerdir={meta}:{one}:{FIRMWARE}"),

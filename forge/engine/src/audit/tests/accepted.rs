@@ -54,6 +54,7 @@ fn an_image_that_is_another_than_was_accepted_fails() {
 fn a_file_that_no_accepted_bundle_has_fails() {
     only_fails(Check::Firmware, accepted(|m| m.put("/usr/lib/firmware/card/more.bin", b"x")));
     only_fails(Check::Firmware, accepted(|m| m.put("/usr/lib/firmware/card/fw.bin", b"x")));
+    only_fails(Check::Firmware, accepted(|m| m.put("/usr/lib/firmware/.systemd-sysext/fw.bin", b"x")));
     only_fails(Check::Firmware, accepted(|m| m.put("/var/lib/extensions/other.raw", b"x")));
     only_fails(Check::Firmware, accepted(|m| m.put("/run/extensions/firmware-card.raw", b"x")));
 }

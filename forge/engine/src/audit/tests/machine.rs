@@ -200,6 +200,9 @@ esac"#
                  lowerdir=/run/systemd/sysext/meta/usr/lib/firmware:{layers}/usr/lib/firmware\n"
             ),
         );
+        for note in ["dev", "extensions", "origin"] {
+            self.put(&format!("/usr/lib/firmware/.systemd-sysext/{note}"), b"a note");
+        }
     }
 
     fn kernel(&self) {
