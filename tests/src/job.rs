@@ -3,7 +3,6 @@
 use crate::{disk, payload::TestPayload};
 use forge_engine::{
     credentials::UserPassword,
-    gpt,
     install::{self, End, Events, InstallError, Installed},
     payload::{Payload, PayloadError},
     probe,
@@ -147,7 +146,7 @@ fn target(path: &Path) -> Result<(Target, Inventory), TargetError> {
     if std::fs::metadata(path).is_ok_and(|about| about.file_type().is_block_device()) {
         let mut found = disk::found(path);
         let content = |source| TargetError::Call { what: "looking at the target", source };
-        found.content = File::open(path).and_then(|file| gpt::probe(&file)).map_err(content)?;
+        found.content = File::open(path).and_then(|file| probe::content(&file)).map_err(content)?;
         let target = Target::device(disk::open_exclusively(path).unwrap(), &found)?;
         return Ok((target, Inventory { disks: vec![found], firmware: None, devices: Vec::new(), tpm2: false }));
     }

@@ -2,7 +2,7 @@
 
 use crate::random::Random;
 use forge_model::{
-    Disk, Manifest,
+    Disk, Manifest, esp,
     inventory::{Content, DiskKind, Entry, Found, Gpt, Holding, Identity, ShrinkFault, Shrinks, Transport},
     layout::Role,
     size::MIB,
@@ -16,6 +16,8 @@ pub struct Table {
     pub disk: Disk,
     /// Whole earlier systems that are on it, each with its partitions.
     pub earlier: Vec<Vec<(Role, u32)>>,
+    /// EFI system partitions that are called as Forge calls its own, and have nothing but its files.
+    pub own_esps: Vec<u32>,
     /// Whether parts of one are there that is not whole.
     pub broken: bool,
 }
@@ -29,6 +31,8 @@ struct Loose {
     found: Found,
     /// Which earlier system it belongs to.
     of: Option<(usize, Role)>,
+    /// Whether nothing is in it but what such a system leaves in its EFI system partition.
+    own: bool,
 }
 
 impl Table {
@@ -40,7 +44,7 @@ impl Table {
         let first_usable = if random.below(2) == 0 { (2 + list) * sector } else { MIB };
         let end_usable = (size / sector - 1 - list) * sector;
         let gpt = Gpt { disk_id: id(random), sector_size, first_usable, end_usable, entries, fault: None };
-        loose.extend((0..random.below(8)).map(|_| other(random, sector)));
+        loose.extend((0..random.below(8)).map(|_| other(random, &manifest.id, sector)));
         let systems = [0, 0, 1, 1, 1, 1, 1, 2][random.below(8) as usize];
         for of in 0..systems {
             loose.extend(system(random, manifest, of));
@@ -49,15 +53,15 @@ impl Table {
         if random.below(12) == 0 {
             // As good as full.
             let few = 3 * entries as usize / 4 + random.below(u64::from(entries) / 4) as usize;
-            loose.extend((loose.len()..few).map(|_| Loose { found: bare(random, sector), of: None }));
+            loose.extend((loose.len()..few).map(|_| Loose { found: bare(random, sector), of: None, own: false }));
         } else if random.below(2) == 0 {
             numbers.truncate(loose.len().max(1));
         }
         let mut earlier = vec![Vec::new(); systems];
-        let mut lost = Vec::new();
+        let (mut lost, mut own_esps) = (Vec::new(), Vec::new());
         let (mut found, mut at) = (Vec::new(), first_usable);
         while !loose.is_empty() {
-            let Loose { found: mut one, of } = loose.swap_remove(random.below(loose.len() as u64) as usize);
+            let Loose { found: mut one, of, own } = loose.swap_remove(random.below(loose.len() as u64) as usize);
             let gap = match random.below(3) {
                 0 => 0,
                 1 => random.below(4096),
@@ -74,6 +78,7 @@ impl Table {
                 entry.offset = offset;
             }
             of.iter().for_each(|(of, role)| earlier[*of].push((*role, one.number)));
+            own_esps.extend((own && one.label == "esp").then_some(one.number));
             found.push(one);
         }
         found.sort_by_key(|one| one.number);
@@ -95,6 +100,7 @@ impl Table {
             found.retain(|one| one.number != missing);
             broken = true;
         }
+        own_esps.retain(|number| found.iter().any(|one| one.number == *number));
         let disk = Disk {
             identity: Identity { path: "/dev/sda".into(), serial: None, wwn: None, sequence: None },
             model: None,
@@ -107,7 +113,7 @@ impl Table {
             content: Content::Table { table: "gpt".into(), partitions: found, gpt: Some(gpt) },
             obstacles: Vec::new(),
         };
-        Self { disk, earlier, broken }
+        Self { disk, earlier, own_esps, broken }
     }
 
     /// What the header says.
@@ -147,12 +153,34 @@ fn bare(random: &mut Random, sector: u64) -> Found {
         holding: None,
         entry: Some(Entry { offset: 0, id: id(random), attributes }),
         shrinks: None,
-        free: None,
+        esp: None,
     }
 }
 
+/// What may lie on an EFI system partition, and whether it is only what the system with this id leaves.
+fn on_esp(random: &mut Random, id: &str, size: u64) -> (Option<esp::Content>, bool) {
+    let own = [
+        format!("EFI/Linux/{id}-7.1.efi"),
+        "EFI/BOOT/BOOTX64.EFI".to_owned(),
+        format!("EFI/{id}/shimx64.efi"),
+        "loader/random-seed".to_owned(),
+    ];
+    let others = ["EFI/Microsoft/Boot/bootmgfw.efi".to_owned(), "loader/entries/other.conf".to_owned()];
+    let (files, only) = match random.below(6) {
+        0 => return (None, false),
+        1 => return (Some(esp::Content::NoFat), true),
+        2 => (None, false),
+        3 => (Some(own.to_vec()), true),
+        4 => (Some([&own[..], &others[..]].concat()), false),
+        _ => (Some(others.to_vec()), false),
+    };
+    let file = |path: String| esp::File { path, size: 1 << 20 };
+    let files = files.map(|files| files.into_iter().map(file).collect());
+    (Some(esp::Content::Fat { free: Some(random.below(size)), files }), only)
+}
+
 /// A partition of another system.
-fn other(random: &mut Random, sector: u64) -> Loose {
+fn other(random: &mut Random, own_id: &str, sector: u64) -> Loose {
     let file_system = |name: &str| Some(Holding::FileSystem { name: name.into(), label: String::new() });
     let mut found = bare(random, sector);
     found.size = random.size(20, 33) / sector * sector;
@@ -170,8 +198,9 @@ fn other(random: &mut Random, sector: u64) -> Loose {
     if random.below(6) == 0 && type_id == Role::Esp.type_id() {
         found.label = "esp".into();
     }
+    let mut own = false;
     if type_id == Role::Esp.type_id() {
-        found.free = (random.below(3) != 0).then(|| random.below(found.size));
+        (found.esp, own) = on_esp(random, own_id, found.size);
     } else {
         found.shrinks = match random.below(6) {
             0..3 => Some(Shrinks::To { least: random.below(found.size + 2 * MIB) }),
@@ -180,7 +209,7 @@ fn other(random: &mut Random, sector: u64) -> Loose {
             _ => None,
         };
     }
-    Loose { found, of: None }
+    Loose { found, of: None, own }
 }
 
 /// The partitions of an earlier system, with one slot or two, full or empty, with an EFI system partition or without, and
@@ -215,14 +244,19 @@ fn system(random: &mut Random, manifest: &Manifest, of: usize) -> Vec<Loose> {
             (Role::RootB | Role::VerityB, _) => release(8),
             _ => release(7),
         };
+        let (esp, own) = match role {
+            Role::Esp => on_esp(random, &manifest.id, size),
+            _ => (None, false),
+        };
         let found = Found {
             label,
             type_id: Some(role.type_id()),
             size,
             holding: holding.clone().filter(|_| role == Role::State),
+            esp,
             ..bare(random, 512)
         };
-        Loose { found, of: Some((of, role)) }
+        Loose { found, of: Some((of, role)), own }
     });
     parts.collect()
 }

@@ -62,7 +62,7 @@ fn partitions(random: &mut Random, sector: u64, first: u64, end: u64, entries: u
                 holding: None,
                 entry: Some(Entry { offset: pair[0], id: Uuid::new_v4(), attributes }),
                 shrinks: None,
-                free: None,
+                esp: None,
             }
         })
         .collect();
@@ -241,7 +241,7 @@ fn a_table_that_is_no_ground_to_build_on_is_refused_by_what_is_wrong() {
                 holding: None,
                 entry: Some(Entry { offset, id: Uuid::from_u128(number.into()), attributes: 0 }),
                 shrinks: None,
-                free: None,
+                esp: None,
             };
             *partitions = vec![one(1, 10 * MIB), one(2, 11 * MIB)];
             change(gpt, partitions);

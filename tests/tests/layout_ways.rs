@@ -4,6 +4,7 @@
 use forge_model::{
     Disk, Issue, Layout, Manifest,
     answers::{DiskAnswers, SecondSlot, Shrink, Way},
+    esp as boot,
     inventory::{DiskKind, Found, Holding, Shrinks},
     issue::{DiskKey, SharedFault},
     layout::{
@@ -73,19 +74,10 @@ fn should_go(table: &Table, answers: &DiskAnswers) -> BTreeSet<u32> {
         Way::Manual => answers.delete.iter().copied().collect(),
         Way::Replace => {
             let [system] = table.earlier.as_slice() else { return BTreeSet::new() };
-            // Whose an EFI system partition is, nobody can tell: it goes only where nothing else is.
-            let is_own = |one: &Found| system.iter().any(|(_, n)| *n == one.number);
-            let strangers: Vec<&Found> = table.found().iter().filter(|one| !is_own(one)).collect();
-            let has_esp = system.iter().any(|(role, _)| *role == Role::Esp);
-            let is_esp = |one: &Found| one.label == "esp" && one.type_id == Some(Role::Esp.type_id());
-            let taken_for_its = match strangers.as_slice() {
-                [one] if !has_esp && is_esp(one) => Some(one.number),
-                _ => None,
-            };
-            let alone = strangers.is_empty();
-            let goes = system.iter().filter(|(role, _)| alone || *role != Role::Esp);
+            // Whose an EFI system partition is, only its files say.
+            let parts = system.iter().filter(|(role, _)| *role != Role::Esp).map(|(_, number)| *number);
             let home = home(table).filter(|_| answers.keep_home);
-            goes.map(|(_, number)| *number).filter(|number| home != Some(*number)).chain(taken_for_its).collect()
+            parts.chain(table.own_esps.iter().copied()).filter(|number| home != Some(*number)).collect()
         }
     }
 }
@@ -177,7 +169,7 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
         let found = beside.kept.iter().find(|one| one.number == esp.number).expect("what is shared stays");
         let entry = found.entry.unwrap();
         assert_eq!((esp.offset, esp.size, esp.fixed_id), (entry.offset, found.size, Some(entry.id)));
-        assert!(found.type_id == Some(Role::Esp.type_id()) && table.one(esp.number).unwrap().free.is_some());
+        assert!(found.type_id == Some(Role::Esp.type_id()) && table.one(esp.number).unwrap().free().is_some());
         assert_eq!(layout.partitions.iter().filter(|one| one.shared).count(), 1);
     } else {
         assert!(esp.size == answers.esp_mib.map_or(esp.size.max(512 * MIB), |mib| u64::from(mib) * MIB));
@@ -314,16 +306,21 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
             let is_esp = found.type_id == Some(Role::Esp.type_id());
             match fault {
                 SharedFault::Type => !is_esp,
-                SharedFault::NotFat => is_esp && found.holding.as_ref().is_some_and(|holding| !vfat(holding)),
-                SharedFault::FreeUnknown => is_esp && found.free.is_none(),
-                // Or one that somebody else called so, where the earlier system has none.
-                SharedFault::Replaced => {
-                    let own = table.earlier[0].iter().find(|(role, _)| *role == Role::Esp);
-                    found.label == "esp" && own.is_none_or(|(_, own)| own == number)
+                SharedFault::NotFat => {
+                    let other = found.holding.as_ref().is_some_and(|holding| !vfat(holding));
+                    is_esp && (other || found.esp == Some(boot::Content::NoFat))
+                }
+                SharedFault::FreeUnknown => is_esp && found.free().is_none(),
+                SharedFault::Replaced => table.own_esps.contains(number) && gone.contains(number),
+                SharedFault::SameSystem => {
+                    let is_own = |file: &boot::File| file.path.ends_with("/shimx64.efi");
+                    matches!(&found.esp, Some(boot::Content::Fat { files: Some(files), .. }) if files.iter().any(is_own))
                 }
             }
         }
-        Issue::SharedEspFull { number, free, needs } => table.one(*number).unwrap().free == Some(*free) && free < needs,
+        Issue::SharedEspFull { number, free, needs } => {
+            table.one(*number).unwrap().free() == Some(*free) && free < needs
+        }
         Issue::StateTooSmall { asked, needs } => {
             asked < needs && answers.state_mib.map(|mib| u64::from(mib) * MIB) == Some(*asked)
         }
@@ -417,15 +414,6 @@ fn what_a_disk_offers_is_what_the_same_answers_give() {
                 }
             }
         }
-        assert_eq!(
-            offers.earlier.is_some(),
-            offers.way(Way::Replace).layout.is_ok() || {
-                let against = offers.way(Way::Replace).layout.as_ref().unwrap_err();
-                !against
-                    .iter()
-                    .any(|one| matches!(one, Issue::NoEarlierSystem { .. } | Issue::EarlierSystemsUnclear { .. }))
-            }
-        );
         for choice in offers.partitions {
             let Some(range) = choice.shrink else { continue };
             for size in [range.least, range.proposed, range.most] {

@@ -1,7 +1,7 @@
 //! An earlier system is replaced: its partitions go, and its `/home` stays byte for byte when that is asked for.
 
 use forge_engine::{gpt, install::End, tool::Tools, verify, watch::Unwatched};
-use forge_model::{Issue, Receipt, Stage, answers::Way, layout::Role};
+use forge_model::{Issue, Receipt, Stage, answers::Way, issue::SharedFault, layout::Role};
 use forge_tests::{
     disk::{self, Disk, MIB},
     job::{ANSWERS, Job, Recorder, Refusal},
@@ -121,6 +121,42 @@ fn an_earlier_release_that_is_replaced_leaves_nothing_in_the_table() {
     assert!(new.command_line.contains("systemd.mount-extra=/var/home:/home:none:bind"));
     let state = new.partitions.iter().find(|one| one.role == Role::State).unwrap();
     assert_eq!(state.label, "state");
+}
+
+#[test]
+fn an_old_esp_in_which_somebody_else_has_a_file_stays_byte_for_byte_and_the_plan_says_so() {
+    let payload = next();
+    let (disk, old) = earlier(&TestPayload::of_release("0.9"));
+    let (at, size) = of(&old, Role::Esp);
+    let inside = format!("{}@@{at}", disk.text());
+    assert!(run("mmd", &["-i", &inside, "::/EFI/other"]).well);
+    assert!(run("mcopy", &["-i", &inside, "Cargo.toml", "::/EFI/other/loader.efi"]).well);
+    let scratch = tempfile::tempdir().unwrap();
+    let [before, after] = ["before", "after"].map(|name| scratch.path().join(name));
+    part(&disk.path, at, size, &before);
+
+    let (answers, directory) = (ANSWERS.replace(ERASE, "use = \"replace\""), payload.directory());
+    let job = Job { answers: answers.clone(), ..Job::new(&payload, &disk.path, &directory) };
+    let plan = job.plan().map_err(|refusal| refusal.sentence()).unwrap().2;
+    let beside = plan.layout.beside.as_ref().unwrap();
+    let number = old.partitions.iter().find(|one| one.role == Role::Esp).unwrap().number;
+    assert_eq!(beside.old_loader, Some(number));
+    assert!(beside.kept.iter().any(|one| one.number == number));
+
+    let new = install(&payload, &disk.path, &answers).unwrap();
+    verified(&disk.path, &new);
+    part(&disk.path, at, size, &after);
+    assert!(fs::read(&before).unwrap() == fs::read(&after).unwrap(), "the old ESP is as it was");
+    assert_eq!(new.partitions.len() + 1, gpt_entries(&disk.path));
+
+    // Sharing it would mix both systems' boot files up.
+    let share = answers.replace("esp-mib = 64", &format!("shared-esp = {number}"));
+    match install(&payload, &disk.path, &share) {
+        Err(Refusal::Issues(issues)) => {
+            assert!(matches!(issues[..], [Issue::NotSharable { fault: SharedFault::SameSystem, .. }]), "{issues:?}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

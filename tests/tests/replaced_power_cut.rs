@@ -162,7 +162,11 @@ fn each_cut(scene: &Scene) {
     let before = Disk::copy_of(&scene.disk.path);
     let plan = scene.at(&before, |path| plan(path, replacing_answers(scene.esp_mib)));
     let beside = plan.layout.beside.as_ref().unwrap();
-    assert_eq!((beside.removed.len(), beside.kept.len()), (5, if scene.sector == 512 { 8 } else { 3 }));
+    assert_eq!(
+        (beside.removed.len(), beside.kept.len()),
+        (6, if scene.sector == 512 { 7 } else { 2 }),
+        "the old ESP goes, too"
+    );
     let after = Disk::copy_of(&before.path);
     let acts = acts(scene, &after);
     let (old, new) = (scene.in_force(&before.path, "before"), scene.in_force(&after.path, "after"));

@@ -587,7 +587,7 @@ mod tests {
             holding: None,
             entry: None,
             shrinks: None,
-            free: None,
+            esp: None,
         };
         let mut beside = Beside {
             way: Way::Manual,
@@ -598,6 +598,7 @@ mod tests {
             removed: vec![],
             shrunk: vec![],
             home: None,
+            old_loader: None,
         };
         let said = |beside: &Beside| Failure::HelperLost(Some(Box::new(beside.clone()))).to_string();
         let of_none = said(&beside);

@@ -2,12 +2,12 @@
 
 use crate::failure::Failure;
 use forge_engine::{
-    prepare::CERTIFICATE_FILE,
     seal::{Kind, SealTo, Sealed},
     tool::Tools,
 };
 use forge_model::{
     Handover, Receipt,
+    esp::CERTIFICATE_FILE,
     handover::{self, Asked},
 };
 use serde_json::json;

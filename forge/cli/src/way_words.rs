@@ -71,11 +71,18 @@ fn others(plan: &Plan, beside: &Beside) -> Vec<String> {
     if !same.is_empty() {
         lines.push("These partitions stay as they are:".into());
         let shared = |one: &Found| plan.layout.partitions.iter().any(|own| own.shared && own.number == one.number);
-        lines.extend(same.into_iter().map(|one| match (shared(one), beside.home == Some(one.number)) {
-            (true, _) => line(one, "; boot files are added, and nothing in it is changed"),
-            (_, true) => line(one, "; its home will be /home"),
+        lines.extend(same.into_iter().map(|one| match one.number {
+            _ if shared(one) => line(one, "; boot files are added, and nothing in it is changed"),
+            n if beside.home == Some(n) => line(one, "; its home will be /home"),
+            n if beside.old_loader == Some(n) => line(one, "; others have files in it beside the old boot files"),
             _ => line(one, ""),
         }));
+    }
+    if let Some(number) = beside.old_loader {
+        lines.push(format!(
+            "The new system is started by the boot entry that is made for it. A firmware that loses its boot entries can \
+             find the old boot files in partition {number} first, and they start nothing."
+        ));
     }
     lines.push("They keep their numbers and their names; the partition table is written last of all.".into());
     lines
@@ -199,6 +206,7 @@ pub fn issue(issue: &Issue) -> String {
                 SharedFault::NotFat => "it holds no FAT file system",
                 SharedFault::FreeUnknown => "it can not be told how much is free in it",
                 SharedFault::Replaced => "it belongs to the system that is replaced",
+                SharedFault::SameSystem => "it has boot files of such a system already, which would be mixed up with the new ones",
             }
         ),
         Issue::SharedEspFull { number, free, needs } => format!(

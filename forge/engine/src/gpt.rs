@@ -162,7 +162,7 @@ pub fn probe(disk: &File) -> io::Result<Content> {
                 attributes: p.attribute_bits,
             }),
             shrinks: None,
-            free: None,
+            esp: None,
         });
         let partitions = partitions.collect();
         return Ok(Content::Table { table: "gpt".into(), partitions, gpt: Some(kept::facts(disk, &table)?) });
@@ -189,7 +189,7 @@ fn dos_partitions(head: &[u8]) -> Vec<Found> {
             holding: None,
             entry: None,
             shrinks: None,
-            free: None,
+            esp: None,
         }
     });
     found.collect()

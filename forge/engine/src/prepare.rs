@@ -23,6 +23,7 @@ use crate::{
 };
 use forge_model::{
     Plan, Secret,
+    esp::CERTIFICATE_FILE,
     firmware::Consent,
     handover::DiskKeys,
     layout::Role,
@@ -30,9 +31,6 @@ use forge_model::{
 };
 use std::{collections::BTreeMap, fs::File, io, path::PathBuf, time::SystemTime};
 use uuid::Uuid;
-
-/// The certificate on the ESP, at its top: where a person finds it from MokManager's "Enroll key from disk".
-pub const CERTIFICATE_FILE: &str = "INTERGENOS-KEY.cer";
 
 /// The sealed credentials on the ESP, if the person who installs wants them there. They are no boot files, and whoever has
 /// read them takes them away: the receipt does not name them.

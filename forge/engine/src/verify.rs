@@ -2,12 +2,11 @@
 
 use crate::{
     esp::{EspError, EspReader},
-    firmware,
     gpt::{self, Table},
     image::{self, Place},
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
     memory, mok,
-    prepare::{CERTIFICATE_FILE, credentials_file},
+    prepare::credentials_file,
     seal::Kind,
     tool::Tools,
     verity::Parameters,
@@ -16,16 +15,14 @@ use crate::{
 use forge_model::{
     Receipt,
     answers::Way,
-    layout::Role,
+    esp::{self, CERTIFICATE_FILE},
+    layout::{Role, labels},
     receipt::{WrittenFile, WrittenPartition},
 };
 use gptman::GPTPartitionEntry;
 use openssl::{hash::MessageDigest, sign::Verifier, x509::X509};
 use std::{error::Error, fs::File, io, os::unix::fs::FileExt, path::Path};
 use uuid::Uuid;
-
-/// How Forge labels the EFI system partition that it makes.
-const ESP_LABEL: &str = "esp";
 
 /// Why nothing could be checked.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +128,7 @@ pub fn verify(
     }
     // Addons come and go with the firmware that they are of; while one is there, this machine's key has signed it.
     let list = esp.list();
-    for path in list.iter().flatten().filter(|path| firmware::is_addon(path)) {
+    for path in list.iter().flatten().filter(|path| esp::is_addon(path)) {
         let signed = certificate.as_ref().map_err(|e| e.to_string().into());
         let signed = signed.and_then(|certificate| check_signed(tools, certificate, &read(path)?));
         found(Check::Signed(path.clone()), signed);
@@ -182,7 +179,7 @@ fn is_there(json: &[u8], table: &Table) -> bool {
 pub(crate) fn esps(table: &Table) -> Vec<&GPTPartitionEntry> {
     let is_esp = |entry: &&GPTPartitionEntry| Uuid::from_bytes_le(entry.partition_type_guid) == Role::Esp.type_id();
     let mut all: Vec<_> = table.entries.iter().map(|(_, entry)| entry).filter(is_esp).collect();
-    all.sort_by_key(|entry| entry.partition_name.as_str() != ESP_LABEL);
+    all.sort_by_key(|entry| entry.partition_name.as_str() != labels::ESP);
     all
 }
 
@@ -222,7 +219,7 @@ fn check_no_other(files: &[String], receipt: &Receipt) -> Checked {
         [RECEIPT_FILE, RECEIPT_SIGNATURE_FILE].into_iter().chain([Kind::Age, Kind::Passphrase].map(credentials_file));
     let ours = receipt.esp_files.iter().map(|f| f.path.as_str()).chain(others);
     let ours: Vec<String> = ours.map(str::to_lowercase).collect();
-    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !firmware::is_addon(f));
+    let others = files.iter().filter(|f| !ours.contains(&f.to_lowercase()) && !esp::is_addon(f));
     let others = others.filter(|f| receipt.is_own(f));
     let others: Vec<&str> = others.map(String::as_str).collect();
     if others.is_empty() { Ok(()) } else { Err(others.join(", ").into()) }

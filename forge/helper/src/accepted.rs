@@ -11,14 +11,16 @@ use forge_dbus::{
 use forge_engine::{
     audit::{Root, boot_partition::Mounted},
     firmware::{
-        ADDONS,
         found::{self, Found},
         installed::{self, FirmwareError, Offer, Places},
     },
     tool::Tools,
     watch::Unwatched,
 };
-use forge_model::firmware::{self, Consent, FirmwareAnswer};
+use forge_model::{
+    esp::ADDONS,
+    firmware::{self, Consent, FirmwareAnswer},
+};
 use std::{
     fmt::Display,
     fs::File,

@@ -1,6 +1,6 @@
 //! What this machine has: disks with what is on them, and how its firmware is set.
 
-use crate::{firmware::Device, machine::Preflight};
+use crate::{esp, firmware::Device, machine::Preflight};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -199,10 +199,18 @@ impl Found {
         self.shrinks == Some(Shrinks::Not { why: ShrinkFault::Hibernated })
     }
 
-    /// Without what only its file system knows: how small it can be, and how much is free in it.
+    /// Without what only its file system knows: how small it can be, and what an EFI system partition holds.
     #[must_use]
     pub fn without_sizes(&self) -> Self {
-        Self { shrinks: None, free: None, ..self.clone() }
+        Self { shrinks: None, esp: None, ..self.clone() }
+    }
+
+    /// Bytes that are free in an EFI system partition, where that was looked at.
+    pub fn free(&self) -> Option<u64> {
+        match self.esp {
+            Some(esp::Content::Fat { free, .. }) => free,
+            Some(esp::Content::NoFat) | None => None,
+        }
     }
 }
 
@@ -225,9 +233,9 @@ pub struct Found {
     /// How small it can be made, where that was looked at and its file system allows it at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shrinks: Option<Shrinks>,
-    /// Bytes that are free in an EFI system partition, where that was looked at.
+    /// What an EFI system partition holds, where that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub free: Option<u64>,
+    pub esp: Option<esp::Content>,
 }
 
 /// Whether a partition can be made smaller. It is looked at again right before that is done.

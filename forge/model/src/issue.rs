@@ -319,6 +319,8 @@ pub enum SharedFault {
     FreeUnknown,
     /// It belongs to the system that is replaced, and goes with it.
     Replaced,
+    /// It has files of a system of this kind already: each would start the other's.
+    SameSystem,
 }
 
 impl Issue {

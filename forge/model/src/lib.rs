@@ -22,6 +22,7 @@
 //! | [`Stage`], [`Progress`]: how far it is | [`progress`] |
 //! | [`Pace`]: how fast, and how long it still takes | [`pace`] |
 //! | [`Receipt`]: what was done | [`receipt`] |
+//! | [`esp`]: what an EFI system partition holds, and whose it is | [`esp`] |
 //! | [`Handover`]: what a person gets, once | [`handover`] |
 //! | [`MachineFacts`]: which machine it is | [`dmi`] |
 //! | [`Recorded`]: a machine as a file, without private data | [`recorded`] |
@@ -35,6 +36,7 @@ pub mod answers;
 pub mod audit;
 pub mod disk;
 pub mod dmi;
+pub mod esp;
 pub mod firmware;
 pub mod handover;
 pub mod inventory;

@@ -3,6 +3,7 @@
 use crate::{
     RootHash,
     answers::Way,
+    esp,
     firmware::Consent,
     layout::Role,
     plan::{PayloadId, Target},
@@ -61,9 +62,7 @@ impl Receipt {
     /// Whether a file of the EFI system partition can only be this system's: all of them, but where it is shared. There,
     /// others come and go, and what has this system's name is its own.
     pub fn is_own(&self, path: &str) -> bool {
-        let (id, path) = (self.payload.id.to_lowercase(), path.to_lowercase());
-        let own = [format!("efi/{id}/"), format!("efi/linux/{id}-"), "efi/forge/".to_owned()];
-        !self.partitions.iter().any(|one| one.shared) || own.iter().any(|own| path.starts_with(own.as_str()))
+        !self.partitions.iter().any(|one| one.shared) || esp::is_own(&self.payload.id, path)
     }
 
     /// Whether nothing but a boot entry in the firmware starts it: where the EFI system partition is shared, the removable

@@ -185,7 +185,7 @@ fn recorded(disk: &Disk, hide: &dyn Fn(&str) -> String, hide_wwn: &dyn Fn(&str) 
                 table: table.clone(),
                 partitions: partitions
                     .iter()
-                    .map(|Found { number, label: _, type_id, size, holding, entry: _, shrinks: _, free: _ }| Found {
+                    .map(|Found { number, label: _, type_id, size, holding, entry: _, shrinks: _, esp: _ }| Found {
                         number: *number,
                         label: String::new(),
                         type_id: *type_id,
@@ -193,7 +193,7 @@ fn recorded(disk: &Disk, hide: &dyn Fn(&str) -> String, hide_wwn: &dyn Fn(&str) 
                         holding: holding.as_ref().map(unnamed),
                         entry: None,
                         shrinks: None,
-                        free: None,
+                        esp: None,
                     })
                     .collect(),
             },

@@ -186,7 +186,7 @@ fn the_inventory_says_how_small_each_partition_can_be_made_and_why_others_can_no
             assert_eq!(found[number - 1].shrinks, not(ShrinkFault::Wrapped), "{number}: {held:?}");
         }
         assert_eq!((found[8].shrinks, found[9].shrinks), (not(ShrinkFault::FileSystem), None));
-        let free = found[8].free.unwrap();
+        let free = found[8].free().unwrap();
         assert!((60 * MIB..64 * MIB).contains(&free), "{free}");
         assert!(digest(disk.file()) == before, "a look writes nothing");
 
@@ -352,6 +352,7 @@ fn what_was_changed_after_it_was_confirmed_is_not_made_smaller() {
                 removed: Vec::new(),
                 shrunk: vec![Shrunk { number: number as u32, before }],
                 home: None,
+                old_loader: None,
             };
             let (asked, mut done, all) = (Stop::default(), Vec::new(), digest(disk.file()));
             if stop {

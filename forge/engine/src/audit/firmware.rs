@@ -9,13 +9,13 @@ use super::{
     boot_partition::{Files, Mounted},
 };
 use crate::firmware::{
-    ADDONS, addon_file,
+    addon_file,
     found::{self, Fault, Found},
     image_file,
     installed::Places,
     root_hash_file, when,
 };
-use forge_model::firmware::Consent;
+use forge_model::{esp::ADDONS, firmware::Consent};
 use std::{
     collections::BTreeMap,
     fs::{self, File},

@@ -7,10 +7,9 @@ use super::{
 use crate::{
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
     payload::sha256_of,
-    prepare::CERTIFICATE_FILE,
     verify,
 };
-use forge_model::{Receipt, receipt::WrittenFile};
+use forge_model::{Receipt, esp::CERTIFICATE_FILE, receipt::WrittenFile};
 use openssl::x509::X509;
 use std::{
     collections::BTreeMap,

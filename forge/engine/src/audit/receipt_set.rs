@@ -9,11 +9,10 @@ use crate::{
     esp::EspReader,
     gpt,
     install::RECEIPT_FILE,
-    prepare::CERTIFICATE_FILE,
     tool::Tools,
     verify::{VerifyError, esps, offset},
 };
-use forge_model::Receipt;
+use forge_model::{Receipt, esp::CERTIFICATE_FILE};
 use gptman::GPTPartitionEntry;
 use std::{
     fs::File,

@@ -14,9 +14,11 @@ const MOST_BYTES: u64 = 1 << 30;
 /// Bytes that are read at once where less is asked for.
 const PIECE: u64 = 1 << 16;
 
-/// The first bytes of a partition; every read fails after a time, after many reads, or after many bytes.
+/// A part of a disk, or the first bytes of a partition; every read fails after a time, after many reads, or after many bytes.
 pub(super) struct Bounded<'a> {
     device: &'a File,
+    /// Where it begins.
+    offset: u64,
     size: u64,
     at: u64,
     end: Instant,
@@ -28,9 +30,9 @@ pub(super) struct Bounded<'a> {
 }
 
 impl<'a> Bounded<'a> {
-    pub(super) fn new(device: &'a File, size: u64, patience: Duration) -> Self {
+    pub(super) fn new(device: &'a File, offset: u64, size: u64, patience: Duration) -> Self {
         let end = Instant::now() + patience;
-        Self { device, size, at: 0, end, reads: 0, bytes: 0, piece: Vec::new(), piece_at: 0 }
+        Self { device, offset, size, at: 0, end, reads: 0, bytes: 0, piece: Vec::new(), piece_at: 0 }
     }
 
     /// Fails when the time is up. For loops that may go on without reading anything.
@@ -69,7 +71,8 @@ impl Read for Bounded<'_> {
                 self.piece_at = self.at / PIECE * PIECE;
                 let len = PIECE.min(self.size - self.piece_at) as usize;
                 self.piece.resize(len, 0);
-                if let Err(error) = self.device.read_exact_at(&mut self.piece, self.piece_at) {
+                let at = self.offset.saturating_add(self.piece_at);
+                if let Err(error) = self.device.read_exact_at(&mut self.piece, at) {
                     self.piece.clear();
                     return Err(error);
                 }

@@ -1,8 +1,9 @@
-//! Looks into somebody else's file system, without mounting it: how small it can be made, how much of it is free.
+//! Looks into somebody else's file system, without mounting it: how small it can be made, what an EFI system partition holds.
 //!
 //! | file | what is read of it | source |
 //! |---|---|---|
 //! | `ext4` | the superblock | the kernel's `Documentation/filesystems/ext4/super.rst` |
+//! | `fat` | the files of an EFI system partition, by the `fatfs` crate | its documentation |
 //! | `ntfs` | `$Volume`, `$LogFile`, `hiberfil.sys`, `$Bitmap`, by the `ntfs` crate | its documentation; `layout.h` of ntfs-3g |
 //! | `bounded` | how much is read, and for how long | |
 //!
@@ -11,12 +12,14 @@
 
 mod bounded;
 mod ext4;
+mod fat;
 mod ntfs;
 
 use crate::esp::fat::Fat;
 use bounded::Bounded;
 use forge_model::{
-    inventory::{ShrinkFault, Shrinks},
+    esp,
+    inventory::{Holding, ShrinkFault, Shrinks},
     size::{MIB, round_up},
 };
 use std::{
@@ -35,8 +38,8 @@ const SPARE: u64 = 64 * MIB;
 pub fn shrinks(partition: &File, size: u64, name: &str) -> Shrinks {
     let not = |why| Shrinks::Not { why };
     let looked = match name {
-        "ext2" | "ext3" | "ext4" => guarded(partition, size, ext4::look),
-        "ntfs" => guarded(partition, size, ntfs::look),
+        "ext2" | "ext3" | "ext4" => guarded(partition, 0, size, ext4::look),
+        "ntfs" => guarded(partition, 0, size, ntfs::look),
         _ => return not(ShrinkFault::FileSystem),
     };
     match looked {
@@ -51,17 +54,34 @@ pub fn shrinks(partition: &File, size: u64, name: &str) -> Shrinks {
 /// The length in bytes that a file system itself names; `name` is libblkid's.
 pub fn length(partition: &File, size: u64, name: &str) -> Option<u64> {
     let length = match name {
-        "ext2" | "ext3" | "ext4" => guarded(partition, size, |device| ext4::look(device).map(|look| look.length)),
-        "ntfs" => guarded(partition, size, ntfs::length),
+        "ext2" | "ext3" | "ext4" => guarded(partition, 0, size, |device| ext4::look(device).map(|look| look.length)),
+        "ntfs" => guarded(partition, 0, size, ntfs::length),
         _ => None,
     };
     length.filter(|length| *length <= size)
 }
 
-/// Bytes of free clusters in a FAT, such as that of an EFI system partition.
-pub fn free(partition: &File, size: u64) -> Option<u64> {
-    let look = |_: &mut Bounded| Fat::read(partition, 0, size)?.map(|fat| fat.free(partition, 0)).transpose();
-    guarded(partition, size, look).flatten().filter(|free| *free <= size)
+/// What an EFI system partition holds, which has these bytes of a disk, or is a device of its own.
+pub fn esp(file: &File, offset: u64, size: u64) -> Option<esp::Content> {
+    let fat = |_: &mut Bounded| Fat::read(file, offset, size)?.map(|fat| fat.free(file, offset)).transpose();
+    let free = guarded(file, offset, size, fat)?;
+    let is_boot_sector = |device: &mut Bounded| Ok(device.bytes(510)? == [0x55, 0xaa]);
+    // A FAT12, one that is longer than its partition, and what is damaged, may have files all the same.
+    if free.is_none() && !guarded(file, offset, size, is_boot_sector)? {
+        return Some(esp::Content::NoFat);
+    }
+    let free = free.filter(|free| *free <= size);
+    Some(esp::Content::Fat { free, files: guarded(file, offset, size, fat::files) })
+}
+
+/// What a state holds, which has these bytes of a disk: that decides whether its `home` can be kept.
+pub fn state(file: &File, offset: u64, size: u64) -> Option<Holding> {
+    const LUKS: [u8; 6] = *b"LUKS\xba\xbe";
+    if guarded(file, offset, size, |device| device.bytes(0)) == Some(LUKS) {
+        return Some(Holding::Luks);
+    }
+    let ext4 = guarded(file, offset, size, ext4::look).is_some();
+    ext4.then(|| Holding::FileSystem { name: "ext4".into(), label: String::new() })
 }
 
 /// What was seen.
@@ -80,8 +100,8 @@ fn least(used: u64) -> u64 {
 }
 
 /// Nothing when it could not be read to the end, or when what was found there made the reading code stumble.
-fn guarded<T>(partition: &File, size: u64, look: impl FnOnce(&mut Bounded) -> io::Result<T>) -> Option<T> {
-    let mut device = Bounded::new(partition, size, PATIENCE);
+fn guarded<T>(file: &File, offset: u64, size: u64, look: impl FnOnce(&mut Bounded) -> io::Result<T>) -> Option<T> {
+    let mut device = Bounded::new(file, offset, size, PATIENCE);
     match catch_unwind(AssertUnwindSafe(|| look(&mut device))) {
         Ok(Ok(looked)) => Some(looked),
         Ok(Err(error)) => {

@@ -153,7 +153,12 @@ fn an_open_log_counts_as_not_unmounted() {
 
 #[test]
 fn free_clusters_are_counted_as_mtools_counts_them() {
-    for (mib, words) in [(20_u64, &["-F", "16"][..]), (100, &["-F", "32"]), (100, &["-F", "32", "-s", "1"])] {
+    for (mib, words) in [
+        (20_u64, &["-F", "16"][..]),
+        (100, &["-F", "32"]),
+        (100, &["-F", "32", "-s", "1"]),
+        (300, &["-F", "32", "-S", "4096", "-s", "1"]),
+    ] {
         let file = image(mib);
         run("/usr/sbin/mkfs.fat", words, file.path());
         let mut content = tempfile::NamedTempFile::new().unwrap();
@@ -165,15 +170,20 @@ fn free_clusters_are_counted_as_mtools_counts_them() {
         let text = String::from_utf8(listed.stdout).unwrap();
         let line = text.lines().find(|line| line.ends_with("bytes free")).unwrap();
         let expected: u64 = line.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap();
-        assert_eq!(free(file.as_file(), mib * MIB), Some(expected), "{words:?}");
+        let files = vec![esp::File { path: "content".into(), size: 300_000 }];
+        let held = esp::Content::Fat { free: Some(expected), files: Some(files) };
+        assert_eq!(super::esp(file.as_file(), 0, mib * MIB), Some(held), "{words:?}");
     }
-    assert_eq!(free(ntfs(16).as_file(), 16 * MIB), None);
+    // A boot sector of something else is not nothing.
+    let unknown = esp::Content::Fat { free: None, files: None };
+    assert_eq!(super::esp(ntfs(16).as_file(), 0, 16 * MIB), Some(unknown));
+    assert_eq!(super::esp(image(16).as_file(), 0, 16 * MIB), Some(esp::Content::NoFat));
 }
 
 #[test]
 fn records_that_would_take_the_memory_of_the_helper_are_not_read() {
     let refused = |file: &tempfile::NamedTempFile| {
-        let mut device = Bounded::new(file.as_file(), 16 * MIB, PATIENCE);
+        let mut device = Bounded::new(file.as_file(), 0, 16 * MIB, PATIENCE);
         match super::ntfs::look(&mut device) {
             Err(error) => error.to_string().contains("bytes do not exist"),
             Ok(_) => false,
@@ -198,18 +208,69 @@ fn records_that_would_take_the_memory_of_the_helper_are_not_read() {
     assert!(refused(&file));
 }
 
+/// An EFI system partition with directories, and a file in each.
+fn esp_with(directories: &[&str]) -> tempfile::NamedTempFile {
+    let fat = image(40);
+    run("/usr/sbin/mkfs.fat", &["-F", "32"], fat.path());
+    let image = fat.path().display().to_string();
+    let content = tempfile::NamedTempFile::new().unwrap();
+    fs::write(content.path(), [7; 700]).unwrap();
+    for directory in directories {
+        let (file, to) = (content.path().display().to_string(), format!("{directory}/file of a system.efi"));
+        assert!(Command::new("/usr/bin/mmd").args(["-i", &image, directory]).status().unwrap().success());
+        assert!(Command::new("/usr/bin/mcopy").args(["-i", &image, &file, &to]).status().unwrap().success());
+    }
+    fat
+}
+
+#[test]
+fn the_files_of_an_esp_are_told_with_their_paths_and_lengths() {
+    let names = ["EFI", "EFI/BOOT", "EFI/a long name of a vendor", "loader"];
+    let fat = esp_with(&names.map(|name| format!("::/{name}")).each_ref().map(String::as_str));
+    let Some(esp::Content::Fat { files: Some(mut files), .. }) = super::esp(fat.as_file(), 0, 40 * MIB) else {
+        panic!("{:?}", super::esp(fat.as_file(), 0, 40 * MIB));
+    };
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let file = |name: &str| esp::File { path: format!("{name}/file of a system.efi"), size: 700 };
+    let mut expected = names.map(file);
+    expected.sort_by(|one, other| one.path.cmp(&other.path));
+    assert_eq!(files, expected);
+    // In the middle of a disk it says the same.
+    let disk = image(60);
+    disk.as_file().write_all_at(&fs::read(fat.path()).unwrap(), 3 * MIB).unwrap();
+    assert_eq!(super::esp(disk.as_file(), 3 * MIB, 40 * MIB), super::esp(fat.as_file(), 0, 40 * MIB));
+}
+
+#[test]
+fn a_directory_that_leads_back_to_the_first_one_ends() {
+    let fat = esp_with(&["::/EFI"]);
+    // The root directory has cluster 2, and a directory entry names its cluster in bytes 26 and 27: EFI becomes the root.
+    let mut sectors = [0; 4];
+    fat.as_file().read_exact_at(&mut sectors, 36).unwrap();
+    let root = (32 + 2 * u64::from(u32::from_le_bytes(sectors))) * 512;
+    let mut entry = [0; 32];
+    fat.as_file().read_exact_at(&mut entry, root).unwrap();
+    assert_eq!(&entry[..3], b"EFI");
+    fat.as_file().write_all_at(&2_u16.to_le_bytes(), root + 26).unwrap();
+    let held = super::esp(fat.as_file(), 0, 40 * MIB);
+    assert!(matches!(held, Some(esp::Content::Fat { files: None, .. })), "{held:?}");
+}
+
 #[test]
 fn what_was_made_to_harm_costs_neither_time_nor_a_panic() {
     let mut random = rand::rand_core::UnwrapErr(SysRng);
-    let fat = image(40);
-    run("/usr/sbin/mkfs.fat", &["-F", "32"], fat.path());
+    let fat = esp_with(&["::/EFI", "::/EFI/BOOT", "::/EFI/a long name of a vendor", "::/loader"]);
+    // mkfs.fat leaves 32 sectors before two tables, and says how long one is.
+    let mut sectors = [0; 4];
+    fat.as_file().read_exact_at(&mut sectors, 36).unwrap();
+    let directories = (32 + 2 * u64::from(u32::from_le_bytes(sectors))) * 512;
     let hibernated = ntfs(16);
     ntfs_file(&hibernated, "hiberfil.sys", &[b'h'; 9000]);
     // Where each keeps what is read of it.
     let places: [(&str, _, &[(u64, u64)]); 3] = [
         ("ext4", ext4(16, &[]), &[(1024, 1024)]),
         ("ntfs", hibernated, &[(0, 512), (4 * 4096, 64 << 10)]),
-        ("vfat", fat, &[(0, 512)]),
+        ("vfat", fat, &[(0, 512), (32 * 512, 64), (directories, 4096)]),
     ];
     for (name, file, spots) in places {
         let size = file.as_file().metadata().unwrap().len();
@@ -225,11 +286,11 @@ fn what_was_made_to_harm_costs_neither_time_nor_a_panic() {
                 file.as_file().write_all_at(&[new], at).unwrap();
             }
             let start = std::time::Instant::now();
-            let _ =
-                (shrinks(file.as_file(), size, name), length(file.as_file(), size, name), free(file.as_file(), size));
+            let (file, found) = (file.as_file(), shrinks(file.as_file(), size, name));
+            let _ = (found, length(file, size, name), super::esp(file, 0, size), state(file, 0, size));
             assert!(start.elapsed() < 3 * PATIENCE, "{name}: {changed:?}");
             for (at, old) in changed.into_iter().rev() {
-                file.as_file().write_all_at(&old, at).unwrap();
+                file.write_all_at(&old, at).unwrap();
             }
         }
     }

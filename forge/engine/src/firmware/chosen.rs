@@ -1,7 +1,7 @@
 //! What an install makes of the bundles of its plan: each proved against the signed manifest before the first write.
 
 use super::{
-    ADDONS, addon_file,
+    addon_file,
     companion::{self, CompanionError},
     installed,
 };
@@ -12,6 +12,7 @@ use crate::{
 };
 use forge_model::{
     Plan,
+    esp::ADDONS,
     firmware::{Bundle, Chosen, Consent, How},
 };
 use std::{fs::File, time::SystemTime};

@@ -5,7 +5,7 @@
 //! systemd merges only what is complete.
 
 use super::{
-    ADDONS, CONSENTS, EXTENSIONS, addon_file,
+    CONSENTS, EXTENSIONS, addon_file,
     companion::{self, CompanionError},
     consent_file, consent_signature_file, image_file, new_file, release, root_hash_file,
 };
@@ -19,6 +19,7 @@ use crate::{
 };
 use forge_model::{
     Manifest,
+    esp::ADDONS,
     firmware::{Bundle, Consent, FirmwareAnswer, How, is_name},
     payload::ManifestFault,
 };

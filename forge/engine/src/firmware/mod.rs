@@ -33,8 +33,6 @@ use openssl::asn1::Asn1Time;
 pub const EXTENSIONS: &str = "lib/extensions";
 /// Where consents lie in the state file system.
 pub const CONSENTS: &str = "lib/forge/firmware";
-/// Where systemd-stub looks for addons that every boot image gets, on the EFI system partition.
-pub const ADDONS: &str = "loader/addons";
 
 /// A bundle's name as a system extension.
 pub fn extension(name: &str) -> String {
@@ -71,13 +69,6 @@ pub fn new_file(file: &str) -> String {
     format!(".{file}.new")
 }
 
-/// Whether a path on the EFI system partition is an addon of this kind. FAT ignores case.
-pub fn is_addon(path: &str) -> bool {
-    let path = path.to_lowercase();
-    let name = path.strip_prefix(ADDONS).and_then(|rest| rest.strip_prefix("/firmware-"));
-    name.and_then(|rest| rest.strip_suffix(".addon.efi")).is_some_and(|name| !name.is_empty() && !name.contains('/'))
-}
-
 /// When something was accepted, for people: `Nov 22 15:22:37 2026 GMT`.
 pub fn when(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|seconds| Asn1Time::from_unix(seconds).ok());
@@ -87,6 +78,7 @@ pub fn when(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forge_model::esp::{ADDONS, is_addon};
 
     #[test]
     fn a_time_is_said_as_people_say_it() {
@@ -94,13 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addons_of_firmware_are_taken_for_one() {
+    fn the_addon_of_a_bundle_is_known_as_one() {
         assert!(is_addon(&format!("{ADDONS}/{}", addon_file("intel-ucode"))));
-        assert!(is_addon("LOADER/ADDONS/FIRMWARE-A.ADDON.EFI"));
-        for path in ["loader/addons/x.addon.efi", "loader/addons/firmware-.addon.efi", "loader/addons/firmware-a.efi"] {
-            assert!(!is_addon(path), "{path}");
-        }
-        assert!(!is_addon("EFI/Linux/loader/addons/firmware-a.addon.efi"));
-        assert!(!is_addon("loader/addons/firmware-a/b.addon.efi"));
     }
 }

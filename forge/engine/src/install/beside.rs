@@ -3,13 +3,15 @@
 //! | stage | on the disk afterwards |
 //! |---|---|
 //! | claim | zeros at the ends of the room that is used, and of each partition that goes |
-//! | write, prove, fill | contents in that room, the whole ESP too, and no table that points to them |
-//! | commit | the second copy of the table, then the first, with the new partitions added: the one write that counts |
+//! | write, prove, fill | contents in that room, and no table that points to them |
+//! | commit | the first sectors of the ESP, which were held back |
+//! | | the second copy of the table, then the first, with the new partitions added: the one write that counts |
 //!
-//! The boot sector of the ESP is not held back: nothing finds it before the table does. With it, the commit would be two
-//! things, and a cut between them would leave partitions that start nothing. There is no journal either: it would have to
-//! lie where somebody else's data may be. Partitions that go are lost from the claim on, though the table names them until
-//! the commit. What an earlier run left is found by the image's own superblock, and proved.
+//! Until the first sectors of the ESP are there, nothing in the room of an ESP that goes can be taken for one, by a firmware
+//! or by the next run. Behind the table, they would make two things of the commit, and a cut between them would leave
+//! partitions that start nothing. There is no journal: it would have to lie where somebody else's data may be. Partitions
+//! that go are lost from the claim on, though the table names them until the commit. What an earlier run left is found by
+//! the image's own superblock, and proved.
 
 use super::{
     InstallError,

@@ -171,9 +171,7 @@ impl Writing<'_> {
         let (copied, added) = match esp.finish()? {
             Finished::Whole(esp) => {
                 esp.read_exact_at(&mut held_back, 0)?;
-                if beside.is_none() {
-                    esp.write_all_at(&vec![0; held_back.len()], 0)?;
-                }
+                esp.write_all_at(&vec![0; held_back.len()], 0)?;
                 (copy(target, &esp, esp_partition, watch)?, None)
             }
             Finished::Added(changes) => match changes.is_as_read(target, esp_partition.offset)? {
@@ -189,14 +187,15 @@ impl Writing<'_> {
         begin(Stage::Commit);
         target.check_size()?;
         match change {
-            Some(change) => change.write(target)?,
+            Some(change) => {
+                if added.is_none() {
+                    begin_esp(target, &held_back, esp_partition.offset, sector)?;
+                }
+                change.write(target)?;
+            }
             None => {
                 gpt::write(target, plan.target.size, sector as u64, disk_id, &receipt.partitions)?;
-                let (first, others) = held_back.split_at(sector);
-                target.write(others, esp_partition.offset + sector as u64)?;
-                target.sync()?;
-                target.write(first, esp_partition.offset)?;
-                target.sync()?;
+                begin_esp(target, &held_back, esp_partition.offset, sector)?;
             }
         }
         if let Some(added) = added {
@@ -232,6 +231,15 @@ fn partition_ids(target: &Target) -> Vec<Uuid> {
     let table = gpt::read(target.file()).ok().flatten();
     let entries = table.into_iter().flat_map(|table| table.entries);
     entries.map(|(_, partition)| Uuid::from_bytes_le(partition.unique_partition_guid)).collect()
+}
+
+/// Writes the first sectors of an EFI system partition, which were held back, the boot sector last.
+fn begin_esp(target: &Target, held_back: &[u8], offset: u64, sector: usize) -> Result<(), TargetError> {
+    let (first, others) = held_back.split_at(sector);
+    target.write(others, offset + sector as u64)?;
+    target.sync()?;
+    target.write(first, offset)?;
+    target.sync()
 }
 
 /// Writes a file system to its partition and reads it back.

@@ -4,7 +4,7 @@ use super::{fill, size};
 use forge_model::{
     Disk,
     inventory::{Content, Found, Holding, Obstacle, Transport},
-    layout::Role,
+    layout::{Role, labels},
 };
 use gettextrs::{gettext, ngettext};
 
@@ -92,9 +92,9 @@ fn system(partitions: &[Found]) -> Option<String> {
 pub fn partition(found: &Found) -> String {
     match (&found.holding, found.label.as_str()) {
         // As Forge labels partitions itself.
-        (None, "_empty") if found.type_id == Some(Role::RootB.type_id()) => gettext("Room for updates"),
-        (None, "_empty") if found.type_id == Some(Role::VerityB.type_id()) => gettext("Room for updates (hashes)"),
-        (_, "state") if found.type_id == Some(Role::State.type_id()) => gettext("Files and settings"),
+        (None, labels::EMPTY) if found.type_id == Some(Role::RootB.type_id()) => gettext("Room for updates"),
+        (None, labels::EMPTY) if found.type_id == Some(Role::VerityB.type_id()) => gettext("Room for updates (hashes)"),
+        (_, labels::STATE) if found.type_id == Some(Role::State.type_id()) => gettext("Files and settings"),
         (Some(Holding::FileSystem { label, .. }), _) if !label.is_empty() => label.clone(),
         (Some(Holding::FileSystem { .. }) | None, label) if !label.is_empty() => label.to_owned(),
         (Some(holding), _) => self::holding(holding),

@@ -174,7 +174,7 @@ pub fn esp_room(esp: &Esp) -> String {
         None => fill(
             // Translators: {name} is the name of a partition, {free} a size.
             &gettext("{name} has {free} free, which is enough."),
-            &[("name", &disks::partition(&esp.found)), ("free", &size(esp.found.free.unwrap_or_default()))],
+            &[("name", &disks::partition(&esp.found)), ("free", &size(esp.found.free().unwrap_or_default()))],
         ),
     }
 }

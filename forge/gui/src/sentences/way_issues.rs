@@ -66,6 +66,9 @@ fn shared_fault(fault: SharedFault) -> String {
             gettext("Nobody can say how much is free in boot partition {n}, so it is not shared.")
         }
         SharedFault::Replaced => gettext("Boot partition {n} belongs to the system that is replaced."),
+        SharedFault::SameSystem => {
+            gettext("Boot partition {n} has boot files of such a system already, so it is not shared.")
+        }
     }
 }
 

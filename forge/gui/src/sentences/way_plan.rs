@@ -63,6 +63,14 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
                 fill(&gettext("Boot files are added to {name}"), &name),
                 gettext("What is in it stays as it is."),
             )),
+            What::Old(found, _) if beside.old_loader == Some(found.number) => lines.push(line(
+                "dialog-warning-symbolic",
+                // Translators: {name} is the name of a boot partition.
+                fill(&gettext("Old boot files stay on {name}"), &name),
+                gettext(
+                    "Others have files there, too. The computer starts the new system by an entry that is made for it. If that gets lost, the old boot files may be found first, and they start nothing.",
+                ),
+            )),
             _ => {}
         }
     }

@@ -154,7 +154,7 @@ fn found(block: &Block, partition: &Partition) -> Found {
         },
         entry: None,
         shrinks: None,
-        free: None,
+        esp: None,
     }
 }
 

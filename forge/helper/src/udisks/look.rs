@@ -1,4 +1,4 @@
-//! The look into each partition's file system: how small it can be made, how much of it is free.
+//! The look into each partition's file system: how small it can be made, what an EFI system partition holds.
 //!
 //! Each partition is opened by itself: what was written to it by its own name may not be seen yet through that of the disk.
 //! A look that took long is remembered for a while, so that a list of disks does not wait for it each time.
@@ -6,6 +6,7 @@
 use super::{Objects, Udisks, UdisksError, holding::HIBERNATED};
 use forge_engine::filesystem;
 use forge_model::{
+    esp,
     inventory::{Content, Disk, Found, Holding, Inventory, ShrinkFault, Shrinks},
     layout::Role,
 };
@@ -31,7 +32,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// The disk by its sequence number, and a partition of it: number, GUID, first byte, length.
 type Place = (Option<u64>, u32, Uuid, u64, u64);
 /// What was seen, and when.
-type Seen = (Instant, Option<Shrinks>, Option<u64>);
+type Seen = (Instant, Option<Shrinks>, Option<esp::Content>);
 
 /// Looks that took long.
 #[derive(Debug, Clone, Default)]
@@ -46,11 +47,11 @@ impl Looks {
     fn find(&self, place: &Place) -> Option<Seen> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, seen| seen.0.elapsed() < REMEMBERED);
-        known.get(place).copied()
+        known.get(place).cloned()
     }
 
-    fn remember(&self, place: Place, shrinks: Option<Shrinks>, free: Option<u64>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, (Instant::now(), shrinks, free));
+    fn remember(&self, place: Place, shrinks: Option<Shrinks>, esp: Option<esp::Content>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, (Instant::now(), shrinks, esp));
     }
 }
 
@@ -58,8 +59,8 @@ impl Looks {
 enum Look {
     /// How small it can be made, by libblkid's name of its file system.
     Shrinks(String),
-    /// How much is free.
-    Free,
+    /// What an EFI system partition holds.
+    Esp,
 }
 
 impl Udisks {
@@ -74,8 +75,8 @@ impl Udisks {
             found.shrinks = known;
             let (Some(look), Some(entry)) = (look, found.entry) else { continue };
             let place = (sequence, found.number, entry.id, entry.offset, found.size);
-            if let Some((_, shrinks, free)) = self.looks.find(&place) {
-                (found.shrinks, found.free) = (shrinks, free);
+            if let Some((_, shrinks, esp)) = self.looks.find(&place) {
+                (found.shrinks, found.esp) = (shrinks, esp);
                 continue;
             }
             let block = objects.partitions_of(table).into_iter().find(|(_, one)| one.number == found.number);
@@ -85,14 +86,14 @@ impl Udisks {
                 let file = self.open_partition(objects, device).await?;
                 let looked = tokio::task::spawn_blocking(move || match look {
                     Look::Shrinks(name) => (Some(filesystem::shrinks(&file, size, &name)), None),
-                    Look::Free => (None, filesystem::free(&file, size)),
+                    Look::Esp => (None, filesystem::esp(&file, 0, size)),
                 });
                 looked.await.map_err(|error| UdisksError::NotThere { text: error.to_string() })
             });
             match looked.await.map_err(|_| UdisksError::NotThere { text: "the disk does not answer".into() }) {
-                Ok(Ok((shrinks, free))) => {
+                Ok(Ok((shrinks, esp))) => {
                     found.shrinks = shrinks.or(found.shrinks);
-                    found.free = free;
+                    found.esp = esp;
                 }
                 Ok(Err(error)) | Err(error) => {
                     log::warn!("{device} can not be looked into: {error}");
@@ -100,7 +101,7 @@ impl Udisks {
                 }
             }
             if start.elapsed() > LONG {
-                self.looks.remember(place, found.shrinks, found.free);
+                self.looks.remember(place, found.shrinks, found.esp.clone());
             }
         }
     }
@@ -144,11 +145,14 @@ pub(super) fn asleep(inventory: &mut Inventory) {
 /// What is known without a look, and what is to be looked at.
 fn wanted(found: &Found) -> (Option<Shrinks>, Option<Look>) {
     let not = |why| Some(Shrinks::Not { why });
+    let is_esp = found.type_id == Some(Role::Esp.type_id());
     match &found.holding {
+        // Whatever was in it is gone, or it was never formatted.
+        None if is_esp => (None, Some(Look::Esp)),
         None => (None, None),
         Some(Holding::FileSystem { name, .. }) => match name.as_str() {
             "ext2" | "ext3" | "ext4" | "ntfs" => (None, Some(Look::Shrinks(name.clone()))),
-            "vfat" if found.type_id == Some(Role::Esp.type_id()) => (not(ShrinkFault::FileSystem), Some(Look::Free)),
+            "vfat" if is_esp => (not(ShrinkFault::FileSystem), Some(Look::Esp)),
             _ => (not(ShrinkFault::FileSystem), None),
         },
         Some(Holding::Other { name }) if name == HIBERNATED => (not(ShrinkFault::Hibernated), None),
@@ -171,7 +175,7 @@ mod tests {
             holding: Some(Holding::FileSystem { name: name.into(), label: String::new() }),
             entry: None,
             shrinks,
-            free: None,
+            esp: None,
         }
     }
 

@@ -269,7 +269,7 @@ mod tests {
             holding: Some(Holding::Luks),
             entry: None,
             shrinks: None,
-            free: None,
+            esp: None,
         };
         let (disk_id, entry) = (Uuid::from_u128(1), Entry { offset: 7, id: Uuid::from_u128(2), attributes: 3 });
         let gpt = Gpt { disk_id, sector_size: 512, first_usable: 1, end_usable: 9, entries: 128, fault: None };

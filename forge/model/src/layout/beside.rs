@@ -9,8 +9,8 @@
 
 use super::{
     Layout, Partition, Role, Sizes,
-    earlier::STATE_BESIDE_HOME,
     gaps::{Gap, fit, gaps},
+    labels,
     pick::pick,
 };
 use crate::{
@@ -45,6 +45,10 @@ pub struct Beside {
     /// The number of an earlier InterGenOS' state, which stays and whose `home` is the new system's `/home`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<u32>,
+    /// The number of an EFI system partition that stays because others have files in it, too, though a firmware without a
+    /// boot entry starts the loader of an earlier system of this kind from it, which starts nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_loader: Option<u32>,
 }
 
 impl Beside {
@@ -125,9 +129,9 @@ impl Layout {
             Ok(partitions) if issues.is_empty() => {
                 let Gpt { disk_id, first_usable, end_usable, .. } = *gpt;
                 let shrunk = picked.shrunk.into_iter().map(|(one, _)| one).collect();
-                let home = picked.home;
+                let (home, old_loader) = (picked.home, picked.old_loader);
                 let way = answers.way;
-                let beside = Beside { way, disk_id, first_usable, end_usable, kept, removed, shrunk, home };
+                let beside = Beside { way, disk_id, first_usable, end_usable, kept, removed, shrunk, home, old_loader };
                 Ok(Self { partitions, beside: Some(beside) })
             }
             placed => {
@@ -157,8 +161,7 @@ impl Partition {
 /// Whether updates of this system would take it for a slot of their own.
 fn is_slot(found: &Found, id: &str) -> bool {
     let kind = [Role::RootA, Role::VerityA].map(|role| Some(role.type_id())).contains(&found.type_id);
-    let ours = found.label.strip_prefix(id).is_some_and(|rest| rest.starts_with('_'));
-    kind && (ours || found.label == "_empty")
+    kind && (labels::is_slot_of(&found.label, id) || found.label == labels::EMPTY)
 }
 
 /// What of the table stands in the way of adding to it.
@@ -243,7 +246,7 @@ fn place(
         let mut partition = Partition::new(*number, role, gap.offset, size, manifest);
         if role == Role::State && wanted.home.is_some() {
             // Whoever replaces this system has to tell the two apart.
-            partition.label = STATE_BESIDE_HOME.to_owned();
+            partition.label = labels::STATE_BESIDE_HOME.to_owned();
         }
         (gap.offset, gap.size) = (gap.offset + size, gap.size - size);
         partition

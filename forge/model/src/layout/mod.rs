@@ -6,6 +6,7 @@
 //! | [`beside`] | where they lie on a disk on which everything else stays |
 //! | `gaps` | room between partitions, and what fits into it |
 //! | [`earlier`] | an earlier InterGenOS on the disk |
+//! | [`labels`] | what partitions are called |
 //! | `pick` | which partitions that are there go, become smaller, or are shared |
 //! | `shared` | whether an EFI system partition that is there can be shared |
 //! | [`offers`] | every way that a disk offers, for somebody who chooses |
@@ -15,6 +16,7 @@ pub mod bars;
 pub mod beside;
 pub mod earlier;
 mod gaps;
+pub mod labels;
 pub mod offers;
 mod pick;
 mod shared;
@@ -187,13 +189,13 @@ impl Layout {
 impl Partition {
     /// One with the label and the PARTUUID that follow from its role.
     fn new(number: u32, role: Role, offset: u64, size: u64, manifest: &Manifest) -> Self {
-        let (hash, release) = (manifest.image.root_hash, format!("{}_{}", manifest.id, manifest.release));
+        let (hash, release) = (manifest.image.root_hash, labels::slot(&manifest.id, &manifest.release));
         let (label, fixed_id) = match role {
-            Role::Esp => ("esp".to_owned(), None),
+            Role::Esp => (labels::ESP.to_owned(), None),
             Role::RootA => (label(&release), Some(hash.data_partition())),
             Role::VerityA => (label(&format!("{release}_verity")), Some(hash.tree_partition())),
-            Role::RootB | Role::VerityB => ("_empty".to_owned(), None),
-            Role::State => (earlier::STATE.to_owned(), None),
+            Role::RootB | Role::VerityB => (labels::EMPTY.to_owned(), None),
+            Role::State => (labels::STATE.to_owned(), None),
         };
         Self { number, role, offset, size, label, fixed_id, shared: false }
     }

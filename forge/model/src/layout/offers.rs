@@ -1,10 +1,6 @@
 //! What a disk offers: each way to install on it, and what stands in the way of those that can not be gone.
 
-use super::{
-    Layout,
-    earlier::{Earlier, earlier},
-    shared,
-};
+use super::{Layout, shared};
 use crate::{
     Disk, Issue, Manifest,
     answers::{DiskAnswers, Erase, Shrink, Way},
@@ -18,8 +14,6 @@ use crate::{
 pub struct Offers {
     /// Every way, in the order in which they are shown.
     pub ways: Vec<Offer>,
-    /// The earlier InterGenOS that is on it, if exactly one is.
-    pub earlier: Option<Earlier>,
     /// Each partition that is there, in order of its number, with what can be done with it.
     pub partitions: Vec<Choice>,
 }
@@ -73,11 +67,7 @@ impl Offers {
             }
             _ => Vec::new(),
         };
-        Self {
-            ways: ways.map(|way| Offer::new(way, disk, answers, &partitions, manifest)).into(),
-            earlier: earlier(disk, manifest).ok(),
-            partitions,
-        }
+        Self { ways: ways.map(|way| Offer::new(way, disk, answers, &partitions, manifest)).into(), partitions }
     }
 
     /// The offer of one way.

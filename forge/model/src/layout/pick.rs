@@ -1,7 +1,7 @@
 //! What the answers pick of a table that is there: which partitions go, become smaller, are shared, or keep `/home`.
 
 use super::{
-    Layout, Shrunk,
+    Shrunk,
     earlier::{Earlier, earlier},
     least_state, shared,
 };
@@ -24,6 +24,8 @@ pub(super) struct Picked {
     pub(super) shared: Option<u32>,
     /// The number of the earlier state, whose `home` stays.
     pub(super) home: Option<u32>,
+    /// The number of an EFI system partition that stays with the loader of a system that goes.
+    pub(super) old_loader: Option<u32>,
 }
 
 /// Answers that have no place in the way that they choose.
@@ -93,7 +95,10 @@ impl<'a> Picking<'a> {
                 return None;
             }
         };
-        self.picked.removed = Layout::replaced(self.disk, &earlier, keep_home);
+        self.picked.removed = earlier.all(keep_home);
+        let starts = |one: &&Found| one.esp.as_ref().is_some_and(|esp| esp.starts(&self.manifest.id));
+        let stays = |one: &&Found| !self.picked.removed.contains(&one.number);
+        self.picked.old_loader = self.found.iter().filter(starts).find(stays).map(|one| one.number);
         if keep_home {
             let number = earlier.home();
             self.picked.home = Some(number);
@@ -123,7 +128,7 @@ impl<'a> Picking<'a> {
 
     fn share(&mut self, number: u32, earlier: Option<&Earlier>) {
         let key = DiskKey::SharedEsp;
-        if earlier.is_some_and(|earlier| earlier.esp == Some(number)) {
+        if earlier.is_some_and(|earlier| earlier.esps.contains(&number)) {
             // Its files are those of the system that goes.
             self.issues.push(Issue::NotSharable { number, fault: SharedFault::Replaced });
         } else if self.picked.removed.contains(&number) {

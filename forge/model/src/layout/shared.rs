@@ -2,7 +2,7 @@
 
 use super::{Role, boot_files};
 use crate::{
-    Issue, Manifest,
+    Issue, Manifest, esp,
     inventory::{Found, Holding},
     issue::{DiskKey, SharedFault},
 };
@@ -22,8 +22,14 @@ fn own_fault(found: &Found, manifest: &Manifest) -> Option<Issue> {
     if found.type_id != Some(Role::Esp.type_id()) {
         return not(SharedFault::Type);
     }
+    if found.esp == Some(esp::Content::NoFat) {
+        return not(SharedFault::NotFat);
+    }
+    if found.esp.as_ref().is_some_and(|esp| esp.has_any_of(&manifest.id)) {
+        return not(SharedFault::SameSystem);
+    }
     // What nobody looked at has no free room either; that says it better.
-    match (&found.holding, found.free) {
+    match (&found.holding, found.free()) {
         (Some(Holding::FileSystem { name, .. }), _) if name != "vfat" => not(SharedFault::NotFat),
         (Some(Holding::FileSystem { .. }) | None, None) => not(SharedFault::FreeUnknown),
         (Some(Holding::FileSystem { .. }) | None, Some(free)) => {

@@ -29,7 +29,7 @@ fn canaries() -> (Machine, Inventory) {
         holding: Some(holding()),
         entry: None,
         shrinks: None,
-        free: None,
+        esp: None,
     };
     let disk = |path: &str, serial: &str, wwn: &str, content| Disk {
         identity: Identity { path: text(path), serial: Some(text(serial)), wwn: Some(text(wwn)), sequence: Some(4242) },

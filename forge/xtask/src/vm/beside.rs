@@ -8,14 +8,14 @@ use super::guest::Guest;
 use super::machine::{Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
-use super::tool::run;
+use super::tool;
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const MIB: u64 = 1 << 20;
 const CONSOLE: &str = "console=ttyS0 loglevel=4 systemd.log_level=warning";
@@ -33,38 +33,23 @@ const OTHERS: [(u32, u64, u64, &str, &str); 5] = [
     (7, 665, 100, "933ac7e1-2eb4-4f13-b844-0e14e2aef915", "another home"),
 ];
 
-/// Installs beside them and boots.
-pub(super) fn free_space(stage: &Stage) -> Result<()> {
-    let folder = fresh(stage, "beside")?;
-    install(stage, &folder)?;
-    Ok(fs::remove_dir_all(folder)?)
-}
-
 /// Installs beside them, boots, writes into `/home`, replaces that install, and boots that.
-///
-/// It does not pass: the earlier ESP stays where others are on the disk, and a firmware without a boot entry, as this one is,
-/// finds its loader before the new one.
-pub(super) fn replaced(stage: &Stage) -> Result<()> {
-    let folder = fresh(stage, "replaced")?;
+pub(super) fn run(stage: &Stage) -> Result<()> {
+    let folder = stage.out().join("beside");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder)?;
     let before = install(stage, &folder)?;
     let (disk, again) = (folder.join("disk.img"), folder.join("again"));
     let answers = anew::usual(stage)?.replace(ERASE, "use = \"replace\"\nkeep-home = true");
     let demo = anew::install(stage, &again, &answers, &disk)?;
     ensure!(digests(&disk)? == before, "replacing it changed something that is not its own");
-    start(stage, &demo, "replaced", |guest| {
+    start(stage, &demo, "beside-replaced", |guest| {
         checks::all(guest, &demo)?;
         alone(guest)?;
         guest.says("runuser -u anna -- cat /home/anna/kept", &["what anna wrote"]).map(drop)
     })?;
     ensure!(digests(&disk)? == before, "the system that replaced it changed something that is not its own");
     Ok(fs::remove_dir_all(folder)?)
-}
-
-fn fresh(stage: &Stage, name: &str) -> Result<PathBuf> {
-    let folder = stage.out().join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder)?;
-    Ok(folder)
 }
 
 /// Makes the disk, installs into its free space and boots that; the digests of what the others have.
@@ -116,7 +101,7 @@ fn others(disk: &Path, folder: &Path) -> Result<()> {
     let table = folder.join("table");
     fs::write(&table, format!("label: gpt\n{}", lines.collect::<String>()))?;
     let script = format!("/usr/sbin/sfdisk --quiet {} < {}", disk.display(), table.display());
-    run("/bin/sh", &["-c", &script])?;
+    tool::run("/bin/sh", &["-c", &script])?;
     let tree = folder.join("tree");
     fs::create_dir(&tree)?;
     fs::write(tree.join("thesis"), vec![0x42; 5 << 20])?;
@@ -127,15 +112,15 @@ fn others(disk: &Path, folder: &Path) -> Result<()> {
         let word = OsStr::new;
         match number {
             1 => {
-                run("/usr/sbin/mkfs.fat", &[word("-F"), word("32"), file_word])?;
+                tool::run("/usr/sbin/mkfs.fat", &[word("-F"), word("32"), file_word])?;
                 let folders = [word("::/EFI"), word("::/EFI/Microsoft")];
-                run("/usr/bin/mmd", &[&[word("-i"), file_word][..], &folders].concat())?;
+                tool::run("/usr/bin/mmd", &[&[word("-i"), file_word][..], &folders].concat())?;
                 let thesis = tree.join("thesis");
-                run("/usr/bin/mcopy", &[word("-i"), file_word, thesis.as_os_str(), word(WINDOWS)])?
+                tool::run("/usr/bin/mcopy", &[word("-i"), file_word, thesis.as_os_str(), word(WINDOWS)])?
             }
-            2 => run("/usr/sbin/mkntfs", &[word("--force"), word("--fast"), word("--quiet"), file_word])?,
-            4 => run("/usr/sbin/mkswap", &[file_word])?,
-            _ => run(
+            2 => tool::run("/usr/sbin/mkntfs", &[word("--force"), word("--fast"), word("--quiet"), file_word])?,
+            4 => tool::run("/usr/sbin/mkswap", &[file_word])?,
+            _ => tool::run(
                 "/usr/sbin/mke2fs",
                 &[word("-q"), word("-t"), word("ext4"), word("-d"), tree.as_os_str(), file_word],
             )?,
@@ -151,11 +136,11 @@ fn others(disk: &Path, folder: &Path) -> Result<()> {
 /// leaves its `loader/random-seed` in the first one of the disk, whichever it was started from (docs/disk.md).
 fn digests(disk: &Path) -> Result<Vec<[u8; 32]>> {
     let esp = format!("{}@@{}M", disk.display(), OTHERS[0].1);
-    let files = run("/usr/bin/mdir", &["-/", "-b", "-i", &esp, "::"])?;
+    let files = tool::run("/usr/bin/mdir", &["-/", "-b", "-i", &esp, "::"])?;
     let files = String::from_utf8(files)?;
     let theirs: Vec<&str> = files.lines().filter(|name| !name.starts_with("::/loader/")).collect();
     ensure!(theirs == ["::/EFI/", "::/EFI/Microsoft/", WINDOWS], "the ESP of the others has {theirs:?}");
-    let loader = Sha256::digest(run("/usr/bin/mcopy", &["-i", &esp, WINDOWS, "-"])?).into();
+    let loader = Sha256::digest(tool::run("/usr/bin/mcopy", &["-i", &esp, WINDOWS, "-"])?).into();
     let digest = |(_, at, mib, ..): &(u32, u64, u64, &str, &str)| {
         let mut bytes = vec![0; (mib * MIB) as usize];
         File::open(disk)?.read_exact_at(&mut bytes, at * MIB)?;

@@ -27,7 +27,7 @@ fn beside(target: &Target, removed: &[u32]) -> Beside {
     let Gpt { disk_id, first_usable, end_usable, .. } = gpt;
     let (removed, kept) = partitions.into_iter().partition(|one| removed.contains(&one.number));
     let way = Way::FreeSpace;
-    Beside { way, disk_id, first_usable, end_usable, kept, removed, shrunk: Vec::new(), home: None }
+    Beside { way, disk_id, first_usable, end_usable, kept, removed, shrunk: Vec::new(), home: None, old_loader: None }
 }
 
 fn numbers(target: &Target) -> Vec<u32> {

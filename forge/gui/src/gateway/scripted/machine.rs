@@ -175,7 +175,7 @@ fn disk(path: &str, model: &str, transport: Transport, size: u64, content: Conte
 }
 
 fn found(number: u32, label: &str, size: u64, holding: Option<Holding>) -> Found {
-    Found { number, label: label.into(), type_id: None, size, holding, entry: None, shrinks: None, free: None }
+    Found { number, label: label.into(), type_id: None, size, holding, entry: None, shrinks: None, esp: None }
 }
 
 fn file_system(name: &str, label: &str) -> Option<Holding> {
@@ -264,7 +264,11 @@ pub fn shared_inventory() -> Inventory {
 
 fn esp(number: u32, label: &str, name: &str, size: u64, free: u64) -> Found {
     let type_id = Some(Role::Esp.type_id());
-    Found { type_id, free: Some(free), ..found(number, label, size, file_system("vfat", name)) }
+    Found {
+        type_id,
+        esp: Some(forge_model::esp::Content::Fat { free: Some(free), files: None }),
+        ..found(number, label, size, file_system("vfat", name))
+    }
 }
 
 fn smaller(found: Found, least: u64) -> Found {

@@ -385,7 +385,7 @@ fn a_disk_that_changes_is_decided_about_again_but_one_that_is_erased_is_erased()
     walk_beside(&mut session, Page::Review, WINDOWS, &[Choice::Way(Way::FreeSpace)]);
     let mut inventory = machine::inventory();
     if let Content::Table { partitions, .. } = &mut inventory.disks[0].content {
-        partitions[0].free = Some(1);
+        partitions[0].esp = Some(forge_model::esp::Content::Fat { free: Some(1), files: None });
     }
     let effects = session.apply(Change::Disks(inventory));
     assert!(matches!(effects[..], [Effect::Check { .. }]), "{effects:?}");
