@@ -9,6 +9,7 @@ pub use check::is_firmware_path;
 
 use crate::{
     firmware::{Bundle, Chosen},
+    layout::LUKS_HEADER,
     verity::RootHash,
 };
 use serde::{Deserialize, Serialize};
@@ -239,10 +240,13 @@ impl Manifest {
         all
     }
 
-    /// The same payload with no more firmware than was chosen: what a layout needs room for.
-    pub fn with_firmware(&self, chosen: &[Chosen]) -> Self {
+    /// The same payload with no more firmware than was chosen, and a state that can be encrypted where that is wanted: what
+    /// a layout needs room for.
+    pub fn needed(&self, chosen: &[Chosen], encrypted: bool) -> Self {
         let mut manifest = self.clone();
         manifest.firmware.retain(|bundle| chosen.iter().any(|chosen| chosen.name == bundle.name));
+        let more = if encrypted { LUKS_HEADER } else { 0 };
+        manifest.minimum_state_bytes = manifest.minimum_state_bytes.saturating_add(more);
         manifest
     }
 

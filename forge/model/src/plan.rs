@@ -6,7 +6,7 @@ use crate::{
     firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
     issue::nearest,
-    layout::{LUKS_HEADER, Role},
+    layout::Role,
     machine::ByHand,
     names,
 };
@@ -146,10 +146,7 @@ impl Plan {
         if tpm2 && !inventory.tpm2 && disk.kind == DiskKind::Disk {
             issues.push(Issue::NoTpm2);
         }
-        let mut needed = manifest.with_firmware(&accepted);
-        if answers.encryption.is_some() {
-            needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
-        }
+        let needed = manifest.needed(&accepted, answers.encryption.is_some());
         let layout = Layout::new(disk, &answers.disk, &needed);
         let keeps = answers.disk.keep_home && answers.disk.way == Way::Replace;
         // Where it is encrypted already, that is in the way.

@@ -15,7 +15,7 @@
 
 use super::{
     InstallError,
-    writing::{EDGE, Writing},
+    writing::{Writing, edges},
 };
 use crate::{
     gpt,
@@ -87,8 +87,7 @@ fn clear_removed(
         .map(|one| (one.offset, one.offset + one.size))
         .collect();
     for (offset, size) in beside.removed.iter().filter_map(|gone| Some((gone.entry?.offset, gone.size))) {
-        let edge = size.min(EDGE);
-        for edge in [(offset, offset + edge), (offset + size - edge, offset + size)] {
+        for edge in edges(offset, size) {
             for (from, to) in without(edge, &image) {
                 if target.zero_alone(from, to - from, watch)? == Outcome::Cancelled {
                     return Ok(Outcome::Cancelled);

@@ -34,7 +34,7 @@ const REST: u64 = 3 * forge_model::size::MIB;
 
 /// Signatures of file systems, RAID and LVM members lie this near to either end of a partition; VMFS has the deepest,
 /// 2 MiB from the start.
-pub(super) const EDGE: u64 = 4 * forge_model::size::MIB;
+const EDGE: u64 = 4 * forge_model::size::MIB;
 
 /// A run that holds everything it writes.
 pub(super) struct Writing<'a> {
@@ -92,9 +92,8 @@ impl Writing<'_> {
             if resumed && matches!(partition.role, Role::RootA | Role::VerityA) {
                 continue;
             }
-            let edge = partition.size.min(EDGE);
-            for offset in [partition.offset, partition.offset + partition.size - edge] {
-                if target.zero(offset, edge, watch)? == Outcome::Cancelled {
+            for (from, to) in edges(partition.offset, partition.size) {
+                if target.zero(from, to - from, watch)? == Outcome::Cancelled {
                     return Ok(Outcome::Cancelled);
                 }
             }
@@ -224,6 +223,12 @@ impl Writing<'_> {
             staged,
         })))
     }
+}
+
+/// The first and the last bytes of a partition, each as start and end: there lies what a file system is told by.
+pub(super) fn edges(offset: u64, size: u64) -> [(u64, u64); 2] {
+    let edge = size.min(EDGE);
+    [(offset, offset + edge), (offset + size - edge, offset + size)]
 }
 
 /// The PARTUUIDs that a disk has; none where that can not be told.

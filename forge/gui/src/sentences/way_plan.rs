@@ -317,7 +317,7 @@ mod tests {
     /// What a way does to the played disk at this place of the list.
     fn beside(disk: usize, answers: DiskAnswers) -> Beside {
         let disk = &machine::shared_inventory().disks[disk];
-        Layout::new(disk, &answers, &machine::manifest().with_firmware(&[]))
+        Layout::new(disk, &answers, &machine::manifest().needed(&[], false))
             .ok()
             .and_then(|layout| layout.beside)
             .expect("it fits")
@@ -378,7 +378,7 @@ mod tests {
         let shrink = vec![Shrink { number: 3, to_mib: 300_000 }];
         let answers = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
         let disk = &machine::shared_inventory().disks[0];
-        let layout = Layout::new(disk, &answers, &machine::manifest().with_firmware(&[])).expect("it fits");
+        let layout = Layout::new(disk, &answers, &machine::manifest().needed(&[], false)).expect("it fits");
         let outcome = BeforeAfter::of(disk, Some(&layout));
         let kept = layout.beside.expect("something stays");
         let risk = "If the power fails meanwhile, it can be damaged: have a copy of what matters.";

@@ -18,7 +18,7 @@ pub fn against(disk: &Disk, manifest: Option<&Manifest>) -> Option<Issue> {
         return Some(Issue::NotFree { path: disk.identity.path.clone(), obstacle: obstacle.clone() });
     }
     // Firmware that is chosen later takes little room: the plan counts it.
-    let manifest = manifest?.with_firmware(&[]);
+    let manifest = manifest?.needed(&[], false);
     let layout = Layout::on_whole_disk(disk.size, disk.sector_size, &wanted::whole_disk(), &manifest);
     layout.err()?.into_iter().next()
 }

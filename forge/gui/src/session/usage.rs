@@ -8,7 +8,7 @@ use forge_model::{
     Disk, Issue, Layout, Manifest,
     answers::{DiskAnswers, Shrink, Way},
     inventory::{Content, Found, Holding, Identity, ShrinkFault, Shrinks},
-    layout::{LUKS_HEADER, Offers, Role, offers::ShrinkRange},
+    layout::{Offers, Role, offers::ShrinkRange},
     size::MIB,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -249,11 +249,7 @@ impl Session {
 
     /// What the system needs. Firmware that is chosen later takes little room: the plan counts it.
     fn needed(&self) -> Option<Manifest> {
-        let mut needed = self.manifest()?.with_firmware(&[]);
-        if self.encryption.is_wanted() {
-            needed.minimum_state_bytes = needed.minimum_state_bytes.saturating_add(LUKS_HEADER);
-        }
-        Some(needed)
+        Some(self.manifest()?.needed(&[], self.encryption.is_wanted()))
     }
 
     /// Takes a decision of the person. One that does not fit the disk as it is now is none.

@@ -137,7 +137,7 @@ impl Layout {
 
     /// Lays the partitions out on an empty disk of `disk_size` bytes; all impossibilities at once, with numbers.
     ///
-    /// There is room for all firmware that the manifest has: see [`Manifest::with_firmware`].
+    /// There is room for all firmware that the manifest has: see [`Manifest::needed`].
     pub fn on_whole_disk(
         disk_size: u64,
         sector_size: u32,

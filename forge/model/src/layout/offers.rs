@@ -58,7 +58,7 @@ impl Offers {
     /// What this disk offers for the sizes that are asked for: `esp-mib`, `second-slot`, `state-mib`, `shared-esp`,
     /// `delete`, `shrink` and `keep-home` are taken into account in the ways in which they have a place.
     ///
-    /// There is room for all firmware that the manifest has: see [`Manifest::with_firmware`].
+    /// There is room for all firmware that the manifest has: see [`Manifest::needed`].
     pub fn new(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Self {
         let ways = [Way::WholeDisk, Way::FreeSpace, Way::Replace, Way::Manual];
         let partitions = match &disk.content {
