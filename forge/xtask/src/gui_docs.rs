@@ -7,7 +7,7 @@ use std::{fs, process::Command};
 const PLACE: &str = "docs/images/window";
 
 /// A look, and the pages that are shown in it.
-const PICTURES: [(&str, &[&str]); 6] = [
+const PICTURES: [(&str, &[&str]); 7] = [
     (
         "light",
         &[
@@ -16,8 +16,6 @@ const PICTURES: [(&str, &[&str]); 6] = [
             "timezone",
             "disk",
             "disk-use",
-            "disk-use-shrink",
-            "disk-use-manual",
             "encryption-on",
             "recovery-key",
             "account",
@@ -45,6 +43,7 @@ const PICTURES: [(&str, &[&str]); 6] = [
             "guide-checks",
         ],
     ),
+    ("long", &["disk-use-shrink", "disk-use-manual"]),
     ("dark", &["disk", "disk-use", "review"]),
     ("contrast", &["disk"]),
     ("narrow", &["disk", "disk-use", "disk-use-shrink", "review"]),

@@ -352,6 +352,7 @@ fn draw_options(widgets: &mut Widgets, view: &View, sender: &ComponentSender<Dis
                 });
             });
             group.add(&row.row);
+            group.add(&row.slider);
             widgets.sizes.push(row);
         }
     }

@@ -1,4 +1,4 @@
-//! A size that a person sets, in GB. It tells what they did, and nothing of what the program shows in it: see `switch`.
+//! A size that a person sets, in GB: drags with the pointer, or writes. It tells what they did, and nothing of what the program shows in it: see `switch`.
 
 use relm4::{adw, adw::prelude::*, gtk};
 use std::{cell::Cell, rc::Rc};
@@ -11,8 +11,10 @@ const SMALL: f64 = 20.0;
 /// The row. It is none of libadwaita's own for numbers: that one is not there for a screen reader.
 #[derive(Clone)]
 pub struct SizeRow {
-    /// What goes into a group.
+    /// What goes into a group, above the slider.
     pub row: adw::ActionRow,
+    /// The same number for the pointer: the bars above follow while it is dragged.
+    pub slider: adw::PreferencesRow,
     number: gtk::SpinButton,
     shows: Rc<Cell<bool>>,
     /// The least and the most, in bytes.
@@ -23,11 +25,23 @@ impl SizeRow {
     /// One without a range. `tell` is told the bytes whenever a person sets them.
     pub fn new(tell: impl Fn(u64) + 'static) -> Self {
         let adjustment = gtk::Adjustment::new(0.0, 0.0, 0.0, 1.0, 10.0, 0.0);
-        let number = gtk::SpinButton::builder().adjustment(&adjustment).valign(gtk::Align::Center).build();
+        let number =
+            gtk::SpinButton::builder().adjustment(&adjustment).valign(gtk::Align::Center).width_chars(6).build();
         number.set_numeric(true);
         // The number is the one stop of the keyboard.
         let row = adw::ActionRow::builder().use_markup(false).focusable(false).build();
         row.add_suffix(&number);
+        row.add_css_class("above-slider");
+        let scale = gtk::Scale::builder()
+            .adjustment(&adjustment)
+            .draw_value(false)
+            .can_focus(false)
+            .focusable(false)
+            .accessible_role(gtk::AccessibleRole::Presentation)
+            .build();
+        [number.upcast_ref(), scale.upcast_ref()].into_iter().for_each(leave_wheel);
+        let slider = adw::PreferencesRow::builder().child(&scale).activatable(false).focusable(false).build();
+        slider.add_css_class("slider");
         let (shows, range) = (Rc::new(Cell::new(false)), Rc::new(Cell::new((0, 0))));
         let (is_shown, known) = (shows.clone(), range.clone());
         number.connect_value_changed(move |number| {
@@ -35,7 +49,7 @@ impl SizeRow {
                 tell(bytes(number.value(), known.get(), number.digits()));
             }
         });
-        Self { row, number, shows, range }
+        Self { row, slider, number, shows, range }
     }
 
     /// Shows what the session has.
@@ -56,6 +70,14 @@ impl SizeRow {
         self.number.set_value((bytes as f64 / UNIT).clamp(lower, upper));
         self.shows.set(false);
     }
+}
+
+/// The wheel scrolls the page: nobody sets a size by scrolling past it.
+fn leave_wheel(widget: &gtk::Widget) {
+    let controllers = widget.observe_controllers();
+    let all = (0..controllers.n_items()).filter_map(|n| controllers.item(n));
+    let wheels: Vec<gtk::EventControllerScroll> = all.filter_map(|one| one.downcast().ok()).collect();
+    wheels.iter().for_each(|wheel| widget.remove_controller(wheel));
 }
 
 fn digits(most: u64) -> u32 {
