@@ -11,6 +11,7 @@ use glib::{GlibLogger, GlibLoggerDomain, GlibLoggerFormat};
 use relm4::{RelmApp, adw, gtk};
 
 fn main() {
+    end_on_panic();
     let logger = GlibLogger::new(GlibLoggerFormat::Structured, GlibLoggerDomain::CrateTarget);
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         // What relm4 says of every message is more than anybody wants.
@@ -28,4 +29,14 @@ fn main() {
         return app.run::<GuideWindow>(Start::new(gateway::open()));
     }
     RelmApp::new(identity::ID).with_args(vec![]).run::<App>(gateway::open());
+}
+
+/// A panic within a page leaves it half drawn, and the window goes on. It is better to end: the helper does not, and whoever
+/// started the window starts it again, which then shows how far it is. No core is dumped: passwords would be in it.
+fn end_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::exit(101);
+    }));
 }

@@ -311,6 +311,7 @@ mod tests {
     use forge_model::{
         Layout, Stage,
         answers::{DiskAnswers, Shrink},
+        esp,
         size::MIB,
     };
 
@@ -350,6 +351,26 @@ mod tests {
             "{said}"
         );
         assert!(said.ends_with("The old partition table is still in force."), "{said}");
+    }
+
+    #[test]
+    fn an_old_boot_partition_with_files_of_others_stays_and_one_without_goes() {
+        let replaced = |disk: &forge_model::Disk| {
+            let answers = DiskAnswers { way: Way::Replace, ..DiskAnswers::default() };
+            let layout = Layout::new(disk, &answers, &machine::manifest().needed(&[], false)).expect("it fits");
+            layout.beside.expect("something stays")
+        };
+        let disk = &machine::shared_inventory().disks[1];
+        assert_eq!(replaced(disk).old_loader, None);
+        assert!(replaced(disk).removed.iter().any(|one| one.number == 1));
+        let mut others = disk.clone();
+        if let Content::Table { partitions, .. } = &mut others.content
+            && let Some(esp::Content::Fat { files: Some(files), .. }) = &mut partitions[0].esp
+        {
+            files.push(esp::File { path: "EFI/other/grubx64.efi".into(), size: 7 });
+        }
+        assert_eq!(replaced(&others).old_loader, Some(1));
+        assert!(replaced(&others).kept.iter().any(|one| one.number == 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The machine that is played: four disks of the kinds that people have, and a payload with many choices.
 
 use forge_model::{
-    Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
+    Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret, esp,
     firmware::Device,
     handover::DiskKeys,
     inventory::{Content, DiskKind, Entry, Found, Gpt, Holding, Identity, Obstacle, ShrinkFault, Shrinks, Transport},
@@ -234,7 +234,7 @@ pub fn shared_inventory() -> Inventory {
         ..found(number, label, size, None)
     };
     let earlier = vec![
-        esp(1, "esp", "ESP", 1074 * MB, 862 * MB),
+        with_files(esp(1, "esp", "ESP", 1074 * MB, 862 * MB), &["EFI/intergenos/shimx64.efi", "EFI/BOOT/BOOTX64.EFI"]),
         slot(2, Role::RootA, "intergenos_0.9", 5 * GB),
         slot(3, Role::VerityA, "intergenos_0.9_verity", 44 * MB),
         slot(4, Role::RootB, "_empty", 5 * GB),
@@ -266,9 +266,16 @@ fn esp(number: u32, label: &str, name: &str, size: u64, free: u64) -> Found {
     let type_id = Some(Role::Esp.type_id());
     Found {
         type_id,
-        esp: Some(forge_model::esp::Content::Fat { free: Some(free), files: None }),
+        esp: Some(esp::Content::Fat { free: Some(free), files: None }),
         ..found(number, label, size, file_system("vfat", name))
     }
+}
+
+/// An EFI system partition with these files, which are all alike.
+fn with_files(found: Found, paths: &[&str]) -> Found {
+    let file = |path: &&str| esp::File { path: (*path).into(), size: 1 << 20 };
+    let files = Some(paths.iter().map(file).collect());
+    Found { esp: Some(esp::Content::Fat { free: found.free(), files }), ..found }
 }
 
 fn smaller(found: Found, least: u64) -> Found {
