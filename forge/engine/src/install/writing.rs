@@ -21,6 +21,7 @@ use forge_model::{
 };
 use std::{
     fs::File,
+    io,
     os::unix::fs::{FileExt, MetadataExt},
     time::SystemTime,
 };
@@ -238,13 +239,20 @@ fn partition_ids(target: &Target) -> Vec<Uuid> {
     entries.map(|(_, partition)| Uuid::from_bytes_le(partition.unique_partition_guid)).collect()
 }
 
-/// Writes the first sectors of an EFI system partition, which were held back, the boot sector last.
+/// Writes the first sectors of an EFI system partition, which were held back, the boot sector last, and reads them back.
 fn begin_esp(target: &Target, held_back: &[u8], offset: u64, sector: usize) -> Result<(), TargetError> {
     let (first, others) = held_back.split_at(sector);
     target.write(others, offset + sector as u64)?;
     target.sync()?;
     target.write(first, offset)?;
-    target.sync()
+    target.sync()?;
+    match target.read_sectors(held_back.len(), offset)? == held_back {
+        true => Ok(()),
+        false => {
+            let source = io::Error::other("what was read back is not what was written");
+            Err(TargetError::Io { what: "reading", offset, source })
+        }
+    }
 }
 
 /// Writes a file system to its partition and reads it back.
