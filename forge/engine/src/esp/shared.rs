@@ -21,7 +21,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{self, Seek},
+    io::Seek,
     os::unix::fs::FileExt,
 };
 
@@ -152,10 +152,7 @@ impl Changes {
             }
             target.sync()?;
             for (at, bytes) in group {
-                if target.read_sectors(bytes.len(), offset + at)? != *bytes {
-                    let source = io::Error::other("what was read back is not what was written");
-                    return Err(TargetError::Io { what: "reading", offset: offset + at, source });
-                }
+                target.prove_sectors(bytes, offset + at)?;
             }
         }
         Ok(())

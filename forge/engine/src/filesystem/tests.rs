@@ -223,6 +223,13 @@ fn esp_with(directories: &[&str]) -> tempfile::NamedTempFile {
     fat
 }
 
+/// Where the root directory of a FAT32 begins: mkfs.fat leaves 32 sectors before two tables, and says how long one is.
+fn root_directory(fat: &tempfile::NamedTempFile) -> u64 {
+    let mut sectors = [0; 4];
+    fat.as_file().read_exact_at(&mut sectors, 36).unwrap();
+    (32 + 2 * u64::from(u32::from_le_bytes(sectors))) * 512
+}
+
 #[test]
 fn the_files_of_an_esp_are_told_with_their_paths_and_lengths() {
     let names = ["EFI", "EFI/BOOT", "EFI/a long name of a vendor", "loader"];
@@ -245,9 +252,7 @@ fn the_files_of_an_esp_are_told_with_their_paths_and_lengths() {
 fn a_directory_that_leads_back_to_the_first_one_ends() {
     let fat = esp_with(&["::/EFI"]);
     // The root directory has cluster 2, and a directory entry names its cluster in bytes 26 and 27: EFI becomes the root.
-    let mut sectors = [0; 4];
-    fat.as_file().read_exact_at(&mut sectors, 36).unwrap();
-    let root = (32 + 2 * u64::from(u32::from_le_bytes(sectors))) * 512;
+    let root = root_directory(&fat);
     let mut entry = [0; 32];
     fat.as_file().read_exact_at(&mut entry, root).unwrap();
     assert_eq!(&entry[..3], b"EFI");
@@ -260,10 +265,7 @@ fn a_directory_that_leads_back_to_the_first_one_ends() {
 fn what_was_made_to_harm_costs_neither_time_nor_a_panic() {
     let mut random = rand::rand_core::UnwrapErr(SysRng);
     let fat = esp_with(&["::/EFI", "::/EFI/BOOT", "::/EFI/a long name of a vendor", "::/loader"]);
-    // mkfs.fat leaves 32 sectors before two tables, and says how long one is.
-    let mut sectors = [0; 4];
-    fat.as_file().read_exact_at(&mut sectors, 36).unwrap();
-    let directories = (32 + 2 * u64::from(u32::from_le_bytes(sectors))) * 512;
+    let directories = root_directory(&fat);
     let hibernated = ntfs(16);
     ntfs_file(&hibernated, "hiberfil.sys", &[b'h'; 9000]);
     // Where each keeps what is read of it.

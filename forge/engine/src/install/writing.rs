@@ -21,7 +21,6 @@ use forge_model::{
 };
 use std::{
     fs::File,
-    io,
     os::unix::fs::{FileExt, MetadataExt},
     time::SystemTime,
 };
@@ -246,13 +245,7 @@ fn begin_esp(target: &Target, held_back: &[u8], offset: u64, sector: usize) -> R
     target.sync()?;
     target.write(first, offset)?;
     target.sync()?;
-    match target.read_sectors(held_back.len(), offset)? == held_back {
-        true => Ok(()),
-        false => {
-            let source = io::Error::other("what was read back is not what was written");
-            Err(TargetError::Io { what: "reading", offset, source })
-        }
-    }
+    target.prove_sectors(held_back, offset)
 }
 
 /// Writes a file system to its partition and reads it back.
