@@ -1,6 +1,6 @@
 //! The language of the program. It is chosen before anything is built: to change it, the program starts itself again.
 
-use crate::{identity, live_desktop};
+use crate::identity;
 use gettextrs::{bind_textdomain_codeset, bindtextdomain, textdomain};
 use std::{env, ffi::OsString, io, os::unix::process::CommandExt, process::Command};
 
@@ -46,7 +46,7 @@ pub fn speak(locale: &str) -> io::Error {
     };
     Command::new(program)
         .arg(CHOSEN)
-        .args(live_desktop::is_there().then_some(live_desktop::OPTION))
+        .args(env::args_os().skip(1).filter(|argument| argument != CHOSEN))
         .env("LANG", locale)
         .env_remove("LC_ALL")
         .env_remove("LC_MESSAGES")

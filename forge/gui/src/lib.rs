@@ -19,6 +19,7 @@
 //! | [`keyboard_names`] | keyboards by their names |
 //! | [`prefill`] | answers that were found and fill in pages |
 //! | [`live_desktop`] | whether there is a desktop behind the window |
+//! | [`kiosk`] | the medium's own screen, which begins again with another keyboard or language |
 //! | [`live_keyboard`] | lets the live session type on the keyboard that was chosen |
 //! | [`language`] | the language of the program |
 //! | [`identity`] | application id, icon, translation domain |
@@ -29,6 +30,7 @@ pub mod gateway;
 pub mod guide;
 pub mod identity;
 pub mod keyboard_names;
+pub mod kiosk;
 pub mod language;
 pub mod live_desktop;
 pub mod live_keyboard;

@@ -4,7 +4,7 @@
 use std::env;
 
 /// The option that says so.
-pub const OPTION: &str = "--live-desktop";
+const OPTION: &str = "--live-desktop";
 
 /// Whether there is one.
 pub fn is_there() -> bool {

@@ -3,7 +3,7 @@
 use super::{App, Input, Widgets, again, questions, script};
 use crate::{
     gateway::Begun,
-    language, live_keyboard,
+    kiosk, language, live_keyboard,
     parts::{
         card,
         rehearsal::{self, Rehearsal},
@@ -16,7 +16,7 @@ use forge_model::Secret;
 use futures_util::{StreamExt, stream::BoxStream};
 use gettextrs::gettext;
 use relm4::{ComponentSender, adw};
-use std::rc::Rc;
+use std::{io, rc::Rc};
 
 impl App {
     /// Does what follows from a change.
@@ -30,10 +30,12 @@ impl App {
             Effect::Show(page) => show(widgets, page, &self.session.way()),
             Effect::Speak(locale) => {
                 // Only a failure comes back; the person goes on in the language that there is.
-                log::error!("the language stays: {}", language::speak(&locale));
+                log::error!("the language stays: {}", self.speak(&locale));
                 sender.input(Input::Change(Change::Next));
             }
-            Effect::Type(keyboard) => live_keyboard::switch_to(&keyboard),
+            Effect::Type(keyboard) => {
+                live_keyboard::switch_to(&keyboard, self.session.language().unwrap_or_default());
+            }
             Effect::DiskWithdrawn => {
                 widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));
             }
@@ -129,6 +131,14 @@ impl App {
                 };
                 shutdown.register(restart).drop_on_shutdown()
             }),
+        }
+    }
+
+    /// Starts this program again in another language, and the medium's own screen with the keyboard that goes with it.
+    fn speak(&self, locale: &str) -> io::Error {
+        match self.session.keyboard_for(locale).filter(|keyboard| *keyboard != kiosk::keyboard()) {
+            Some(keyboard) if kiosk::is_there() => kiosk::begin_again(&keyboard, locale),
+            _ => language::speak(locale),
         }
     }
 

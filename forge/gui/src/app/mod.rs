@@ -24,7 +24,7 @@ use crate::{
     country_zones,
     gateway::Gateway,
     keyboard_names::KeyboardNames,
-    language,
+    kiosk, language,
     pages::Pages,
     prefill,
     sentences::errors,
@@ -120,6 +120,10 @@ impl Component for App {
         let mut session = Session::new(language::of_environment());
         if let Some(chosen) = language::of_environment().filter(|_| language::was_chosen()) {
             session.apply(Change::Language(chosen));
+            // It began with the one that was chosen, or goes with the language.
+            if kiosk::is_there() {
+                session.apply(Change::Keyboard(kiosk::keyboard()));
+            }
         }
         let app = Self {
             session,

@@ -45,7 +45,7 @@ fn closing(session: &Session) -> String {
 
 /// What closing the window would mean while a code is shown.
 pub(super) fn ask_about_code(window: &adw::ApplicationWindow, may_close: &Rc<Cell<bool>>) {
-    let text = gettext("It was not saved. Nobody can show it again.");
+    let text = gettext("What is shown here was not saved. Nobody can show it again.");
     ask(window, may_close, &gettext("Close Without the Code?"), &text);
 }
 
@@ -71,7 +71,8 @@ pub(super) fn tell(widgets: &Widgets, notice: &Notice) {
 /// The same in a window of its own.
 pub(super) fn tell_in(window: &adw::ApplicationWindow, toasts: &adw::ToastOverlay, notice: &Notice) {
     let told = match notice {
-        Notice::Saved => return passing(toasts, &gettext("Saved")),
+        Notice::Saved { lasts: true } => return passing(toasts, &gettext("Saved")),
+        Notice::Saved { lasts: false } => errors::saved_in_memory(),
         Notice::Copied => return passing(toasts, &gettext("Copied")),
         Notice::Licence { id, text } => return licence::present(window, id, &text.0),
         Notice::Trouble(trouble) => errors::trouble(trouble),

@@ -109,7 +109,7 @@ impl SimpleComponent for Done {
             steps.add(&row);
         }
         let keep = adw::PreferencesGroup::new();
-        let kept = adw::SwitchRow::builder().title(gettext("I Have Kept the Code")).build();
+        let kept = adw::SwitchRow::new();
         kept.set_subtitle(&gettext("On paper, a photo or in a file: this screen is gone after the restart"));
         let tell = sender.clone();
         kept.connect_active_notify(move |row| {
@@ -135,13 +135,14 @@ impl SimpleComponent for Done {
             Input::Primary if self.view.kept => {
                 let _ = sender.output(Change::Restart);
             }
-            Input::Primary => ask(&self.near, &sender),
+            Input::Primary => ask(&self.near, self.view.credentials.as_ref(), &sender),
         }
     }
 
     fn update_view(&self, widgets: &mut Widgets, sender: ComponentSender<Self>) {
         let view = &self.view;
         if let (Some(credentials), false) = (&view.credentials, widgets.drawn) {
+            widgets.kept.set_title(&what_is_kept(credentials).0);
             draw(widgets, view, credentials, &sender);
             widgets.drawn = true;
         }
@@ -195,13 +196,15 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     group.set_description(Some(&gettext("Shown once. Nobody can show them again.")));
     if let Some(password) = &credentials.user_password {
         let title = fill(&gettext("Password of {user}"), &[("user", &view.user)]);
-        group.add(&secret_row(&title, password.expose(), sender));
+        group.add(&secret_row(&title, password.expose(), true, sender));
     }
-    for (title, secret) in disk_keys(credentials) {
-        group.add(&secret_row(&title, secret, sender));
+    let made = credentials.disk.as_ref().is_some_and(|disk| disk.passphrase.is_some());
+    for (at, (title, secret)) in disk_keys(credentials).iter().enumerate() {
+        // The recovery key, which is the last of them, was kept before anything was written.
+        group.add(&secret_row(title, secret, made && at == 0, sender));
     }
     for (name, secret) in &credentials.services {
-        group.add(&secret_row(name, secret.expose(), sender));
+        group.add(&secret_row(name, secret.expose(), false, sender));
     }
     let save = adw::ButtonRow::builder()
         .title(gettext("_Save to a File…"))
@@ -212,7 +215,7 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     save.connect_activated(move |row| {
         let tell = tell.clone();
         files::save(row, "forge-credentials.txt", document.clone(), move |notice| {
-            if matches!(notice, Notice::Saved) {
+            if matches!(notice, Notice::Saved { lasts: true }) {
                 let _ = tell.output(Change::Kept);
             }
             let _ = tell.output(Change::Said(notice));
@@ -278,9 +281,10 @@ fn step(number: usize, title: &str, text: &str) -> adw::ActionRow {
     row
 }
 
-/// A secret that is hidden until it is asked for, with a way to copy it.
-fn secret_row(title: &str, secret: &str, sender: &ComponentSender<Done>) -> adw::ExpanderRow {
-    let row = adw::ExpanderRow::builder().use_markup(false).title(title).build();
+/// A secret that can be folded away, with a way to copy it. One that a person needs at the next start is open: nobody may
+/// restart without having seen it.
+fn secret_row(title: &str, secret: &str, is_needed: bool, sender: &ComponentSender<Done>) -> adw::ExpanderRow {
+    let row = adw::ExpanderRow::builder().use_markup(false).title(title).expanded(is_needed).build();
     let text = gtk::Label::builder().label(secret).selectable(true).wrap(true).xalign(0.0).build();
     text.set_wrap_mode(gtk::pango::WrapMode::WordChar);
     text.add_css_class("monospace");
@@ -337,12 +341,47 @@ fn disk_keys(credentials: &Credentials) -> Vec<(String, &str)> {
     passphrase.into_iter().chain([(gettext("Recovery Key"), disk.recovery.expose())]).collect()
 }
 
-/// A second thought before the code is gone.
-fn ask(near: &adw::NavigationPage, sender: &ComponentSender<Done>) {
-    let dialog = adw::AlertDialog::new(
-        Some(&gettext("Restart Without the Code?")),
-        Some(&gettext("It was not saved. The blue screen after the restart asks for it.")),
-    );
+/// What a person needs after the restart: the words of the switch, the question, and what is asked for.
+fn what_is_kept(credentials: &Credentials) -> (String, String, String) {
+    let passphrase = credentials.disk.as_ref().is_some_and(|disk| disk.passphrase.is_some());
+    match (credentials.user_password.is_some(), passphrase) {
+        (false, false) => (
+            gettext("I Have Kept the Code"),
+            gettext("Restart Without the Code?"),
+            gettext("It was not saved. The blue screen after the restart asks for it."),
+        ),
+        (true, false) => (
+            gettext("I Have Kept the Code and the Password"),
+            gettext("Restart Without Code and Password?"),
+            gettext(
+                "They were not saved. The blue screen after the restart asks for the code, and nobody can log in without \
+                 the password.",
+            ),
+        ),
+        (false, true) => (
+            gettext("I Have Kept the Code and the Passphrase"),
+            gettext("Restart Without Code and Passphrase?"),
+            gettext(
+                "They were not saved. The blue screen after the restart asks for the code, and the system for the \
+                 passphrase of the disk.",
+            ),
+        ),
+        (true, true) => (
+            gettext("I Have Kept Code, Password and Passphrase"),
+            gettext("Restart Without Code, Password and Passphrase?"),
+            gettext(
+                "They were not saved. The blue screen after the restart asks for the code, the system for the passphrase \
+                 of the disk, and nobody can log in without the password.",
+            ),
+        ),
+    }
+}
+
+/// A second thought before what is shown is gone.
+fn ask(near: &adw::NavigationPage, credentials: Option<&Credentials>, sender: &ComponentSender<Done>) {
+    let Some(credentials) = credentials else { return };
+    let (_, question, text) = what_is_kept(credentials);
+    let dialog = adw::AlertDialog::new(Some(&question), Some(&text));
     dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("restart", &gettext("_Restart"))]);
     dialog.set_response_appearance("restart", adw::ResponseAppearance::Destructive);
     dialog.set_default_response(Some("stay"));

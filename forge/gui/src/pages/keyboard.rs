@@ -3,6 +3,7 @@
 use super::Input;
 use crate::{
     keyboard_names::KeyboardNames,
+    kiosk,
     parts::{
         choice_list::{Choice, ChoiceList},
         frame::Frame,
@@ -80,6 +81,13 @@ impl SimpleComponent for Keyboard {
         let group = adw::PreferencesGroup::builder()
             .description(gettext("Choose the keyboard that is in front of you. Passwords are typed on it, too."))
             .build();
+        if kiosk::is_there() {
+            group.set_description(Some(&gettext(
+                "Choose the keyboard that is in front of you. Passwords are typed on it, too. The screen is dark for a \
+                 moment when you choose another one. Super and Space change to a keyboard with the letters from a to z, \
+                 and back.",
+            )));
+        }
         let test = adw::EntryRow::builder().title(gettext("Type Here to Test")).activates_default(true).build();
         group.add(&test);
         frame.body.append(&group);

@@ -20,6 +20,8 @@ pub struct Review {
     view: View,
     /// Where its questions are shown.
     near: adw::NavigationPage,
+    /// The last one.
+    question: Option<adw::AlertDialog>,
 }
 
 /// What it shows.
@@ -131,7 +133,7 @@ impl SimpleComponent for Review {
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let near = frame.page.clone();
         let widgets = Widgets { frame, plan, lines, bars, trouble, spinner, shown: None, answers };
-        ComponentParts { model: Self { view: View::default(), near }, widgets }
+        ComponentParts { model: Self { view: View::default(), near, question: None }, widgets }
     }
 
     fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
@@ -139,7 +141,7 @@ impl SimpleComponent for Review {
             Input::Show(view) => self.view = view,
             Input::Primary => {
                 if let Some(plan) = &self.view.plan {
-                    confirm(&self.near, plan, &sender);
+                    self.question = confirm(&self.near, plan, &sender);
                 }
             }
         }
@@ -165,6 +167,10 @@ impl SimpleComponent for Review {
         }
         if view.plan != widgets.shown {
             widgets.shown = view.plan.clone();
+            // It was about another plan.
+            if let Some(question) = &self.question {
+                question.force_close();
+            }
             if let Some(plan) = &view.plan {
                 name_button(&widgets.frame, plan);
                 draw(widgets, plan, view);
@@ -203,10 +209,10 @@ fn draw(widgets: &Widgets, plan: &Plan, view: &View) {
 }
 
 /// A question before data is destroyed; where nothing is, there is none.
-fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Review>) {
+fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Review>) -> Option<adw::AlertDialog> {
     let Some((headline, text)) = way_plan::question(plan) else {
         let _ = sender.output(Change::Confirm);
-        return;
+        return None;
     };
     let dialog = adw::AlertDialog::new(Some(&headline), Some(&text));
     dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("erase", &way_plan::button(plan).0)]);
@@ -218,4 +224,5 @@ fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Rev
         let _ = tell.output(Change::Confirm);
     });
     dialog.present(Some(near));
+    Some(dialog)
 }

@@ -11,6 +11,9 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+/// File systems that are gone after a restart; an overlay is the live medium's.
+const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "overlay"];
+
 /// Asks where, and writes a file that only its owner can read. `done` is told how it went, unless the question was closed.
 pub fn save(near: &impl IsA<gtk::Widget>, name: &str, text: Zeroizing<String>, done: impl FnOnce(Notice) + 'static) {
     save_by(near, name, move |path| fill(path, text.as_bytes()), done);
@@ -26,9 +29,10 @@ pub fn save_by(
     ask(near, name, move |chosen| {
         let written = chosen.and_then(|path| {
             make(&path)?;
-            fill(&path)
+            fill(&path)?;
+            Ok(saved(&path))
         });
-        done(written.map_or_else(failed, |()| Notice::Saved));
+        done(written.unwrap_or_else(failed));
     });
 }
 
@@ -42,6 +46,14 @@ pub fn ask(near: &impl IsA<gtk::Widget>, name: &str, then: impl FnOnce(io::Resul
         Err(error) if error.matches(gtk::DialogError::Dismissed) => {}
         Err(error) => then(Err(io::Error::other(error.to_string()))),
     });
+}
+
+/// What is told of a file that was saved. The medium's own screen has places in memory only.
+pub fn saved(path: &Path) -> Notice {
+    let place = gio::File::for_path(path);
+    let of = place.query_filesystem_info(gio::FILE_ATTRIBUTE_FILESYSTEM_TYPE, gio::Cancellable::NONE);
+    let name = of.ok().and_then(|of| of.attribute_string(gio::FILE_ATTRIBUTE_FILESYSTEM_TYPE));
+    Notice::Saved { lasts: !name.is_some_and(|name| IN_MEMORY.contains(&name.as_str())) }
 }
 
 /// What is told of a file that could not be saved.
@@ -81,6 +93,15 @@ fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_is_saved_in_memory_does_not_last() {
+        let path = Path::new("/dev/shm").join(format!("forge-gui-save-{}", std::process::id()));
+        make(&path).unwrap();
+        assert!(matches!(saved(&path), Notice::Saved { lasts: false }));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(saved(Path::new(env!("CARGO_MANIFEST_DIR"))), Notice::Saved { lasts: true }));
+    }
 
     #[test]
     fn a_saved_file_is_for_its_owner_even_where_another_one_was() {

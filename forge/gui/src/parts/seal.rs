@@ -51,9 +51,13 @@ pub fn save(
             };
             glib::spawn_future_local(async move {
                 // It takes seconds, on purpose: that is what stands against guessing.
-                let sealed = gio::spawn_blocking(move || seal(&file, text.as_bytes(), &passphrase)).await;
+                let sealed = gio::spawn_blocking(move || {
+                    seal(&file, text.as_bytes(), &passphrase)?;
+                    Ok(files::saved(&file))
+                })
+                .await;
                 let sealed = sealed.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
-                done(sealed.map_or_else(files::failed, |()| Notice::Saved));
+                done(sealed.unwrap_or_else(files::failed));
             });
         });
     });

@@ -130,6 +130,18 @@ pub fn no_recovery_key(error: &ClientError) -> Told {
     )
 }
 
+/// A file that is there, but not for long.
+pub fn saved_in_memory() -> Told {
+    told(
+        gettext("Saved Only Until the Restart"),
+        vec![
+            gettext("The place that you chose is in this computer's memory, and is gone after the restart."),
+            gettext("Write down what you need, or take a picture of it."),
+        ],
+        String::new(),
+    )
+}
+
 /// What did not work beside the way through the pages.
 pub fn trouble(trouble: &Trouble) -> Told {
     match trouble {

@@ -24,6 +24,7 @@ impl Session {
                 self.chosen(|session| session.language = Some(locale))
             }
             Change::Keyboard(keyboard) => {
+                self.has_chosen_keyboard = true;
                 let is_other = self.keyboard.as_ref() != Some(&keyboard);
                 let mut effects = self.chosen(|session| {
                     session.keyboard = Some(keyboard.clone());
@@ -67,7 +68,7 @@ impl Session {
                 // An answer to an older question says nothing about what is wanted now.
                 if asked == self.asked && matches!(self.verdict, Judged::Waiting) {
                     match *verdict {
-                        Ok(verdict) => self.judged(verdict, false),
+                        Ok(verdict) => self.judged(verdict),
                         Err(trouble) => self.verdict = Judged::Trouble(trouble),
                     }
                 }
@@ -76,6 +77,7 @@ impl Session {
             Change::Confirm => self.confirm(),
             Change::Started => vec![],
             Change::PlanChanged { digest, plan } => {
+                self.shown = Some(digest.clone());
                 self.verdict = Judged::Plan { digest, plan, changed: true };
                 self.page = Page::Review;
                 vec![Effect::Close, Effect::Show(Page::Review)]
@@ -181,9 +183,10 @@ impl Session {
         // Whoever wrote the file is not the person here, and nobody has signed it: the page says that it asks, no more.
         self.asked_for = answers.firmware;
         self.filled_in = true;
-        if types {
+        if types && !self.has_chosen_keyboard {
             self.keyboard = Some(system.keyboard.clone());
-            return vec![Effect::Type(system.keyboard)];
+            // Before that page nothing is typed that would matter.
+            return if self.page == Page::Welcome { vec![] } else { vec![Effect::Type(system.keyboard)] };
         }
         vec![]
     }
@@ -280,6 +283,7 @@ impl Session {
             effects.extend(self.make_recovery_key());
         }
         if next == Page::Review {
+            self.shown = None;
             effects.extend(self.ask());
         }
         effects

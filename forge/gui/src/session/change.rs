@@ -115,7 +115,10 @@ pub enum Change {
 #[derive(Debug)]
 pub enum Notice {
     /// A file is written.
-    Saved,
+    Saved {
+        /// Whether it is still there after a restart: not where its place is in memory.
+        lasts: bool,
+    },
     /// It is in the clipboard.
     Copied,
     /// A licence was fetched.

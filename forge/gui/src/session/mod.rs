@@ -84,8 +84,11 @@ pub struct Session {
     answers_found: Option<Box<Answers>>,
     filled_in: bool,
     has_chosen_language: bool,
+    has_chosen_keyboard: bool,
     verdict: Judged,
     asked: u64,
+    /// The digest of the plan that was shown last.
+    shown: Option<String>,
     run: Run,
     ended: Option<Ended>,
     credentials: Option<Credentials>,
@@ -106,7 +109,7 @@ pub enum Judged {
         digest: String,
         /// Exactly what will be done.
         plan: Box<Plan>,
-        /// Whether it differs from the one that the person confirmed a moment ago.
+        /// Whether it differs from the one that the person read, or confirmed, a moment ago.
         changed: bool,
     },
     /// It can not be done.
@@ -196,8 +199,10 @@ impl Session {
             answers_found: None,
             filled_in: false,
             has_chosen_language: false,
+            has_chosen_keyboard: false,
             verdict: Judged::default(),
             asked: 0,
+            shown: None,
             run: Run::default(),
             ended: None,
             credentials: None,
@@ -243,6 +248,11 @@ impl Session {
     /// The keyboard chosen.
     pub fn keyboard(&self) -> Option<&KeyboardAnswers> {
         self.keyboard.as_ref()
+    }
+
+    /// The keyboard that goes with a language.
+    pub fn keyboard_for(&self, locale: &str) -> Option<KeyboardAnswers> {
+        choices::keyboard(&self.offer()?.manifest.offered, locale)
     }
 
     /// The time zone chosen.
@@ -361,9 +371,12 @@ impl Session {
         self.is_complete(self.page)
     }
 
-    fn judged(&mut self, verdict: Verdict, changed: bool) {
+    fn judged(&mut self, verdict: Verdict) {
         self.verdict = match verdict {
-            Verdict::Plan { digest, plan } => Judged::Plan { digest, plan, changed },
+            Verdict::Plan { digest, plan } => {
+                let before = self.shown.replace(digest.clone());
+                Judged::Plan { changed: before.is_some_and(|before| before != digest), digest, plan }
+            }
             Verdict::Issues { issues } => Judged::Issues(issues),
         };
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::gateway::scripted::{encrypts, machine, pages, way_to};
 use crate::session::usage::Choice;
 use forge_dbus::status::Progress;
-use forge_model::{Handover, Secret, answers::Way};
+use forge_model::{Handover, Secret, answers::Way, inventory::Content};
 
 fn found() -> Change {
     let offer = Offer { manifest: machine::manifest(), certificate: "F0".into() };
@@ -541,8 +541,10 @@ password = { generate = "passphrase" }
                 [b, a]
             }
         };
-        let effects: Vec<_> = order.into_iter().flat_map(|change| session.apply(change)).collect();
-        assert!(effects.iter().any(|effect| matches!(effect, Effect::Type(keyboard) if keyboard.layout == "de")));
+        for change in order {
+            session.apply(change);
+        }
+        assert_eq!(session.keyboard().map(|keyboard| keyboard.layout.as_str()), Some("de"));
         assert!(session.is_filled_in());
         assert_eq!(session.language(), Some("de_DE.UTF-8"));
         assert_eq!(session.timezone(), Some("Asia/Tokyo"));
@@ -557,4 +559,33 @@ password = { generate = "passphrase" }
     session.apply(found());
     session.apply(Change::FilledIn(answers()));
     assert_eq!(session.language(), Some("en_US.UTF-8"));
+    // So does a keyboard, which the medium's screen begins again with.
+    let mut session = Session::new(Some("en_US.UTF-8".into()));
+    session.apply(Change::Keyboard(KeyboardAnswers { layout: "fr".into(), variant: String::new() }));
+    session.apply(found());
+    assert!(session.apply(Change::FilledIn(answers())).is_empty());
+    assert_eq!(session.keyboard().map(|keyboard| keyboard.layout.as_str()), Some("fr"));
+}
+
+#[test]
+fn a_plan_that_became_another_one_while_it_was_read_says_so() {
+    let mut session = ready();
+    walk(&mut session, Page::Review);
+    let changed = |session: &Session| matches!(session.verdict(), Judged::Plan { changed: true, .. });
+    assert!(!changed(&session));
+    // A disk beside it changes nothing of the plan.
+    let effects = session.apply(without("/dev/nvme1n1"));
+    answer(&mut session, effects);
+    assert!(!changed(&session));
+    let mut inventory = machine::inventory();
+    let chosen = inventory.disks.iter_mut().find(|disk| disk.identity.path == "/dev/nvme0n1").unwrap();
+    chosen.content = Content::Empty;
+    let effects = session.apply(Change::Disks(inventory));
+    answer(&mut session, effects);
+    assert!(changed(&session));
+    // Who goes back and comes again reads it anew.
+    session.apply(Change::Left(Page::Review));
+    let effects = session.apply(Change::Next);
+    answer(&mut session, effects);
+    assert!(session.may_go_on() && !changed(&session));
 }

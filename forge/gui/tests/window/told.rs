@@ -29,7 +29,7 @@ fn what_did_not_work_is_told_with_what_to_do() {
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
     window.controller.emit(Input::Change(Change::Said(Notice::Trouble(Trouble::NotSaved(full)))));
     until("the file that was not saved", || window.texts().contains("The place that you chose is full."));
-    window.controller.emit(Input::Change(Change::Said(Notice::Saved)));
+    window.controller.emit(Input::Change(Change::Said(Notice::Saved { lasts: true })));
     until("a file that was saved", || window.texts().contains("Saved"));
     window.close();
 

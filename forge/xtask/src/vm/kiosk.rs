@@ -14,8 +14,10 @@ use crate::iso;
 use anyhow::{Result, ensure};
 use std::{fs, thread, time::Duration};
 
-/// What the person types as their password.
-const PASSWORD: &str = "seven foxes ran home";
+/// What the person presses for their password, as the keys are called on a US keyboard, and what that is on the German one that
+/// they choose.
+const PRESSED: &str = "lazy foxes ran home";
+const PASSWORD: &str = "layz foxes ran home";
 
 pub(super) fn install(stage: &Stage) -> Result<()> {
     let name = "live-install";
@@ -61,10 +63,11 @@ pub(super) fn install(stage: &Stage) -> Result<()> {
     mokmanager::enroll_from_disk(&mut machine)?;
     let mut guest = Guest::boot(&mut machine)?;
     guest.refuses("root", PASSWORD)?;
+    guest.refuses("anna", PRESSED)?;
     guest.log_in("anna", PASSWORD)?;
     guest.become_root(PASSWORD)?;
     checks::secure_boot(&mut guest, true)?;
-    guest.says("hostname; findmnt -no SOURCE /", &["kiosk-otter", "/dev/mapper/"])?;
+    guest.says("hostname; findmnt -no SOURCE /", &["kioskotter", "/dev/mapper/"])?;
     let (_, live_parts) = guest.run("id forge-live; ls /run/polkit-1/rules.d; systemctl is-active forge-kiosk")?;
     ensure!(live_parts.contains("no such user"), "something of the medium is left: {live_parts}");
     guest.power_off()?;
@@ -85,6 +88,13 @@ fn person(machine: &mut Machine) -> Result<()> {
     // The program starts itself again, in the language that was chosen.
     thread::sleep(Duration::from_secs(20));
     page(machine, "2-keyboard")?;
+    tab(machine, 1)?;
+    machine.type_keys("german")?;
+    tab(machine, 1)?;
+    machine.chord(&["ret"])?;
+    // The screen begins again, with that keyboard.
+    thread::sleep(Duration::from_secs(30));
+    page(machine, "2-keyboard-german")?;
     next(machine)?;
     page(machine, "3-time-zone")?;
     machine.type_keys("berlin")?;
@@ -100,13 +110,13 @@ fn person(machine: &mut Machine) -> Result<()> {
     machine.type_keys("Anna Schmidt")?;
     // The user name is proposed; then comes the switch for a password that Forge makes.
     tab(machine, 3)?;
-    machine.type_keys(PASSWORD)?;
+    machine.type_keys(PRESSED)?;
     // Behind each password is the button that shows it.
     tab(machine, 2)?;
-    machine.type_keys(PASSWORD)?;
+    machine.type_keys(PRESSED)?;
     tab(machine, 2)?;
     machine.chord(&["ctrl", "a"])?;
-    machine.type_keys("kiosk-otter")?;
+    machine.type_keys("kioskotter")?;
     machine.screenshot("6-account-filled")?;
     next(machine)?;
     // The machine's processor is one that the payload has microcode for. Nobody wants it.
