@@ -1,7 +1,7 @@
 //! A person at the medium's own screen: from the first page to the system that was installed, by keyboard.
 //!
 //! Nothing in the guest is asked what the window shows: keys go in, pictures come out, and at the end the disk is looked at.
-use super::attached::{As, Attached};
+use super::attached::{As, Attached, More};
 use super::firmware::Store;
 use super::guest::Guest;
 use super::live::{Live, choose};
@@ -12,12 +12,23 @@ use super::tamper::Disk;
 use super::{checks, left};
 use crate::iso;
 use anyhow::{Result, ensure};
-use std::{fs, thread, time::Duration};
+use std::{
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// What the person presses for their password, as the keys are called on a US keyboard, and what that is on the German one that
 /// they choose.
 const PRESSED: &str = "lazy foxes ran home";
 const PASSWORD: &str = "layz foxes ran home";
+/// Waits until the window has asked the helper.
+const HELPER_CAME: &str =
+    "i=0; until journalctl -b -u forge-helper | grep -q 'on the bus'; do i=$((i+1)); [ $i -lt 90 ]; sleep 2; done";
+/// The serial number of the drive that is pulled out, and how much of the system is on it then.
+const DRIVE: &str = "DRIVE01";
+const WRITTEN: u64 = 24 << 20;
 
 pub(super) fn install(stage: &Stage) -> Result<()> {
     let name = "live-install";
@@ -29,9 +40,7 @@ pub(super) fn install(stage: &Stage) -> Result<()> {
     let mut machine = Machine::start(&parts)?;
     choose(&mut machine, &[])?;
     let mut guest = Guest::by_door(&mut machine)?;
-    guest.output(
-        "i=0; until journalctl -b -u forge-helper | grep -q 'on the bus'; do i=$((i+1)); [ $i -lt 90 ]; sleep 2; done",
-    )?;
+    guest.output(HELPER_CAME)?;
     person(&mut machine)?;
     machine.stand_at_door(true);
     machine.send_line("until journalctl -b -u forge-helper | grep 'the install ended'; do sleep 2; done")?;
@@ -74,6 +83,49 @@ pub(super) fn install(stage: &Stage) -> Result<()> {
     drop(machine);
     fs::remove_file(changed.path())?;
     left::verify_by_itself(&disk)?;
+    live.clear(name)
+}
+
+/// The disk is a USB drive, and somebody pulls it out while it is written.
+pub(super) fn disk_gone(stage: &Stage) -> Result<()> {
+    let name = "live-disk-gone";
+    let live = Live::new(stage, name, &iso::Args::with(None, Vec::new(), iso::Mode::Install))?;
+    let store = live.firmware(name)?;
+    // The built-in disk is too small to be taken, so the page has chosen the other one.
+    let small = live.out.join("live-disk-gone.small.img");
+    File::create(&small)?.set_len(64 << 20)?;
+    let drive = live.empty_disk(name)?;
+    let more = vec![More { image: drive.clone(), serial: DRIVE.into(), stick: true, read_only: false }];
+    let medium = Some((live.iso.clone(), As::Stick));
+    let attached = Attached { medium, more, network: true, door: true, ..Attached::default() };
+    let parts = Parts { name, disk: &small, snapshot: true, store: &store, out: &live.out, attached: &attached };
+    let mut machine = Machine::start(&parts)?;
+    choose(&mut machine, &[])?;
+    let mut guest = Guest::by_door(&mut machine)?;
+    guest.output(HELPER_CAME)?;
+    person(&mut machine)?;
+    let end = Instant::now() + Duration::from_secs(400);
+    while fs::metadata(&drive)?.blocks() * 512 < WRITTEN {
+        ensure!(Instant::now() < end, "nothing is written to the drive");
+        thread::sleep(Duration::from_millis(100));
+    }
+    machine.pull_out(DRIVE)?;
+    machine.stand_at_door(true);
+    machine.send_line("until journalctl -b -u forge-helper | grep 'the install ended'; do sleep 2; done")?;
+    machine.expect_unless(&[r"the install ended: failed in \S+ \(disk-gone\)"], &["the install ended: "], 120)?;
+    thread::sleep(Duration::from_secs(10));
+    machine.screenshot("10-failure")?;
+    // Another drive can be taken at once: the helper and the window are as they were.
+    machine.stand_at_door(false);
+    machine.chord(&["alt", "t"])?;
+    page(&mut machine, "11-again")?;
+    machine.stand_at_door(true);
+    machine.send_line("systemctl is-active forge-kiosk; forgectl disks; systemctl poweroff")?;
+    machine.expect_unless(&["active"], &["inactive", "failed"], 30)?;
+    machine.wait_for_power_off(60)?;
+    drop(machine);
+    live.nothing_left(name)?;
+    fs::remove_file(small)?;
     live.clear(name)
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Scenario {
 }
 
 /// What `cargo xtask test` leaves to `cargo xtask test --all`: it takes long, and each has a shorter sister among the others.
-pub(super) const ONLY_IN_ALL: [&str; 11] = [
+pub(super) const ONLY_IN_ALL: [&str; 12] = [
     "from-disk",
     "prompt-missed",
     "wrong-code",
@@ -38,13 +38,14 @@ pub(super) const ONLY_IN_ALL: [&str; 11] = [
     "live-tampered",
     "live-image-tampered",
     "live-install",
+    "live-disk-gone",
     "live-proposal",
     "unattended-credential",
     "unattended-volume",
 ];
 
 /// All scenarios, in the order in which they run.
-pub(super) const SCENARIOS: [Scenario; 31] = [
+pub(super) const SCENARIOS: [Scenario; 32] = [
     Scenario {
         name: "enrolled",
         sentence: "the staged key is enrolled by keys in MokManager and the system boots as installed",
@@ -164,6 +165,11 @@ pub(super) const SCENARIOS: [Scenario; 31] = [
         name: "live-install",
         sentence: "a person installs at the medium's screen by keyboard; without the medium the disk boots and lets them in",
         run: kiosk::install,
+    },
+    Scenario {
+        name: "live-disk-gone",
+        sentence: "a drive that is pulled out while the window writes to it is told of, and another one can be taken",
+        run: kiosk::disk_gone,
     },
     Scenario {
         name: "unattended-pinned",
