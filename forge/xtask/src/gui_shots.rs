@@ -19,7 +19,7 @@ use std::{
 pub struct Options {
     /// Pages, by their names; all of them when left out.
     pages: Vec<String>,
-    /// Looks, by their names; the first four when left out.
+    /// Looks, by their names; all of them when left out.
     #[arg(long = "look")]
     looks: Vec<String>,
     /// Where the pictures go; target/gui-shots when left out.
@@ -130,8 +130,6 @@ const LOOKS: [Look; 10] = [
     Look { name: "long", size: "880x1400", locale: "en_US", text_scale: 1, environment: &[] },
 ];
 
-/// How many looks are taken when none is named.
-const USUAL: usize = 4;
 /// A window that has not come up by then never will.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Two pictures this far apart that are the same show a window at rest.
@@ -155,14 +153,7 @@ pub fn run(options: &Options) -> Result<()> {
         anyhow::bail!("{wrong} is not known; pages: {}; looks: {}", PAGES.join(", "), names.join(", "));
     }
     let translations = crate::po::compiled(&target)?;
-    for (index, look) in LOOKS.iter().enumerate() {
-        let wanted = match options.looks.is_empty() {
-            true => index < USUAL,
-            false => options.looks.iter().any(|name| name == look.name),
-        };
-        if !wanted {
-            continue;
-        }
+    for look in LOOKS.iter().filter(|look| options.looks.is_empty() || options.looks.iter().any(|l| l == look.name)) {
         let session = Session::start(look)?;
         for page in PAGES.iter().filter(|page| options.pages.is_empty() || options.pages.iter().any(|p| p == *page)) {
             let picture = output.join(format!("{page}-{}.png", look.name));

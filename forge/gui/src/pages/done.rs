@@ -119,9 +119,9 @@ impl SimpleComponent for Done {
         });
         keep.add(&kept);
         frame.body.append(&secrets);
+        frame.body.append(&keep);
         frame.body.append(&steps);
         frame.body.append(&by_hand);
-        frame.body.append(&keep);
         frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
         let near = frame.page.clone();

@@ -54,7 +54,11 @@ impl View {
             choices::keyboard(&offer.manifest.offered, language).map(|keyboard| keyboard.layout)
         });
         let is_other = |choice: &Choice| choice.id.split(' ').next() != fitting.as_deref();
-        keyboards.sort_by(|a, b| (is_other(a), &a.title).cmp(&(is_other(b), &b.title)));
+        // A screen that began again with one shows it first, where the field to try it is.
+        let begun_with =
+            kiosk::is_there().then(kiosk::keyboard).map(|keyboard| id(&keyboard.layout, &keyboard.variant));
+        let is_not_it = |choice: &Choice| Some(&choice.id) != begun_with.as_ref();
+        keyboards.sort_by(|a, b| (is_not_it(a), is_other(a), &a.title).cmp(&(is_not_it(b), is_other(b), &b.title)));
         let chosen = session.keyboard().map(|keyboard| id(&keyboard.layout, &keyboard.variant));
         Self { keyboards, chosen, may_go_on: session.may_go_on() }
     }

@@ -63,10 +63,11 @@ impl View {
 
 /// Puts both bars into a box, with what each segment is if nothing else says it.
 pub fn bars(into: &gtk::Box, shown: &BeforeAfter, with_legend: bool) {
-    for (title, pieces) in [
+    let (before, after) = disk_bar::together(&shown.before, &shown.after);
+    for (title, pieces, widths) in [
         // Translators: what is on the disk now, and what will be.
-        (gettext("Before"), &shown.before),
-        (gettext("After"), &shown.after),
+        (gettext("Before"), &shown.before, before),
+        (gettext("After"), &shown.after, after),
     ] {
         if pieces.is_empty() {
             continue;
@@ -76,8 +77,8 @@ pub fn bars(into: &gtk::Box, shown: &BeforeAfter, with_legend: bool) {
         into.append(&heading);
         let segments = disk_bar::segments(pieces);
         match with_legend {
-            true => into.append(&disk_bar::with_legend(&segments)),
-            false => into.append(&disk_bar::bar(&segments)),
+            true => into.append(&disk_bar::with_legend(&segments, &widths)),
+            false => into.append(&disk_bar::bar(&segments, &widths)),
         }
     }
 }

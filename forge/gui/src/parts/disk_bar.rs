@@ -91,30 +91,34 @@ fn kind(holding: Option<&Holding>) -> Kind {
     }
 }
 
-/// The bar alone.
-pub fn bar(segments: &[Segment]) -> gtk::Widget {
+/// The bar of a disk alone.
+pub fn alone(segments: &[Segment]) -> gtk::Widget {
+    bar(segments, &columns(&segments.iter().map(|segment| segment.bytes).collect::<Vec<_>>()))
+}
+
+/// A bar whose parts are this wide.
+pub fn bar(segments: &[Segment], widths: &[u32]) -> gtk::Widget {
     let grid = gtk::Grid::builder().column_homogeneous(true).hexpand(true).build();
     grid.add_css_class("disk-bar");
     grid.set_overflow(gtk::Overflow::Hidden);
     grid.set_accessible_role(gtk::AccessibleRole::Img);
     let words: Vec<String> = segments.iter().map(|s| format!("{}, {}", s.name, size(s.bytes))).collect();
     grid.update_property(&[gtk::accessible::Property::Label(&words.join("; "))]);
-    let widths = columns(&segments.iter().map(|s| s.bytes).collect::<Vec<_>>());
     let mut at = 0;
     for (segment, width) in segments.iter().zip(widths) {
         let part = gtk::Box::builder().hexpand(true).build();
         paint(&part, segment);
         part.set_tooltip_text(Some(&format!("{}, {}", segment.name, size(segment.bytes))));
-        grid.attach(&part, at, 0, width as i32, 1);
-        at += width as i32;
+        grid.attach(&part, at, 0, *width as i32, 1);
+        at += *width as i32;
     }
     grid.upcast()
 }
 
 /// The bar with what each segment is.
-pub fn with_legend(segments: &[Segment]) -> gtk::Widget {
+pub fn with_legend(segments: &[Segment], widths: &[u32]) -> gtk::Widget {
     let both = gtk::Box::builder().orientation(gtk::Orientation::Vertical).spacing(9).build();
-    both.append(&bar(segments));
+    both.append(&bar(segments, widths));
     let legend = adw::WrapBox::builder().child_spacing(18).line_spacing(6).build();
     for segment in segments {
         let entry = gtk::Box::builder().spacing(6).build();
@@ -150,19 +154,52 @@ fn paint(part: &gtk::Box, segment: &Segment) {
     }
 }
 
-/// How many columns each length gets: in proportion, none too narrow to be seen, all of them together the whole bar.
+/// The widths of the same disk's parts before and after: what stays is as wide in both, the rest shares what is left.
+pub fn together(before: &[Piece], after: &[Piece]) -> (Vec<u32>, Vec<u32>) {
+    let stays = |piece: &Piece| matches!(piece.what, What::Old(_, Fate::Stays)) && after.contains(piece);
+    let kept: Vec<&Piece> = before.iter().filter(|piece| stays(piece)).collect();
+    let others = |pieces: &[Piece]| -> Vec<u64> {
+        pieces.iter().filter(|piece| !kept.contains(piece)).map(|piece| piece.size).collect()
+    };
+    let (gone, made) = (others(before), others(after));
+    let least = NARROWEST * gone.len().max(made.len()) as u32;
+    let mut lengths: Vec<u64> = kept.iter().map(|piece| piece.size).collect();
+    lengths.push(gone.iter().sum::<u64>().max(made.iter().sum()));
+    let leasts: Vec<u32> = kept.iter().map(|_| NARROWEST).chain([least]).collect();
+    let mut widths = share(COLUMNS, &lengths, &leasts);
+    let rest = widths.pop().unwrap_or_default();
+    let of = |pieces: &[Piece], others: &[u64]| {
+        let mut rest = share(rest, others, &vec![NARROWEST; others.len()]).into_iter();
+        let width = |piece| match kept.iter().position(|other| *other == piece) {
+            Some(at) => widths[at],
+            None => rest.next().unwrap_or_default(),
+        };
+        pieces.iter().map(width).collect()
+    };
+    (of(before, &gone), of(after, &made))
+}
+
+/// The widths of the parts of one bar.
 fn columns(lengths: &[u64]) -> Vec<u32> {
+    share(COLUMNS, lengths, &vec![NARROWEST; lengths.len()])
+}
+
+/// How many of these columns each length gets: in proportion, none fewer than its least, all of them together as many as there
+/// are, unless they do not suffice.
+fn share(columns: u32, lengths: &[u64], least: &[u32]) -> Vec<u32> {
     let total: u128 = lengths.iter().map(|l| u128::from(*l)).sum::<u128>().max(1);
-    let share = |length: &u64| (u128::from(*length) * u128::from(COLUMNS) / total) as u32;
-    let mut widths: Vec<u32> = lengths.iter().map(|length| share(length).max(NARROWEST)).collect();
+    let fair = |length: &u64| (u128::from(*length) * u128::from(columns) / total) as u32;
+    let mut widths: Vec<u32> = lengths.iter().zip(least).map(|(length, least)| fair(length).max(*least)).collect();
     let mut sum: u32 = widths.iter().sum();
-    while sum != COLUMNS {
-        let Some(widest) = widths.iter_mut().max() else { break };
-        // More segments than fit keep their least width.
-        if sum > COLUMNS && *widest <= NARROWEST {
+    while sum != columns {
+        // Who has most beyond the least gives, or takes, the next one.
+        let Some((widest, least)) = widths.iter_mut().zip(least).max_by_key(|(width, least)| **width - **least) else {
+            break;
+        };
+        if sum > columns && *widest == *least {
             break;
         }
-        if sum > COLUMNS {
+        if sum > columns {
             *widest -= 1;
             sum -= 1;
         } else {
@@ -176,6 +213,41 @@ fn columns(lengths: &[u64]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forge_model::inventory::Found;
+
+    #[test]
+    fn what_stays_is_as_wide_after_as_before_and_everything_is_seen() {
+        let old = |number, size: u64, fate| {
+            let label = String::new();
+            let found =
+                Found { number, size, label, type_id: None, holding: None, entry: None, shrinks: None, esp: None };
+            Piece { what: What::Old(Box::new(found), fate), size }
+        };
+        let new = |role, size| Piece { what: What::New(role), size };
+        let free = |size| Piece { what: What::Free, size };
+        let made = || [new(Role::Esp, 1), new(Role::RootA, 8), new(Role::RootB, 8), new(Role::State, 183)];
+        for (before, after) in [
+            (
+                vec![old(1, 1, Fate::Stays), old(2, 799, Fate::Stays), free(200)],
+                [&[old(1, 1, Fate::Stays), old(2, 799, Fate::Stays)][..], &made()].concat(),
+            ),
+            // Hardly any room, and something that goes.
+            (
+                vec![old(1, 9_000, Fate::Stays), old(2, 200, Fate::Goes)],
+                [&[old(1, 9_000, Fate::Stays)][..], &made()].concat(),
+            ),
+            (vec![old(1, 200, Fate::Goes)], made().to_vec()),
+        ] {
+            let (first, second) = together(&before, &after);
+            assert_eq!((first.iter().sum::<u32>(), second.iter().sum::<u32>()), (COLUMNS, COLUMNS));
+            assert!(first.iter().chain(&second).all(|width| *width >= NARROWEST), "{first:?} {second:?}");
+            for (piece, width) in before.iter().zip(&first) {
+                if let Some(at) = after.iter().position(|other| other == piece) {
+                    assert_eq!(*width, second[at], "{first:?} {second:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_columns_fill_the_bar_and_the_smallest_part_is_seen() {

@@ -49,7 +49,7 @@ pub fn row(shown: &Shown, group: Option<&gtk::CheckButton>) -> (gtk::ListBoxRow,
         what.add_css_class("dimmed");
     }
     column.append(&what);
-    let bar = disk_bar::bar(&disk_bar::segments(&BeforeAfter::of(disk, None).before));
+    let bar = disk_bar::alone(&disk_bar::segments(&BeforeAfter::of(disk, None).before));
     bar.set_margin_top(6);
     column.append(&bar);
     line.append(&column);
