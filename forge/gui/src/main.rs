@@ -31,8 +31,9 @@ fn main() {
     RelmApp::new(identity::ID).with_args(vec![]).run::<App>(gateway::open());
 }
 
-/// A panic within a page leaves it half drawn, and the window goes on. It is better to end: the helper does not, and whoever
-/// started the window starts it again, which then shows how far it is. No core is dumped: passwords would be in it.
+/// A panic within a page leaves it half drawn, and the window goes on: what it says of the disk would not be true any more. It
+/// is better to end, and to be started again. An install that runs is stopped by the helper then, as when the window is closed;
+/// one that was over is found again. No core is dumped: passwords would be in it.
 fn end_on_panic() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

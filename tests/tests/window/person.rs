@@ -193,8 +193,10 @@ pub fn stopped_at(room: &Room, window: &mut Window, stage: Stage) -> Stopped {
         progress.stage() == Some(stage)
     });
     let words = match stage {
+        Stage::Check => "Checking the installation medium",
         Stage::Prepare => "Making the keys",
         Stage::Write => "Writing the system",
+        Stage::Prove => "Reading the system back",
         Stage::Fill => "Writing settings",
         other => panic!("no words for {other:?}"),
     };

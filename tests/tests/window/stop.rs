@@ -120,3 +120,32 @@ fn who_stops_it_while_it_writes_is_told_before_and_after_what_that_leaves() {
         assert!(could_start(disk.file()));
     });
 }
+
+#[test]
+fn who_stops_it_while_the_medium_is_checked_or_the_system_is_read_back_is_told_the_same_before_and_after() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let disk = LoopDisk::new(system, "READS", SIZE, 512);
+        let before = digest(disk.file());
+        let mut window = room.window("window");
+        answer_everything(&mut window, Password::Made);
+        let stopped = stopped_at(&room, &mut window, Stage::Check);
+        stop(&mut window, "Nothing was written yet. InterGenOS Forge Test Disk stays as it is.");
+        drop(stopped);
+        window.at("Not Installed");
+        window.reads(AS_IT_WAS);
+        room.bench.until_no_job();
+        assert!(before == digest(disk.file()));
+
+        window.choose("Try Again");
+        window.at("Review");
+        window.reads("is erased");
+        let stopped = stopped_at(&room, &mut window, Stage::Prove);
+        stop(&mut window, "is already gone, and the disk will not start a computer.");
+        drop(stopped);
+        window.at("Not Installed");
+        window.reads(GONE);
+        room.bench.until_no_job();
+        assert!(!could_start(disk.file()));
+    });
+}
