@@ -8,7 +8,7 @@ use forge_model::{
     inventory::{DiskKind, Found, Holding, Shrinks},
     issue::{DiskKey, SharedFault},
     layout::{
-        Offers, Role,
+        MOST_SHARED_ESP, Offers, Role,
         bars::{self, Fate, What},
     },
     size::MIB,
@@ -116,6 +116,10 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
     assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::without_sizes).as_ref() == Some(one)));
     let sleeps = |number: &u32| table.one(*number).unwrap().sleeps();
     assert!(!removed.iter().any(sleeps), "nothing goes that somebody sleeps in");
+    assert!(
+        !layout.must(Role::Esp).shared || layout.must(Role::Esp).size <= MOST_SHARED_ESP,
+        "two copies of it fit into memory"
+    );
     assert!(
         !layout.must(Role::Esp).shared || !table.found().iter().any(Found::sleeps),
         "nobody sleeps who may have it"
@@ -316,6 +320,7 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
                     let is_own = |file: &boot::File| file.path.ends_with("/shimx64.efi");
                     matches!(&found.esp, Some(boot::Content::Fat { files: Some(files), .. }) if files.iter().any(is_own))
                 }
+                SharedFault::TooLarge => is_esp && found.size > MOST_SHARED_ESP,
             }
         }
         Issue::SharedEspFull { number, free, needs } => {
