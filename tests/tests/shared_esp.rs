@@ -2,7 +2,7 @@
 
 use forge_engine::{
     esp::{Esp, EspError, Finished},
-    install::End,
+    install::{End, InstallError},
     prepare::PrepareError,
     target::Target,
     tool::Tools,
@@ -28,7 +28,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 const SIZE: u64 = 420 * MIB;
@@ -203,6 +203,20 @@ fn one_that_does_not_fit_into_memory_twice_is_refused_in_the_plan() {
     }
 }
 
+#[test]
+fn the_tool_that_lists_its_files_is_missed_before_the_first_write() {
+    let disk = disk("32", &[]);
+    let before = disk.digest();
+    let (payload, mdir) = (payload::shared(), PathBuf::from("/nowhere/mdir"));
+    let (tools, directory) = (Tools { mdir: mdir.clone(), ..Tools::default() }, payload.directory());
+    let job = Job { answers: sharing_answers(), tools, ..Job::new(&payload, &disk.path, &directory) };
+    match job.run(&Recorder::default()) {
+        Err(Refusal::Install(InstallError::Prepare(PrepareError::Missing(tools)))) => assert_eq!(tools, [mdir]),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(before, disk.digest());
+}
+
 /// A loop device over a disk with such a partition, with the page cache full of what is there now.
 fn cached() -> Option<Loop> {
     let device = Loop::over(disk("32", &[]), 512)?;
@@ -234,8 +248,7 @@ fn refused(disk: &Disk) -> String {
     let before = disk.digest();
     let why = match install(&disk.path) {
         Err(Refusal::Install(error)) => {
-            let forge_engine::install::InstallError::Prepare(PrepareError::Esp(EspError::NotShared(why))) = error
-            else {
+            let InstallError::Prepare(PrepareError::Esp(EspError::NotShared(why))) = error else {
                 panic!("{error}");
             };
             why
