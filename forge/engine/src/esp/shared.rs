@@ -9,20 +9,20 @@
 //! free clusters, then the tables, then the directories that name them, with a flush after each.
 
 use super::{
-    Esp, EspError, check,
+    Esp, EspError, Mtools, check,
     fat::{Fat, Place},
 };
 use crate::{
     memory,
     payload::sha256_of,
     target::{Sectors, Target, TargetError, put},
-    tool::{Run, Tools},
+    tool::Tools,
 };
 use forge_model::layout::MOST_SHARED_ESP;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{self, Seek},
+    io,
     os::unix::fs::FileExt,
 };
 
@@ -71,8 +71,8 @@ impl<'a> Esp<'a> {
             EspError::Faulty(said) => EspError::NotShared(format!("fsck.fat finds faults in it: {}", said.trim())),
             other => other,
         })?;
-        let (directories, names) = list(tools, &image)?;
-        let files = digests(tools, &image, &names)?;
+        let (directories, names) = list(Mtools::new(tools, &image, 0))?;
+        let files = digests(Mtools::new(tools, &image, 0), &names)?;
         let directories = directories.iter().map(|name| format!("/{}", name.to_uppercase())).collect();
         let found = Found { before, size, fat, files };
         Ok(Self { tools, image, directories, files: Vec::new(), found: Some(found) })
@@ -123,7 +123,7 @@ impl Found {
     /// Each file that was there is what it was.
     fn are_as_they_were(&self, tools: &Tools, image: &File) -> Result<(), EspError> {
         let names: Vec<String> = self.files.keys().cloned().collect();
-        match digests(tools, image, &names)? == self.files {
+        match digests(Mtools::new(tools, image, 0), &names)? == self.files {
             true => Ok(()),
             false => Err(EspError::Faulty("files of others would be changed".into())),
         }
@@ -215,31 +215,22 @@ fn is_the_same(before: &File, disk: &dyn Sectors, offset: u64, size: u64) -> Res
     })
 }
 
-fn list(tools: &Tools, image: &File) -> Result<Listed, EspError> {
-    let run = Run::new(tools, &tools.mdir).env("MTOOLS_SKIP_CHECK", "1").args(["-/", "-a", "-b"]).arg("-i");
-    let listed = run.fd_arg("", image)?.arg("::/").run()?;
-    let listed = String::from_utf8(listed).map_err(|_| EspError::NotShared("it has names that are no text".into()))?;
+fn list(found: Mtools) -> Result<Listed, EspError> {
+    let paths = found.paths()?;
+    if paths.iter().any(|path| path.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(EspError::NotShared("it has names that are no text".into()));
+    }
     let (mut directories, mut files) = (BTreeSet::new(), Vec::new());
-    for path in listed.lines().filter_map(|line| line.strip_prefix("::/")) {
-        match path.strip_suffix('/') {
-            Some(directory) => drop(directories.insert(directory.to_owned())),
-            None => files.push(path.to_owned()),
-        }
-        for (slash, _) in path.match_indices('/') {
-            directories.insert(path[..slash].to_owned());
+    for path in paths {
+        directories.extend(path.match_indices('/').map(|(slash, _)| path[..slash].to_owned()));
+        if !path.ends_with('/') {
+            files.push(path);
         }
     }
     Ok((directories, files))
 }
 
 /// SHA-256 of each file.
-fn digests(tools: &Tools, image: &File, names: &[String]) -> Result<BTreeMap<String, Vec<u8>>, EspError> {
-    let digest = |name: &String| {
-        let mut copy = memory::file(c"forge-esp-file", b"")?;
-        let run = Run::new(tools, &tools.mcopy).env("MTOOLS_SKIP_CHECK", "1").args(["-n", "-o"]).arg("-i");
-        run.fd_arg("", image)?.arg(format!("::/{name}")).fd_arg("", &copy)?.run()?;
-        copy.rewind()?;
-        Ok((name.clone(), sha256_of(&mut copy)?))
-    };
-    names.iter().map(digest).collect()
+fn digests(found: Mtools, names: &[String]) -> Result<BTreeMap<String, Vec<u8>>, EspError> {
+    names.iter().map(|name| Ok((name.clone(), sha256_of(&mut found.copy(name)?)?))).collect()
 }
