@@ -1,7 +1,7 @@
 //! The install itself, from the search for answers to the exit.
 
 use super::{
-    countdown, decision,
+    bus, countdown, decision,
     delivery::{self, Left},
     exit,
     fault::Fault,
@@ -75,7 +75,7 @@ impl<'a> Run<'a> {
         if self.report.consoles().is_empty() {
             return Err(Fault::NoConsole.into());
         }
-        let bus = Connection::system().await.map_err(Fault::NoBus)?;
+        let bus = bus::connect().await.map_err(Fault::NoBus)?;
         let (found, trust) = self.find(&bus, settle).await?;
         let decided = self.decide(&bus, &found, &trust, settle).await?;
         let wanted = decided.answers.unattended.clone().unwrap_or_default();
