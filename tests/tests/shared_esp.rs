@@ -212,7 +212,8 @@ fn the_tool_that_lists_its_files_is_missed_before_the_first_write() {
     let job = Job { answers: sharing_answers(), tools, ..Job::new(&payload, &disk.path, &directory) };
     match job.run(&Recorder::default()) {
         Err(Refusal::Install(InstallError::Prepare(PrepareError::Missing(tools)))) => assert_eq!(tools, [mdir]),
-        other => panic!("{other:?}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it is not there"),
     }
     assert_eq!(before, disk.digest());
 }

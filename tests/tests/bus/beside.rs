@@ -54,6 +54,11 @@ fn a_file_that_comes_onto_the_earlier_esp_while_a_person_thinks_is_not_lost() {
         let bench = Bench::new(system);
         bench.answer("erase = \"all-data-on-this-disk\"", "use = \"replace\"");
         let disk = bench.used_disk("MEANWHILE");
+        for number in 1..=disk.tell_kernel() {
+            let node = format!("{}p{number}", disk.node());
+            assert!(run("udevadm", &["trigger", "--action=change", &node]).well);
+        }
+        disk.settle();
         let (esp, file) = (format!("{}p1", disk.node()), bench.path("holiday.jpg"));
         let mut job = bench.prepare(&disk, true).unwrap();
         fs::write(&file, b"the only copy").unwrap();
