@@ -5,10 +5,10 @@ use forge_model::{
     Disk, Issue, Layout, Manifest,
     answers::{DiskAnswers, SecondSlot, Shrink, Way},
     esp as boot,
-    inventory::{DiskKind, Found, Holding, Shrinks},
+    inventory::{Content, DiskKind, Found, Holding, ShrinkFault, Shrinks},
     issue::{DiskKey, SharedFault},
     layout::{
-        Offers, Role,
+        MOST_SHARED_ESP, Offers, Role,
         bars::{self, Fate, What},
     },
     size::MIB,
@@ -116,6 +116,10 @@ fn check(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manif
     assert!(beside.removed.iter().all(|one| table.one(one.number).map(Found::without_sizes).as_ref() == Some(one)));
     let sleeps = |number: &u32| table.one(*number).unwrap().sleeps();
     assert!(!removed.iter().any(sleeps), "nothing goes that somebody sleeps in");
+    assert!(
+        !layout.must(Role::Esp).shared || layout.must(Role::Esp).size <= MOST_SHARED_ESP,
+        "two copies of it fit into memory"
+    );
     assert!(
         !layout.must(Role::Esp).shared || !table.found().iter().any(Found::sleeps),
         "nobody sleeps who may have it"
@@ -316,6 +320,7 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
                     let is_own = |file: &boot::File| file.path.ends_with("/shimx64.efi");
                     matches!(&found.esp, Some(boot::Content::Fat { files: Some(files), .. }) if files.iter().any(is_own))
                 }
+                SharedFault::TooLarge => is_esp && found.size > MOST_SHARED_ESP,
             }
         }
         Issue::SharedEspFull { number, free, needs } => {
@@ -341,6 +346,49 @@ fn holds(issue: &Issue, table: &Table, answers: &DiskAnswers) -> bool {
     }
 }
 
+/// A layout is still that of its disk, before and after the partitions are smaller, and no more when the files of an EFI
+/// system partition changed that it takes or shares. Gives which of those changes there were.
+fn check_still(layout: &Layout, table: &Table, answers: &DiskAnswers, manifest: &Manifest) -> Vec<&'static str> {
+    let beside = layout.beside.as_ref().unwrap();
+    let still = |change: &dyn Fn(&mut Found)| {
+        let mut disk = table.disk.clone();
+        let Content::Table { partitions, .. } = &mut disk.content else { panic!("no table") };
+        partitions.iter_mut().for_each(change);
+        layout.still_fits(&disk, answers, manifest)
+    };
+    assert!(still(&|_| ()), "it is as it was");
+    let smaller = |found: &mut Found| {
+        if beside.shrunk.iter().any(|one| one.number == found.number) {
+            found.size = beside.kept.iter().find(|one| one.number == found.number).unwrap().size;
+            found.shrinks = Some(Shrinks::Not { why: ShrinkFault::Dirty });
+        }
+    };
+    assert!(still(&smaller), "it is as the plan makes it");
+    assert!(!still(&|found| found.label.push('x')) || table.found().is_empty());
+    let mut seen = Vec::new();
+    let file = || boot::File { path: "EFI/Microsoft/Boot/bootmgfw.efi".into(), size: 1 };
+    // Where the answers name the partitions that go, whatever is in them goes.
+    let taken = |number: u32| answers.way == Way::Replace && beside.removed.iter().any(|one| one.number == number);
+    if table.found().iter().any(|one| taken(one.number) && matches!(one.esp, Some(boot::Content::Fat { .. }))) {
+        let came = |found: &mut Found| match &mut found.esp {
+            Some(boot::Content::Fat { files: Some(files), .. }) if taken(found.number) => files.push(file()),
+            _ => {}
+        };
+        assert!(!still(&came), "somebody's file would be lost");
+        seen.push("a file came");
+    }
+    let shared = layout.find(Role::Esp).filter(|esp| esp.shared).map(|esp| esp.number);
+    if shared.is_some() {
+        let filled = |found: &mut Found| match &mut found.esp {
+            Some(boot::Content::Fat { free, .. }) if shared == Some(found.number) => *free = Some(0),
+            _ => {}
+        };
+        assert!(!still(&filled), "there is no room for the boot files");
+        seen.push("it filled up");
+    }
+    seen
+}
+
 fn kind(issue: &Issue) -> String {
     format!("{issue:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
 }
@@ -362,6 +410,7 @@ fn in_every_way_what_stays_is_what_was_there_and_every_reason_holds() {
             Ok(layout) => {
                 check(&layout, &table, &answers, &manifest);
                 check_bars(&table.disk, &table, &layout);
+                check_still(&layout, &table, &answers, &manifest).into_iter().for_each(|what| count(what.into()));
                 let beside = layout.beside.as_ref().unwrap();
                 count(format!("{:?}", answers.way));
                 [
@@ -385,7 +434,8 @@ fn in_every_way_what_stays_is_what_was_there_and_every_reason_holds() {
         }
     }
     println!("given: {given:?}\nrefused: {refused:?}");
-    for what in ["FreeSpace", "Replace", "Manual", "removed", "shrunk", "home", "shared", "two slots"] {
+    let ways = ["FreeSpace", "Replace", "Manual", "removed", "shrunk", "home", "shared", "two slots"];
+    for what in ways.into_iter().chain(["a file came", "it filled up"]) {
         assert!(given.get(what).is_some_and(|times| *times > 20), "{what}: {given:?}");
     }
     assert!(refused.len() >= 16, "{refused:?}");

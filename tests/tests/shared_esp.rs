@@ -1,9 +1,21 @@
 //! An EFI system partition that others use gets files, and nothing that was in it changes.
 
-use forge_engine::{esp::EspError, install::End, prepare::PrepareError, tool::Tools, verify, watch::Unwatched};
-use forge_model::{Issue, Receipt, issue::SharedFault, layout::Role};
+use forge_engine::{
+    esp::{Esp, EspError, Finished},
+    install::{End, InstallError},
+    prepare::PrepareError,
+    target::Target,
+    tool::Tools,
+    verify,
+    watch::Unwatched,
+};
+use forge_model::{
+    Issue, Receipt,
+    issue::SharedFault,
+    layout::{MOST_SHARED_ESP, Role},
+};
 use forge_tests::{
-    disk::{Disk, MIB},
+    disk::{Disk, Loop, MIB, found, open_exclusively},
     job::{Job, Recorder, Refusal, sharing_answers},
     look::{part, run, run_with},
     payload,
@@ -14,8 +26,9 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    io,
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 const SIZE: u64 = 420 * MIB;
@@ -165,13 +178,78 @@ fn files_are_added_beside_those_of_others_and_theirs_are_what_they_were() {
     }
 }
 
+#[test]
+fn one_that_does_not_fit_into_memory_twice_is_refused_in_the_plan() {
+    let disk = Disk::empty(MOST_SHARED_ESP + 400 * MIB);
+    let table = |mib: u64| {
+        let script = format!("label: gpt\nsize={mib}MiB, type=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\n");
+        assert!(run_with("sfdisk", &["--quiet", &disk.text()], script.as_bytes()).well);
+        let made = run("mkfs.fat", &["-F", "32", "--offset", "2048", &disk.text(), &(mib * 1024).to_string()]);
+        assert!(made.well, "{}", made.text);
+    };
+    let planned = || {
+        let (payload, directory) = (payload::shared(), payload::shared().directory());
+        let job = Job { answers: sharing_answers(), ..Job::new(&payload, &disk.path, &directory) };
+        job.plan().map(drop)
+    };
+    table(1024);
+    assert!(planned().is_ok(), "{:?}", planned());
+    table(1025);
+    match planned() {
+        Err(Refusal::Issues(issues)) => {
+            assert_eq!(issues, [Issue::NotSharable { number: 1, fault: SharedFault::TooLarge }]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_tool_that_lists_its_files_is_missed_before_the_first_write() {
+    let disk = disk("32", &[]);
+    let before = disk.digest();
+    let (payload, mdir) = (payload::shared(), PathBuf::from("/nowhere/mdir"));
+    let (tools, directory) = (Tools { mdir: mdir.clone(), ..Tools::default() }, payload.directory());
+    let job = Job { answers: sharing_answers(), tools, ..Job::new(&payload, &disk.path, &directory) };
+    match job.run(&Recorder::default()) {
+        Err(Refusal::Install(InstallError::Prepare(PrepareError::Missing(tools)))) => assert_eq!(tools, [mdir]),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it is not there"),
+    }
+    assert_eq!(before, disk.digest());
+}
+
+/// A loop device over a disk with such a partition, with the page cache full of what is there now.
+fn cached() -> Option<Loop> {
+    let device = Loop::over(disk("32", &[]), 512)?;
+    io::copy(&mut File::open(&device.path).unwrap(), &mut io::sink()).unwrap();
+    Some(device)
+}
+
+#[test]
+fn it_is_read_from_the_disk_and_not_from_memory() {
+    let Some(device) = cached() else { return };
+    // What is written past the device, its page cache does not know, as it does not know what was written to the partition
+    // by its own name.
+    let change = |bytes: &[u8]| device.disk.write(bytes, AT + ESP - 512);
+    let target = Target::device(open_exclusively(&device.path).unwrap(), &found(&device.path)).unwrap();
+    let tools = Tools::default();
+    let read = || match Esp::shared(&tools, &target, AT, ESP).unwrap().finish().unwrap() {
+        Finished::Added(changes) => changes,
+        Finished::Whole(_) => panic!("it is shared"),
+    };
+    let before = read();
+    assert!(before.is_as_read(&target, AT).unwrap());
+    change(b"somebody was here");
+    assert!(!before.is_as_read(&target, AT).unwrap(), "it changed since it was read");
+    assert!(read().is_as_read(&target, AT).unwrap(), "it is read as it is now");
+}
+
 /// Why nothing was written, and that nothing was.
 fn refused(disk: &Disk) -> String {
     let before = disk.digest();
     let why = match install(&disk.path) {
         Err(Refusal::Install(error)) => {
-            let forge_engine::install::InstallError::Prepare(PrepareError::Esp(EspError::NotShared(why))) = error
-            else {
+            let InstallError::Prepare(PrepareError::Esp(EspError::NotShared(why))) = error else {
                 panic!("{error}");
             };
             why

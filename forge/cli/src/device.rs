@@ -102,7 +102,7 @@ pub fn install(wanted: &InstallArguments) -> Result<(), Failure> {
         let show = Show::new(json).map_err(|e| Failure::file(&wanted.output, e))?;
         let brought =
             RunSecrets { user_password: typed.as_ref(), disk_passphrase: opening.as_ref(), ..RunSecrets::default() };
-        job.run(&digest, brought).await.map_err(untouched)?;
+        job.run(&digest, brought).await.map_err(|error| not_begun(error, plan.layout.beside.as_ref()))?;
         let outcome = follow(&job, plan.layout.beside, updates, &show).await?;
         finish(&job, outcome, &wanted.output, json).await
     })
@@ -214,6 +214,14 @@ pub(crate) fn untouched(error: ClientError) -> Failure {
     Failure::Helper { error, untouched: true }
 }
 
+/// The helper did not begin, or nobody knows: its answer may be what was lost. `beside` is what stays on the disk.
+pub(crate) fn not_begun(error: ClientError, beside: Option<&Beside>) -> Failure {
+    match error {
+        ClientError::MayHaveBegun(_) => Failure::HelperLost(beside.cloned().map(Box::new)),
+        refused => untouched(refused),
+    }
+}
+
 /// The kernel's path of the target. The payload is the medium's: whoever runs this can not choose another one.
 fn device(wanted: &PlanArguments) -> Result<String, Failure> {
     if wanted.payload.is_some() {
@@ -230,4 +238,20 @@ fn is_json(asked: bool) -> bool {
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|e| Failure::file("a runtime".as_ref(), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_dbus::Error;
+
+    #[test]
+    fn nobody_says_that_nothing_was_written_when_the_answer_to_the_start_was_lost() {
+        let lost = ClientError::NoHelper(zbus::Error::InvalidReply);
+        let lost = not_begun(ClientError::MayHaveBegun(Box::new(lost)), None);
+        assert!(!lost.to_string().contains("Nothing was written"), "{lost}");
+        assert_eq!(lost.code(), 6);
+        let refused = not_begun(ClientError::Refused(Error::OtherPlan("x".into())), None);
+        assert!(refused.to_string().contains("Nothing was written"), "{refused}");
+    }
 }

@@ -10,9 +10,7 @@ use forge_model::{
     esp::CERTIFICATE_FILE,
     handover::{self, Asked},
 };
-use serde_json::json;
 use std::{
-    borrow::Cow,
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -88,15 +86,16 @@ fn files(output: &Path) -> [(PathBuf, u32, bool); 6] {
 }
 
 /// What goes into [`files`].
-fn contents<'a>(user: &str, receipt: &Receipt, handover: &'a Handover) -> [io::Result<Cow<'a, [u8]>>; 6] {
-    let bytes = |hex: &str| hex::decode(hex).map_err(io::Error::other);
+fn contents(user: &str, receipt: &Receipt, handover: &Handover) -> [io::Result<Zeroizing<Vec<u8>>>; 6] {
+    let bytes = |hex: &str| hex::decode(hex).map(Zeroizing::new).map_err(io::Error::other);
+    let text = |text: &str| Ok(Zeroizing::new(text.as_bytes().to_vec()));
     [
-        Ok(credentials(user, handover).as_bytes().to_vec().into()),
-        Ok(handover.receipt_json.as_bytes().into()),
-        bytes(&handover.receipt_signature).map(Cow::from),
-        Ok(handover.variables_json.expose().as_bytes().into()),
-        bytes(&handover.certificate).map(Cow::from),
-        Ok(card(receipt).into_bytes().into()),
+        text(&credentials(user, handover)),
+        text(&handover.receipt_json),
+        bytes(&handover.receipt_signature),
+        text(handover.variables_json.expose()),
+        bytes(&handover.certificate),
+        text(&card(receipt)),
     ]
 }
 
@@ -154,9 +153,7 @@ fn sealed_name(path: &Path, kind: Kind) -> PathBuf {
 /// Writes the code of a new request; says where.
 pub fn write_code(output: &Path, asked: &Asked) -> Result<PathBuf, Failure> {
     let path = output.join("enrollment.json");
-    let code = asked.code.expose();
-    let all = json!({ "mok": { "code": code, "grouped": handover::grouped(code) }, "key": asked.key });
-    replace(&path, 0o600, format!("{all:#}\n").as_bytes()).map_err(|error| Failure::file(&path, error))?;
+    replace(&path, 0o600, asked.text().as_bytes()).map_err(|error| Failure::file(&path, error))?;
     Ok(path)
 }
 

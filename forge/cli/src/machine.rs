@@ -59,12 +59,12 @@ pub fn enroll(output: Option<&Path>) -> Result<(), Failure> {
             Ok(path) => tell(format_args!("The code is in {}.", path.display())),
             Err(failure) => {
                 // It is asked for at the next start, and nowhere else any more.
-                print(format_args!("The code: {}  (the dashes are not typed)", grouped(asked.code.expose())))?;
+                print(format_args!("The code: {}  (the dashes are not typed)", grouped(asked.code.expose()).as_str()))?;
                 return Err(failure);
             }
         },
         None => {
-            print(format_args!("The code: {}  (the dashes are not typed)", grouped(asked.code.expose())))?;
+            print(format_args!("The code: {}  (the dashes are not typed)", grouped(asked.code.expose()).as_str()))?;
         }
     }
     tell("Restart. In the blue screen: any key, \"Enroll MOK\", \"Continue\", \"Yes\", the code, \"Reboot\".");

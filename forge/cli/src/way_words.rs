@@ -207,6 +207,7 @@ pub fn issue(issue: &Issue) -> String {
                 SharedFault::FreeUnknown => "it can not be told how much is free in it",
                 SharedFault::Replaced => "it belongs to the system that is replaced",
                 SharedFault::SameSystem => "it has boot files of such a system already, which would be mixed up with the new ones",
+                SharedFault::TooLarge => "it is larger than 1 GiB, and is read into memory as a whole",
             }
         ),
         Issue::SharedEspFull { number, free, needs } => format!(

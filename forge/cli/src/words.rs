@@ -97,6 +97,7 @@ pub fn refusal(error: &ClientError) -> String {
         return match error {
             ClientError::NoBus(_) => format!("{error}."),
             ClientError::NoHelper(_) => format!("{error}. Is Forge installed here (forge-helper.service)?"),
+            ClientError::MayHaveBegun(error) => refusal(error),
             ClientError::Answers(fault) => format!(
                 "the answers, line {}, column {}: {} {}",
                 fault.line,

@@ -60,6 +60,9 @@ pub enum ClientError {
     /// Helper and client are not of one version.
     #[error("the helper answered something that can not be read: {0}")]
     Unreadable(String),
+    /// The answer to `Run` was lost: the install may have begun, and may have been written by now.
+    #[error("whether the install began is not known: {0}")]
+    MayHaveBegun(Box<ClientError>),
     /// The handover was refused by this end.
     #[error("the handover can not be read: {0}")]
     Handover(sealed::Refused),
@@ -327,7 +330,7 @@ impl Job {
                 secrets.insert(name.to_owned(), sealed::seal(secret.expose().as_bytes())?.into());
             }
         }
-        Ok(self.proxy.run(digest, secrets).await?)
+        self.proxy.run(digest, secrets).await.map_err(|error| may_have_begun(error.into()))
     }
 
     /// Asks it to stop.
@@ -345,5 +348,29 @@ impl Job {
     /// Lets the helper forget it, with everything that it holds.
     pub async fn close(&self) -> Result<(), ClientError> {
         Ok(self.proxy.close().await?)
+    }
+}
+
+/// What a call of `Run` that went wrong means: only an answer of the helper says that nothing began.
+fn may_have_begun(error: ClientError) -> ClientError {
+    match error {
+        ClientError::NoHelper(_) | ClientError::Unreadable(_) => ClientError::MayHaveBegun(Box::new(error)),
+        refused => refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_of_the_helper_says_that_nothing_began() {
+        let began = |error: Error| matches!(may_have_begun(error.into()), ClientError::MayHaveBegun(_));
+        let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
+        assert!(began(Error::Bus(zbus::Error::InputOutput(lost().into()))));
+        assert!(began(Error::Bus(zbus::Error::InvalidReply)));
+        assert!(began(Error::Issues("of a later version".into())));
+        assert!(!began(Error::OtherPlan("x".into())) && !began(Error::Issues("[]".into())));
+        assert!(!began(Error::NotAllowed("x".into())));
     }
 }

@@ -1,12 +1,15 @@
 //! The EFI system partition: a FAT32 image made in memory by mkfs.fat and mtools, read back by mtools.
 //!
-//! - here: one of this system's own, and reading one
+//! - here: one of this system's own
+//! - `mtools`: reading one and adding to one
 //! - `shared`: adding files to one that others use
 //! - `fat`: where things lie in a FAT
 
 pub(crate) mod fat;
+mod mtools;
 mod shared;
 
+pub use mtools::Mtools;
 pub use shared::Changes;
 
 use crate::{
@@ -19,7 +22,7 @@ use forge_model::receipt::WrittenFile;
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, Read, Seek},
+    io::{self, Seek},
     os::unix::fs::MetadataExt,
 };
 
@@ -84,11 +87,9 @@ impl<'a> Esp<'a> {
     }
 
     /// The same for a file that no receipt names, because a person may take it away.
-    pub fn add_unlisted(&mut self, path: &str, mut contents: &File) -> Result<(), EspError> {
+    pub fn add_unlisted(&mut self, path: &str, contents: &File) -> Result<(), EspError> {
         self.make_way(path)?;
-        contents.rewind()?;
-        self.mtool(&self.tools.mcopy)?.fd_arg("", contents)?.arg(format!("::/{path}")).run()?;
-        Ok(())
+        self.mtools().add(path, contents)
     }
 
     /// Makes the directories on the way to a file that is not there yet.
@@ -107,7 +108,7 @@ impl<'a> Esp<'a> {
                 return Err(EspError::NotShared(format!("{} is a file there", &parent[1..])));
             }
             self.directories.insert(parent.to_uppercase());
-            self.mtool(&self.tools.mmd)?.arg(format!("::{parent}")).run()?;
+            self.mtools().mkdir(&parent[1..])?;
         }
         Ok(())
     }
@@ -132,8 +133,8 @@ impl<'a> Esp<'a> {
         self.found.iter().try_for_each(|found| found.differences(self.tools, &self.image).map(drop))
     }
 
-    fn mtool(&self, tool: &'a std::path::PathBuf) -> Result<Run<'a>, ToolError> {
-        Run::new(self.tools, tool).env("MTOOLS_SKIP_CHECK", "1").arg("-i").fd_arg("", &self.image)
+    fn mtools(&self) -> Mtools<'_> {
+        Mtools::new(self.tools, &self.image, 0)
     }
 }
 
@@ -149,42 +150,5 @@ fn check(tools: &Tools, image: &File) -> Result<(), EspError> {
     match said.lines().find(|line| !line.trim().is_empty() && !expected(line)) {
         None => Ok(()),
         Some(_) => Err(EspError::Faulty(said)),
-    }
-}
-
-/// The EFI system partition of a disk or image that is only read, without mounting it.
-pub struct EspReader<'a> {
-    tools: &'a Tools,
-    disk: &'a File,
-    offset: u64,
-}
-
-impl<'a> EspReader<'a> {
-    /// The file system that begins at `offset`.
-    pub fn new(tools: &'a Tools, disk: &'a File, offset: u64) -> Self {
-        Self { tools, disk, offset }
-    }
-
-    /// A file's contents.
-    pub fn read(&self, path: &str) -> Result<Vec<u8>, EspError> {
-        let mut copy = memory::file(c"forge-esp-file", b"")?;
-        self.mtool(&self.tools.mcopy, &["-n", "-o"])?.arg(format!("::/{path}")).fd_arg("", &copy)?.run()?;
-        let mut bytes = Vec::new();
-        copy.rewind()?;
-        copy.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// The paths of all files, as they are written there.
-    pub fn list(&self) -> Result<Vec<String>, EspError> {
-        let listed = self.mtool(&self.tools.mdir, &["-/", "-b"])?.arg("::/").run()?;
-        let listed = String::from_utf8_lossy(&listed).into_owned();
-        let files = listed.lines().filter(|line| !line.ends_with('/'));
-        Ok(files.filter_map(|line| line.strip_prefix("::/")).map(str::to_owned).collect())
-    }
-
-    fn mtool(&self, tool: &'a std::path::PathBuf, options: &[&str]) -> Result<Run<'a>, ToolError> {
-        let run = Run::new(self.tools, tool).env("MTOOLS_SKIP_CHECK", "1").args(options).arg("-i");
-        run.fd_arg_between("", self.disk, &format!("@@{}", self.offset))
     }
 }

@@ -14,7 +14,7 @@ mod kept;
 pub(crate) use copy::sectors;
 pub use kept::Change;
 
-use crate::target::{Target, TargetError};
+use crate::target::{self, Sectors, Target, TargetError};
 use copy::{Copy, mbr_fault};
 use ends::Ends;
 use forge_model::{
@@ -27,7 +27,7 @@ use forge_model::{
 };
 use gptman::{GPT, GPTPartitionEntry};
 use kept::entry;
-use std::{fs::File, io};
+use std::{fs::File, io, iter};
 use uuid::Uuid;
 
 /// Partition tables lie within this many bytes at each end of the target; partitions never do.
@@ -83,7 +83,8 @@ pub fn erase(target: &Target, size: u64) -> Result<(), TargetError> {
     target.sync()
 }
 
-/// Writes the table: the backup first, then the primary, so that a cut between them leaves no table in force.
+/// Writes the table: the backup first, then the primary, so that a cut between them leaves no table in force. Each is read
+/// back.
 pub fn write(
     target: &Target,
     size: u64,
@@ -91,18 +92,26 @@ pub fn write(
     disk_id: Uuid,
     partitions: &[WrittenPartition],
 ) -> Result<(), GptError> {
-    let mut disk = Ends::new(size);
-    let mut gpt = GPT::new_from(&mut disk, sector_size, disk_id.to_bytes_le())?;
+    write_to(target, size, sector_size, disk_id, partitions)
+}
+
+fn write_to(
+    disk: &dyn Sectors,
+    size: u64,
+    sector_size: u64,
+    disk_id: Uuid,
+    partitions: &[WrittenPartition],
+) -> Result<(), GptError> {
+    let mut ends = Ends::new(size);
+    let mut gpt = GPT::new_from(&mut ends, sector_size, disk_id.to_bytes_le())?;
     gpt.align = MIB / sector_size;
     for partition in partitions {
         gpt[partition.number] = entry(partition, Way::WholeDisk, sector_size);
     }
-    GPT::write_protective_mbr_into(&mut disk, sector_size)?;
-    gpt.write_into(&mut disk)?;
-    target.write(&disk.tail, size - MARGIN)?;
-    target.sync()?;
-    target.write(&disk.head, 0)?;
-    target.sync()?;
+    GPT::write_protective_mbr_into(&mut ends, sector_size)?;
+    gpt.write_into(&mut ends)?;
+    target::put(disk, iter::once((size - MARGIN, ends.tail.as_slice())))?;
+    target::put(disk, iter::once((0, ends.head.as_slice())))?;
     Ok(())
 }
 

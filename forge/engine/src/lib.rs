@@ -12,6 +12,7 @@
 //! | [`target`] | the one exclusive descriptor |
 //! | [`gpt`], [`journal`] | the partition table; what an unfinished run leaves |
 //! | [`system`], [`state`] | accounts and settings; the file system that holds them |
+//! | [`luks`] | the encryption of that file system, made in memory |
 //! | [`tpm2`] | what lets a TPM open the encrypted state |
 //! | [`uki`], [`esp`] | the boot image; the partition that holds it |
 //! | [`firmware`] | proprietary firmware that a person chose |

@@ -16,7 +16,7 @@ use crate::{
     state::{self, StateError},
     system::{self, Certificates, Secrets, SystemError, Tree},
     target::Target,
-    tool::Tools,
+    tool::{self, Tools},
     tpm2::PolicyKey,
     uki::{self, Parts, UkiError},
     watch::Watch,
@@ -134,20 +134,7 @@ pub fn prepare<'a>(
     brought: Brought,
     now: SystemTime,
 ) -> Result<Prepared<'a>, PrepareError> {
-    let mut missing = tools.missing();
-    if brought.disk.is_some() && !tools.cryptsetup.is_file() {
-        missing.push(tools.cryptsetup.clone());
-    }
-    if plan.tpm2 && !tools.systemd_measure.is_file() {
-        missing.push(tools.systemd_measure.clone());
-    }
-    let early = plan.firmware.iter().any(|chosen| chosen.early);
-    if early && !tools.addon_stub.is_file() {
-        missing.push(tools.addon_stub.clone());
-    }
-    if brought.seal.as_ref().is_some_and(|to| !to.age.is_empty()) && !tools.age.is_file() {
-        missing.push(tools.age.clone());
-    }
+    let missing = tool::absent(tools.needed(plan, &brought));
     if !missing.is_empty() {
         return Err(PrepareError::Missing(missing));
     }

@@ -8,7 +8,7 @@ use crate::{
 };
 use forge_model::{Manifest, Plan, Secret, payload::Accounts};
 use openssl::error::ErrorStack;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -207,12 +207,17 @@ fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> R
     push(&mut group_text, &format!("{name}:x:{uid}:"));
     push(&mut gshadow_text, &format!("{name}:!::"));
 
-    let mut shadow_text = Zeroizing::new(locked(&payload.text(shadow)?));
+    // With room for the line that comes: a text that grows leaves copies behind.
+    let others = locked(&payload.text(shadow)?);
+    let mut shadow_text = Zeroizing::new(String::with_capacity(others.len() + name.len() + hash.expose().len() + 64));
+    shadow_text.push_str(&others);
     if line(&shadow_text, "root").is_none() {
         return Err(SystemError::NoLine { path: shadow.path.clone(), name: "root".into() });
     }
     let today = std::time::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_secs() / 86_400);
-    push(&mut shadow_text, &format!("{name}:{}:{today}:0:99999:7:::", hash.expose()));
+    for part in [name.as_str(), ":", hash.expose(), &format!(":{today}:0:99999:7:::\n")] {
+        shadow_text.push_str(part);
+    }
 
     let range = format!("{name}:100000:65536");
     for (path, entry) in [("subuid", subuid), ("subgid", subgid)] {
@@ -222,8 +227,8 @@ fn accounts(tree: &mut Tree, plan: &Plan, payload: &Payload, hash: &Secret) -> R
     }
     file(tree, &etc("passwd"), passwd_text.into_bytes(), 0o644);
     file(tree, &etc("group"), group_text.into_bytes(), 0o644);
-    for (path, text) in [("shadow", shadow_text.as_bytes()), ("gshadow", gshadow_text.as_bytes())] {
-        let kind = NodeKind::File(Zeroizing::new(text.to_vec()));
+    for (path, text) in [("shadow", mem::take(&mut *shadow_text)), ("gshadow", gshadow_text)] {
+        let kind = NodeKind::File(Zeroizing::new(text.into_bytes()));
         add(tree, &etc(path), kind, 0o640, 0, shadow_gid);
     }
     if plan.layout.beside.as_ref().is_some_and(|beside| beside.home.is_some()) {

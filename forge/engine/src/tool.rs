@@ -1,8 +1,15 @@
 //! Standard tools: run by absolute path, without a shell, with a time-out, and never longer than we live.
 
-use crate::watch::{Stop, Watch};
+use crate::{
+    credentials::Brought,
+    watch::{Stop, Watch},
+};
 use command_fds::CommandFdExt;
-use rustix::process::{Pid, Signal, kill_process_group};
+use forge_model::{Plan, layout::Role};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+};
 use std::{
     ffi::OsString,
     io::{self, Read, Write},
@@ -27,7 +34,7 @@ pub struct Tools {
     pub mmd: PathBuf,
     /// mcopy(1) of mtools.
     pub mcopy: PathBuf,
-    /// mdir(1) of mtools, for `forgectl verify`.
+    /// mdir(1) of mtools, for `forgectl verify`, and where an EFI system partition is shared.
     pub mdir: PathBuf,
     /// fsck.fat(8)
     pub fsck_fat: PathBuf,
@@ -93,27 +100,30 @@ impl Default for Tools {
 }
 
 impl Tools {
-    /// The tools that an install needs and that are not there.
-    pub fn missing(&self) -> Vec<PathBuf> {
-        absent([
-            &self.setpriv,
-            &self.mke2fs,
-            &self.mkfs_fat,
-            &self.mmd,
-            &self.mcopy,
-            &self.fsck_fat,
-            &self.ukify,
-            &self.sbsign,
-        ])
+    /// The tools that the install of a plan needs, with what is brought along for it.
+    pub fn needed(&self, plan: &Plan, brought: &Brought) -> Vec<&PathBuf> {
+        let shared = plan.layout.find(Role::Esp).is_some_and(|esp| esp.shared);
+        let always = [&self.setpriv, &self.mke2fs, &self.mmd, &self.mcopy, &self.fsck_fat, &self.ukify, &self.sbsign];
+        let more = [
+            (&self.mkfs_fat, !shared),
+            (&self.mdir, shared),
+            (&self.cryptsetup, brought.disk.is_some()),
+            (&self.systemd_measure, plan.tpm2),
+            (&self.addon_stub, plan.firmware.iter().any(|chosen| chosen.early)),
+            (&self.age, brought.seal.as_ref().is_some_and(|to| !to.age.is_empty())),
+        ];
+        let more = more.into_iter().filter_map(|(tool, is_needed)| is_needed.then_some(tool));
+        always.into_iter().chain(more).collect()
     }
 
     /// The tools that `verify` needs and that are not there; a good disk would look like a bad one without them.
     pub fn missing_to_verify(&self) -> Vec<PathBuf> {
-        absent([&self.setpriv, &self.mcopy, &self.mdir, &self.sbverify])
+        absent(vec![&self.setpriv, &self.mcopy, &self.mdir, &self.sbverify])
     }
 }
 
-fn absent<const N: usize>(needed: [&PathBuf; N]) -> Vec<PathBuf> {
+/// Those that are not there.
+pub(crate) fn absent(needed: Vec<&PathBuf>) -> Vec<PathBuf> {
     needed.into_iter().filter(|path| !path.is_file()).cloned().collect()
 }
 
@@ -267,24 +277,43 @@ enum Ended {
     Stopped,
 }
 
-/// Waits for the child; ends it at the limit, or when it is to stop.
+/// What ended the wait for a tool.
+enum Why {
+    Itself,
+    AtLimit,
+    Stopped,
+}
+
+/// Waits for the child; ends it at the limit, or when it is to stop. Whatever happens, nothing of it runs on.
 fn wait(child: &mut Child, limit: Duration, stop: &Stop) -> io::Result<Ended> {
+    let pid = Pid::from_child(child);
+    let why = until_end(pid, limit, stop);
+    // With the programs that the tool started itself: they would hold the pipes open. The tool is waited for after that:
+    // until then its number is nobody else's.
+    if kill_process_group(pid, Signal::KILL).is_err() {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    Ok(match why? {
+        Why::Itself => Ended::Itself(status),
+        Why::AtLimit => Ended::AtLimit,
+        Why::Stopped => Ended::Stopped,
+    })
+}
+
+fn until_end(pid: Pid, limit: Duration, stop: &Stop) -> io::Result<Why> {
     let end = Instant::now() + limit;
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Ended::Itself(status));
+        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT) {
+            Ok(Some(_)) => return Ok(Why::Itself),
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
-        let ended = match Instant::now() >= end {
-            _ if stop.cancelled() => Some(Ended::Stopped),
-            true => Some(Ended::AtLimit),
-            false => None,
-        };
-        if let Some(ended) = ended {
-            // With the programs that the tool started itself: they would hold the pipes open.
-            kill_process_group(Pid::from_child(child), Signal::KILL)?;
-            child.wait()?;
-            return Ok(ended);
+        match Instant::now() >= end {
+            _ if stop.cancelled() => return Ok(Why::Stopped),
+            true => return Ok(Why::AtLimit),
+            false => {}
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
@@ -333,6 +362,16 @@ mod tests {
         let (tools, sh, args) = sh("sleep 600 & wait");
         let error = Run::new(&tools, &sh).args(args).limit(Duration::from_millis(50)).run().unwrap_err();
         assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_a_tool_started_ends_with_it_also_when_it_ends_by_itself() {
+        for (script, well) in [("sleep 600 & exit 0", true), ("sleep 600 & exit 3", false)] {
+            let (tools, sh, args) = sh(script);
+            let begun = Instant::now();
+            assert_eq!(Run::new(&tools, &sh).args(args).run().is_ok(), well);
+            assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An installed disk or file against its receipt: nothing is mounted, nothing is written.
 
 use crate::{
-    esp::{EspError, EspReader},
+    esp::{EspError, Mtools},
     gpt::{self, Table},
     image::{self, Place},
     install::{RECEIPT_FILE, RECEIPT_SIGNATURE_FILE},
@@ -144,7 +144,7 @@ fn esp_with_receipt<'a>(
     disk: &'a File,
     table: &Table,
     handed_over: Option<&[u8]>,
-) -> Result<(EspReader<'a>, Vec<u8>), VerifyError> {
+) -> Result<(Mtools<'a>, Vec<u8>), VerifyError> {
     let named = handed_over.and_then(|json| serde_json::from_slice::<Receipt>(json).ok());
     let named = named.and_then(|receipt| receipt.partitions.into_iter().find(|one| one.role == Role::Esp));
     let meant = |entry: &&GPTPartitionEntry| {
@@ -155,7 +155,7 @@ fn esp_with_receipt<'a>(
     // A receipt of another disk names none: what is here is compared with it, and differs.
     let all = if meant.is_empty() { all } else { meant };
     let mut best = Err(VerifyError::NoEsp);
-    for esp in all.into_iter().map(|entry| EspReader::new(tools, disk, offset(table, entry))) {
+    for esp in all.into_iter().map(|entry| Mtools::new(tools, disk, offset(table, entry))) {
         match esp.read(RECEIPT_FILE) {
             // The one of a system that was replaced may be there, too: it names partitions that are not.
             Ok(json) if is_there(&json, table) => return Ok((esp, json)),

@@ -8,6 +8,7 @@
 //! job goes on; another one is cancelled, as long as it can be. Credentials are kept until the job is closed.
 
 use crate::{
+    brought::brought,
     inhibitor,
     life::{Reason, Task},
     runner::{self, Ended},
@@ -22,18 +23,8 @@ use forge_dbus::{
     sealed,
     status::{Outcome, Progress, State},
 };
-use forge_engine::{
-    credentials::{Brought, DiskBrought, UserPassword},
-    luks,
-    seal::{RecipientError, SealTo},
-    watch::Stop,
-};
-use forge_model::{
-    Answers, Handover, Pace, Plan, Secret,
-    answers::{LeaveOn, Password},
-    firmware::How,
-    size,
-};
+use forge_engine::{credentials::Brought, watch::Stop};
+use forge_model::{Answers, Handover, Pace, Plan, size};
 use std::{
     os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -237,7 +228,7 @@ impl Work {
         let lock = inhibitor::take(&self.service.connection, &disk).await;
         let (tell, told) = watch::channel(None);
         let teller = tokio::spawn(Arc::clone(&self).tell(told));
-        let ended = runner::run(&self.service, plan, brought, self.stop.clone(), tell).await;
+        let ended = runner::run(&self.service, plan, &self.confirmed.answers, brought, self.stop.clone(), tell).await;
         let _ = teller.await;
         drop(lock);
         self.end(ended).await;
@@ -313,6 +304,7 @@ impl JobBackend for Work {
         let system = format!("{} {}", self.confirmed.plan.payload.name, self.confirmed.plan.payload.release);
         self.service.authority.allow(&caller, INSTALL, &[("disk", &disk), ("system", &system)]).await?;
         // The machine may have changed while a person thought about it.
+        self.service.udisks.look_anew();
         let plan = match self.service.plan(&target.identity.path, &self.confirmed.answers).await? {
             Verdict::Plan { plan, digest } if digest == self.confirmed.digest => *plan,
             Verdict::Plan { digest, .. } => return Err(Error::OtherPlan(digest)),
@@ -397,81 +389,5 @@ impl JobBackend for Work {
 
     fn outcome(&self) -> Option<Outcome> {
         self.now().outcome.clone()
-    }
-}
-
-/// Holds what came against what the answers say.
-fn brought(answers: &Answers, unattended: bool, secrets: Secrets) -> Result<Brought, Error> {
-    let password = user_password(answers, secrets.user_password)?;
-    let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
-    let wanted = answers.unattended.as_ref().map(|unattended| &unattended.credentials);
-    let wanted = wanted.filter(|wanted| wanted.leave_on == Some(LeaveOn::Esp) && wanted.is_sealed_to_somebody());
-    let seal = match (wanted, secrets.seal_passphrase) {
-        (Some(wanted), passphrase) => {
-            if wanted.passphrase.is_some() != passphrase.is_some() {
-                return bad("a passphrase to seal with is there when the answers name one, and only then");
-            }
-            let age = wanted.age_recipients.iter().map(|key| key.as_str().parse()).collect::<Result<_, _>>();
-            let age = age.map_err(|error: RecipientError| Error::BadArgument(format!("answers: {error}")))?;
-            Some(SealTo { age, passphrase })
-        }
-        (None, None) => None,
-        (None, Some(_)) => return bad("a passphrase to seal with is there, and the answers leave nothing on the ESP"),
-    };
-    let disk = disk_brought(answers, secrets.disk_passphrase, secrets.recovery_key)?;
-    let consent = if unattended { How::Answers } else { How::AtInstall };
-    Ok(Brought { password, disk, seal, consent })
-}
-
-fn disk_brought(
-    answers: &Answers,
-    passphrase: Option<Secret>,
-    recovery: Option<Secret>,
-) -> Result<Option<DiskBrought>, Error> {
-    let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
-    let Some(wanted) = &answers.encryption else {
-        return match (passphrase, recovery) {
-            (None, None) => Ok(None),
-            _ => bad("a key of the disk is there, and the answers encrypt nothing"),
-        };
-    };
-    if wanted.passphrase.is_brought() != passphrase.is_some() {
-        return bad("a passphrase of the disk is there when the answers say that it is brought along, and only then");
-    }
-    if recovery.as_ref().is_some_and(|key| !luks::is_recovery_key(key)) {
-        return bad("a recovery key is one that RecoveryKey made");
-    }
-    Ok(Some(DiskBrought { passphrase, recovery }))
-}
-
-fn user_password(answers: &Answers, typed: Option<Secret>) -> Result<UserPassword, Error> {
-    let bad = |reason: &str| Err(Error::BadArgument(format!("secrets: {reason}")));
-    match (&answers.user.password, typed) {
-        (Password::Generate { .. }, None) => Ok(UserPassword::Generate),
-        (Password::Hash { hash }, None) => Ok(UserPassword::Hash(Secret::new(hash.clone()))),
-        (Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. }, Some(typed)) => {
-            Ok(UserPassword::Typed(typed))
-        }
-        (Password::Ask { .. } | Password::Credential { .. } | Password::Sealed { .. }, None) => {
-            bad("the answers say that the password is brought along, and none is there")
-        }
-        (Password::Generate { .. } | Password::Hash { .. }, Some(_)) => {
-            bad("a password is there, and the answers do not ask for one")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_nobody_was_asked_about_came_by_the_answers() {
-        let answers = "version = 1\n[disk]\nerase = \"all-data-on-this-disk\"\n[system]\nhostname = \"quiet-otter\"\n\
-                       locale = \"de_DE.UTF-8\"\ntimezone = \"Europe/Berlin\"\nkeyboard = { layout = \"de\" }\n\
-                       [user]\nname = \"anna\"\nfull-name = \"Anna\"\npassword = { generate = \"passphrase\" }\n";
-        let answers = Answers::parse(answers).unwrap();
-        let how = |unattended| brought(&answers, unattended, Secrets::default()).unwrap().consent;
-        assert_eq!((how(true), how(false)), (How::Answers, How::AtInstall));
     }
 }

@@ -8,6 +8,7 @@
 //! | `arguments` | where the payload is, how long to stay |
 //! | `service` | the manager: inventory, plans, jobs |
 //! | `job` | one install: its life, its owner, its end |
+//! | `brought` | what a client brings to it, held against its answers |
 //! | `runner` | the engine on a thread of its own, and its progress |
 //! | `udisks` | the disks of this machine, and the exclusive descriptor |
 //! | `audit` | the posture of this machine, asked from a service of its own |
@@ -24,6 +25,7 @@ pub mod accepted;
 pub mod arguments;
 pub mod audit;
 pub mod authority;
+pub mod brought;
 pub mod clients;
 pub mod devices;
 pub mod dmi;

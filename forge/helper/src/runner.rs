@@ -17,10 +17,7 @@ use forge_engine::{
     tool::Tools,
     watch::{Outcome as Watched, Stop, Watch},
 };
-use forge_model::{
-    Handover, OldTable, Plan, Progress, Stage,
-    inventory::{Content, Disk, Found},
-};
+use forge_model::{Answers, Disk, Handover, OldTable, Plan, Progress, Stage};
 use std::{fs::File, time::Duration};
 use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
@@ -58,6 +55,7 @@ impl Events for Told {
 pub async fn run(
     service: &Service,
     plan: Plan,
+    answers: &Answers,
     brought: Brought,
     stop: Stop,
     progress: watch::Sender<Option<Progress>>,
@@ -65,7 +63,7 @@ pub async fn run(
     let mut smaller = Vec::new();
     let mut ended = match shrink(service, &plan, &stop, &progress, &mut smaller).await {
         Some(ended) => ended,
-        None => write(service, plan, brought, stop, progress).await,
+        None => write(service, plan, answers, brought, stop, progress).await,
     };
     match &mut ended.outcome {
         Outcome::Cancelled { smaller: told, .. } | Outcome::Failed(Failure { smaller: told, .. }) => *told = smaller,
@@ -102,13 +100,14 @@ async fn shrink(
 async fn write(
     service: &Service,
     plan: Plan,
+    answers: &Answers,
     brought: Brought,
     stop: Stop,
     progress: watch::Sender<Option<Progress>>,
 ) -> Ended {
     let path = plan.target.identity.path.clone();
     let taken = tokio::select! {
-        taken = take(service, &plan) => taken,
+        taken = take(service, &plan, answers) => taken,
         () = stopped(&stop) => return cancelled(Stage::Check, false),
     };
     let (disk, file, payload) = match taken {
@@ -165,7 +164,7 @@ async fn look_again(service: &Service, path: &str, ids: &[Uuid]) -> Result<bool,
 }
 
 /// Looks once more, and takes the disk for itself alone.
-async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), Failure> {
+async fn take(service: &Service, plan: &Plan, answers: &Answers) -> Result<(Disk, File, Payload), Failure> {
     let path = plan.target.identity.path.as_str();
     let early = |kind, details| failure(kind, Stage::Check, false, details);
     let payload = service.open_payload().await.map_err(|e| early(FailureKind::Payload, text(&e)))?;
@@ -181,18 +180,11 @@ async fn take(service: &Service, plan: &Plan) -> Result<(Disk, File, Payload), F
         };
         early(kind, error.to_string())
     })?;
-    // Nobody can change it any more; what was done to it since it was confirmed shows now.
+    // Nobody can change it any more; what was done to it since it was confirmed shows now, in its file systems, too.
+    service.udisks.look_anew();
     let inventory = service.look().await.map_err(|e| early(FailureKind::Internal, text(&e)))?;
-    let same = |now: &Disk| match &plan.layout.beside {
-        None => now.content.to_erase() == plan.erased,
-        // The engine compares the table itself with the plan, partition by partition.
-        Some(beside) => {
-            let there = beside.there();
-            let there = there.iter().map(Found::without_sizes);
-            matches!(&now.content, Content::Table { partitions, .. } if partitions.iter().map(Found::without_sizes).eq(there))
-        }
-    };
-    match inventory.disk(path).is_some_and(|now| now.identity == disk.identity && same(now)) {
+    let same = |now: &Disk| now.identity == disk.identity && plan.still_fits(now, answers, &payload.manifest);
+    match inventory.disk(path).is_some_and(same) {
         true => Ok((disk, file, payload)),
         false => Err(early(FailureKind::DiskChanged, format!("what {path} holds is not what was confirmed"))),
     }

@@ -6,9 +6,12 @@ use crate::{
     Secret,
     machine::{Key, Staged, Staging},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    mem,
+};
 use zeroize::Zeroizing;
 
 /// Everything that an install hands over.
@@ -59,23 +62,92 @@ pub fn credentials(
     code: &Secret,
     services: &BTreeMap<String, Secret>,
 ) -> Zeroizing<String> {
-    let services: Map<String, Value> =
-        services.iter().map(|(name, secret)| (name.clone(), secret.expose().into())).collect();
-    let mut all = json!({
-        "user": { "name": user, "password": password.map(Secret::expose) },
-        "mok": { "code": code.expose(), "grouped": grouped(code.expose()) },
-        "services": services,
-    });
-    if let Some(disk) = disk {
-        let passphrase = disk.passphrase.as_ref().map(Secret::expose);
-        all["disk"] = json!({ "passphrase": passphrase, "recovery-key": disk.recovery.expose() });
+    #[derive(Serialize)]
+    struct All<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        disk: Option<Disk<'a>>,
+        mok: Mok<'a>,
+        services: BTreeMap<&'a str, &'a str>,
+        user: User<'a>,
     }
-    Zeroizing::new(format!("{all:#}\n"))
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Disk<'a> {
+        passphrase: Option<&'a str>,
+        recovery_key: &'a str,
+    }
+    #[derive(Serialize)]
+    struct User<'a> {
+        name: &'a str,
+        password: Option<&'a str>,
+    }
+    let disk = disk.map(|disk| Disk {
+        passphrase: disk.passphrase.as_ref().map(Secret::expose),
+        recovery_key: disk.recovery.expose(),
+    });
+    let services = services.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let user = User { name: user, password: password.map(Secret::expose) };
+    text(&All { disk, mok: Mok::new(code), services, user })
+}
+
+/// The code as it stands in documents.
+#[derive(Serialize)]
+struct Mok<'a> {
+    code: &'a str,
+    #[serde(serialize_with = "wiped_text")]
+    grouped: Zeroizing<String>,
+}
+
+impl<'a> Mok<'a> {
+    fn new(code: &'a Secret) -> Self {
+        Self { code: code.expose(), grouped: grouped(code.expose()) }
+    }
+}
+
+fn wiped_text<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(text)
 }
 
 /// The code in groups of four, for eyes; the dashes are not typed.
-pub fn grouped(code: &str) -> String {
-    code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+pub fn grouped(code: &str) -> Zeroizing<String> {
+    let mut grouped = Zeroizing::new(String::with_capacity(2 * code.len()));
+    for (index, letter) in code.chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            grouped.push('-');
+        }
+        grouped.push(letter);
+    }
+    grouped
+}
+
+/// A document for people.
+fn text(document: &impl Serialize) -> Zeroizing<String> {
+    let mut bytes = wiped(|to| serde_json::to_writer_pretty(to, document)).expect("texts can be written as JSON");
+    bytes.push(b'\n');
+    Zeroizing::new(String::from_utf8(mem::take(&mut bytes)).expect("JSON is a text"))
+}
+
+/// Memory that is wiped, with room for one byte more. It is taken at once: a buffer that grows leaves copies behind.
+fn wiped(write: impl Fn(&mut dyn Write) -> serde_json::Result<()>) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    let mut length = Length(0);
+    write(&mut length)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0 + 1));
+    write(&mut *bytes)?;
+    Ok(bytes)
+}
+
+/// How much would be written.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A new request to enroll this machine's key.
@@ -91,9 +163,19 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The code and the key as a document for people.
+    pub fn text(&self) -> Zeroizing<String> {
+        #[derive(Serialize)]
+        struct All<'a> {
+            key: &'a Key,
+            mok: Mok<'a>,
+        }
+        text(&All { key: &self.key, mok: Mok::new(&self.code) })
+    }
+
     /// The bytes that go into the sealed file.
     pub fn to_bytes(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-        serde_json::to_vec(self).map(Zeroizing::new)
+        wiped(|to| serde_json::to_writer(to, self))
     }
 
     /// Reads the bytes of the sealed file.
@@ -105,7 +187,7 @@ impl Asked {
 impl Handover {
     /// The bytes that go into the sealed file.
     pub fn to_bytes(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
-        serde_json::to_vec(self).map(Zeroizing::new)
+        wiped(|to| serde_json::to_writer(to, self))
     }
 
     /// Reads the bytes of the sealed file.
@@ -158,6 +240,26 @@ mod plain_map {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_is_written_into_memory_that_does_not_grow() {
+        let words = vec!["word"; 1000];
+        let bytes = wiped(|to| serde_json::to_writer(to, &words)).unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (7001, 7002));
+        assert_eq!(*bytes, serde_json::to_vec(&words).unwrap());
+        let (code, password) = (Secret::new("ABCDEFGHJ".into()), Secret::new("six words".into()));
+        let disk = DiskKeys { passphrase: None, recovery: Secret::new("cbde".into()) };
+        let services = BTreeMap::from([("a.token".into(), Secret::new("be\"ef".into()))]);
+        let text = credentials("anna", Some(&password), Some(&disk), &code, &services);
+        let wanted = serde_json::json!({
+            "user": { "name": "anna", "password": "six words" },
+            "mok": { "code": "ABCDEFGHJ", "grouped": "ABCD-EFGH-J" },
+            "services": { "a.token": "be\"ef" },
+            "disk": { "passphrase": null, "recovery-key": "cbde" },
+        });
+        assert_eq!(*text, format!("{wanted:#}\n"));
+        assert_eq!(text.len(), text.capacity());
+    }
 
     #[test]
     fn what_is_handed_over_arrives() {

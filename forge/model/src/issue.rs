@@ -321,6 +321,8 @@ pub enum SharedFault {
     Replaced,
     /// It has files of a system of this kind already: each would start the other's.
     SameSystem,
+    /// It is larger than [`MOST_SHARED_ESP`](crate::layout::MOST_SHARED_ESP).
+    TooLarge,
 }
 
 impl Issue {

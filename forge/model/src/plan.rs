@@ -1,7 +1,7 @@
 //! Exactly what will be done to which disk. Pure: the same inputs give the same plan and the same digest.
 
 use crate::{
-    Answers, Inventory, Issue, Layout, Manifest, RootHash,
+    Answers, Disk, Inventory, Issue, Layout, Manifest, RootHash,
     answers::{Password, SystemAnswers, Way},
     firmware::{self, Chosen},
     inventory::{Content, DiskKind, Identity, Obstacle},
@@ -110,6 +110,18 @@ pub enum PasswordKind {
 }
 
 impl Plan {
+    /// Whether a disk is still what this plan was made for, by everything that was looked at in it. What it makes smaller may
+    /// have its new size already.
+    pub fn still_fits(&self, disk: &Disk, answers: &Answers, manifest: &Manifest) -> bool {
+        let erased = self.layout.beside.is_some() || disk.content.to_erase() == self.erased;
+        let accepted = firmware::chosen(&answers.firmware, &manifest.firmware);
+        let laid_out = accepted.is_ok_and(|accepted| {
+            let needed = manifest.needed(&accepted, answers.encryption.is_some());
+            self.layout.still_fits(disk, &answers.disk, &needed)
+        });
+        erased && laid_out
+    }
+
     /// Makes the plan for the disk at `path`, or says everything that is in the way.
     pub fn new(
         inventory: &Inventory,

@@ -1,14 +1,15 @@
 //! An install onto a real disk beside what is there.
 
 use crate::bench::{Bench, said};
+use forge_dbus::{Error, client::ClientError, status::Outcome};
 use forge_model::inventory::Content;
 use forge_tests::{
-    disk::MIB,
+    disk::{MIB, digest},
     look::run,
     private::{LoopDisk, Person, system},
 };
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -44,6 +45,39 @@ fn a_person_installs_into_free_space_and_what_was_there_is_as_it_was() {
         assert!(mine(disk.file()) == before, "the partition that was there is as it was");
         let checked = run("sgdisk", &["-v", &disk.file().display().to_string()]);
         assert!(checked.text.contains("No problems found"), "{}", checked.text);
+    });
+}
+
+#[test]
+fn a_file_that_comes_onto_the_earlier_esp_while_a_person_thinks_is_not_lost() {
+    system(|system| {
+        let bench = Bench::new(system);
+        bench.answer("erase = \"all-data-on-this-disk\"", "use = \"replace\"");
+        let disk = bench.used_disk("MEANWHILE");
+        for number in 1..=disk.tell_kernel() {
+            let node = format!("{}p{number}", disk.node());
+            assert!(run("udevadm", &["trigger", "--action=change", &node]).well);
+        }
+        disk.settle();
+        let (esp, file) = (format!("{}p1", disk.node()), bench.path("holiday.jpg"));
+        let mut job = bench.prepare(&disk, true).unwrap();
+        fs::write(&file, b"the only copy").unwrap();
+        let said = run("mcopy", &["-i", &esp, &file.display().to_string(), "::/holiday.jpg"]);
+        assert!(said.well, "{}", said.text);
+        let before = digest(disk.file());
+        match job.try_run(None) {
+            Err(ClientError::Refused(Error::OtherPlan(_)) | ClientError::Issues(_)) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(run("mcopy", &["-i", &esp, "::/holiday.jpg", "-"]).output, b"the only copy");
+        assert!(before == digest(disk.file()), "nothing was written");
+        job.close();
+
+        // The control: it is that file that stands against it.
+        assert!(run("mdel", &["-i", &esp, "::/holiday.jpg"]).well);
+        job = bench.begin(&disk);
+        let outcome = job.finished();
+        assert!(matches!(outcome, Outcome::Installed { .. }), "{outcome:?}\n{}", system.log("helper"));
     });
 }
 

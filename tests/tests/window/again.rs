@@ -5,6 +5,7 @@ use crate::{
     install::{LONG, code_of},
     person::{DISK, Password, Room, SIZE, answer_everything, begin, rule, stopped_at, take_disk, to_disks, to_review},
 };
+use forge_dbus::status::State;
 use forge_model::Stage;
 use forge_tests::{
     desk::{Desk, has},
@@ -75,6 +76,20 @@ fn while_somebody_else_installs_nothing_is_begun_and_the_window_says_why() {
         window.choose("Erase and Install");
         window.until_within(LONG, "the end", |things| has(things, "Your Code").then_some(()));
         assert!(could_start(mine.file()));
+    });
+}
+
+#[test]
+fn a_plan_that_somebody_else_looks_at_is_left_alone_by_a_window_that_opens() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let disk = LoopDisk::new(system, "THEIRS", SIZE, 512);
+        let theirs = room.bench.prepare(&disk, true).unwrap();
+        let mut window = room.window("window");
+        // It has looked at the machine by then.
+        to_disks(&mut window);
+        assert_eq!(system.block_on(theirs.job.state()).unwrap(), State::Prepared);
+        theirs.close();
     });
 }
 

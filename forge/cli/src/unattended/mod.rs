@@ -17,6 +17,7 @@
 //! | `trust` | who made them, as far as that is proved |
 //! | `machine` | which machine this is |
 //! | `decision` | may it run alone, and on which disk? |
+//! | `bus` | the system bus, at which nobody waits for ever |
 //! | `run` | the install itself |
 //! | `countdown` | thirty seconds in which anybody can say no |
 //! | `report` | what is told, to consoles, journal, log and programs |
@@ -30,6 +31,7 @@
 //! | `place` | where all this is looked for |
 //! | `fault` | why it stopped |
 
+mod bus;
 mod command_line;
 mod console;
 mod countdown;

@@ -1,7 +1,7 @@
 //! Answers as a proposal: found like those of an unattended install, checked, and left where the window looks. Nothing runs.
 
 use super::{
-    decision,
+    bus, decision,
     fault::Fault,
     machine,
     place::Place,
@@ -22,7 +22,7 @@ const WHY: &str = "/run/forge/answers/why.json";
 
 /// Finds answers and leaves them. That there are none is no failure.
 pub async fn run(place: &Place, settle: Duration) -> Result<(), Failure> {
-    let bus = Connection::system().await.map_err(Fault::NoBus)?;
+    let bus = bus::connect().await.map_err(Fault::NoBus)?;
     match find(place, &bus, settle).await {
         Err(Failure::Unattended(Fault::NoAnswers)) => {
             tell("There are no answers.");

@@ -1,7 +1,7 @@
 //! The install itself, from the search for answers to the exit.
 
 use super::{
-    countdown, decision,
+    bus, countdown, decision,
     delivery::{self, Left},
     exit,
     fault::Fault,
@@ -14,7 +14,12 @@ use super::{
     trust,
     volume::Volume,
 };
-use crate::{answers_words, failure::Failure, firmware_words, handover, words};
+use crate::{
+    answers_words,
+    device::{not_begun, untouched},
+    failure::Failure,
+    firmware_words, handover, words,
+};
 use forge_dbus::{
     client::{ClientError, Forge, Job, RunSecrets, Update},
     status::Outcome,
@@ -70,7 +75,7 @@ impl<'a> Run<'a> {
         if self.report.consoles().is_empty() {
             return Err(Fault::NoConsole.into());
         }
-        let bus = Connection::system().await.map_err(Fault::NoBus)?;
+        let bus = bus::connect().await.map_err(Fault::NoBus)?;
         let (found, trust) = self.find(&bus, settle).await?;
         let decided = self.decide(&bus, &found, &trust, settle).await?;
         let wanted = decided.answers.unattended.clone().unwrap_or_default();
@@ -90,7 +95,7 @@ impl<'a> Run<'a> {
             disk_passphrase: decided.disk_passphrase.as_ref(),
             recovery_key: None,
         };
-        job.run(&digest, brought).await.map_err(not_begun)?;
+        job.run(&digest, brought).await.map_err(|error| not_begun(error, plan.layout.beside.as_ref()))?;
         self.report.say("It begins. Everything is checked once more, then the disk is written.");
         let outcome = self.follow(updates).await?;
         let staged = self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
@@ -290,19 +295,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A refusal that came before anything could be written.
-fn untouched(error: ClientError) -> Failure {
-    Failure::Helper { error, untouched: true }
-}
-
-/// The helper did not begin, or nobody knows: its answer may be what was lost.
-fn not_begun(error: ClientError) -> Failure {
-    match error {
-        ClientError::NoHelper(_) | ClientError::Unreadable(_) => Failure::HelperLost(None),
-        refused => untouched(refused),
-    }
-}
-
 /// The install is done, and the helper is not to be reached.
 fn not_handed_over(error: ClientError) -> Failure {
     Fault::NotHandedOver(words::refusal(&error)).into()
@@ -316,20 +308,5 @@ fn made_password(answers: &Answers) -> &'static str {
         (true, true) => "a password that is made, sealed, and shown once",
         (true, false) => "a password that is made, and sealed",
         (false, _) => words::MADE_AND_SHOWN,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use forge_dbus::Error;
-
-    #[test]
-    fn nobody_says_that_nothing_was_written_when_the_answer_to_the_start_was_lost() {
-        let lost = not_begun(ClientError::NoHelper(zbus::Error::InvalidReply));
-        assert!(!lost.to_string().contains("Nothing was written"), "{lost}");
-        assert_eq!(lost.code(), 6);
-        let refused = not_begun(ClientError::Refused(Error::OtherPlan("x".into())));
-        assert!(refused.to_string().contains("Nothing was written"), "{refused}");
     }
 }

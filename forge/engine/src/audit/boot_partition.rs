@@ -1,7 +1,7 @@
 //! The files of the EFI system partition: mounted in a directory, or inside a disk that nobody mounts.
 
 use super::Root;
-use crate::{esp::EspReader, memory};
+use crate::{esp::Mtools, memory};
 use std::{
     fs::{self, File},
     io::{self, Seek},
@@ -78,7 +78,7 @@ impl Files for Mounted {
     }
 }
 
-impl Files for EspReader<'_> {
+impl Files for Mtools<'_> {
     fn open(&self, path: &str) -> io::Result<File> {
         let bytes = self.read(path).map_err(io::Error::other)?;
         let mut file = memory::file(c"forge-esp-file", &bytes)?;

@@ -6,7 +6,7 @@ use super::{
     receipt,
 };
 use crate::{
-    esp::EspReader,
+    esp::Mtools,
     gpt,
     install::RECEIPT_FILE,
     tool::Tools,
@@ -69,7 +69,7 @@ fn on_disk(tools: &Tools, path: &Path) -> Result<Verified, VerifyError> {
     let disk = File::open(path)?;
     let table = gpt::read(&disk)?.ok_or(VerifyError::NoTable)?;
     let esps = esps(&table);
-    let reader = |entry: &&GPTPartitionEntry| EspReader::new(tools, &disk, offset(&table, entry));
+    let reader = |entry: &&GPTPartitionEntry| Mtools::new(tools, &disk, offset(&table, entry));
     // Beside other systems there are several.
     let with_receipt = esps.iter().map(reader).find(|files| files.read(RECEIPT_FILE).is_ok());
     let files = with_receipt.or_else(|| esps.first().map(reader)).ok_or(VerifyError::NoEsp)?;

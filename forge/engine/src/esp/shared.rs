@@ -9,24 +9,22 @@
 //! free clusters, then the tables, then the directories that name them, with a flush after each.
 
 use super::{
-    Esp, EspError, check,
+    Esp, EspError, Mtools, check,
     fat::{Fat, Place},
 };
 use crate::{
     memory,
     payload::sha256_of,
-    target::{Target, TargetError},
-    tool::{Run, Tools},
+    target::{Sectors, Target, TargetError, put},
+    tool::Tools,
 };
+use forge_model::layout::MOST_SHARED_ESP;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::Seek,
+    io,
     os::unix::fs::FileExt,
 };
-
-/// The most that is read into memory.
-const MOST: u64 = 4 << 30;
 
 /// Pieces in which it is read and compared.
 const PIECE: usize = 1 << 20;
@@ -56,19 +54,25 @@ type Listed = (BTreeSet<String>, Vec<String>);
 impl<'a> Esp<'a> {
     /// Reads the file system of a target that others use; files are added to a copy of it in memory.
     pub fn shared(tools: &'a Tools, target: &Target, offset: u64, size: u64) -> Result<Self, EspError> {
-        let [before, image] = [memory::sparse(c"forge-esp-before", size)?, memory::sparse(c"forge-esp", size)?];
-        if size > MOST {
-            return Err(EspError::NotShared("it is larger than 4 GiB".into()));
+        if size > MOST_SHARED_ESP {
+            return Err(EspError::NotShared("it is larger than 1 GiB".into()));
         }
-        read_into(target, offset, size, &[&before, &image])?;
+        let [before, image] = [memory::sparse(c"forge-esp-before", size)?, memory::sparse(c"forge-esp", size)?];
+        each_piece(target, offset, size, |at, piece| {
+            if piece.iter().any(|byte| *byte != 0) {
+                before.write_all_at(piece, at)?;
+                image.write_all_at(piece, at)?;
+            }
+            Ok(true)
+        })?;
         let fat = Fat::read(&image, 0, size)?;
         let fat = fat.ok_or_else(|| EspError::NotShared("it is no FAT16 or FAT32".into()))?;
         check(tools, &image).map_err(|error| match error {
             EspError::Faulty(said) => EspError::NotShared(format!("fsck.fat finds faults in it: {}", said.trim())),
             other => other,
         })?;
-        let (directories, names) = list(tools, &image)?;
-        let files = digests(tools, &image, &names)?;
+        let (directories, names) = list(Mtools::new(tools, &image, 0))?;
+        let files = digests(Mtools::new(tools, &image, 0), &names)?;
         let directories = directories.iter().map(|name| format!("/{}", name.to_uppercase())).collect();
         let found = Found { before, size, fat, files };
         Ok(Self { tools, image, directories, files: Vec::new(), found: Some(found) })
@@ -119,7 +123,7 @@ impl Found {
     /// Each file that was there is what it was.
     fn are_as_they_were(&self, tools: &Tools, image: &File) -> Result<(), EspError> {
         let names: Vec<String> = self.files.keys().cloned().collect();
-        match digests(tools, image, &names)? == self.files {
+        match digests(Mtools::new(tools, image, 0), &names)? == self.files {
             true => Ok(()),
             false => Err(EspError::Faulty("files of others would be changed".into())),
         }
@@ -134,26 +138,13 @@ impl Changes {
 
     /// Whether the file system on the target is still the one that was read.
     pub fn is_as_read(&self, target: &Target, offset: u64) -> Result<bool, EspError> {
-        let now = memory::sparse(c"forge-esp-now", self.size)?;
-        read_into(target, offset, self.size, &[&now])?;
-        let mut same = true;
-        each_difference(&self.before, &now, self.size, 512, |_, _, _| {
-            same = false;
-            Ok(())
-        })?;
-        Ok(same)
+        is_the_same(&self.before, target, offset, self.size)
     }
 
     /// Writes them, with a flush after each group, and reads them back.
     pub fn write(&self, target: &Target, offset: u64) -> Result<(), TargetError> {
         for group in &self.groups {
-            for (at, bytes) in group {
-                target.write(bytes, offset + at)?;
-            }
-            target.sync()?;
-            for (at, bytes) in group {
-                target.prove_sectors(bytes, offset + at)?;
-            }
+            put(target, group.iter().map(|(at, bytes)| (offset + at, bytes.as_slice())))?;
         }
         Ok(())
     }
@@ -197,44 +188,49 @@ fn each_difference(
     Ok(())
 }
 
-/// Reads a part of the target into files in memory, leaving out zeros.
-fn read_into(target: &Target, offset: u64, size: u64, files: &[&File]) -> Result<(), EspError> {
-    let mut piece = vec![0; PIECE];
+/// Hands on what the disk itself holds there, not what the page cache has of it: others had written to a partition by its
+/// own name, and that cache is another one. Ends early, and says so, where it is told to.
+fn each_piece(
+    disk: &dyn Sectors,
+    offset: u64,
+    size: u64,
+    mut hand_on: impl FnMut(u64, &[u8]) -> io::Result<bool>,
+) -> Result<bool, EspError> {
     for at in (0..size).step_by(PIECE) {
-        let piece = &mut piece[..(size - at).min(PIECE as u64) as usize];
-        target.read(piece, offset + at)?;
-        if piece.iter().any(|byte| *byte != 0) {
-            files.iter().try_for_each(|file| file.write_all_at(piece, at))?;
+        let length = (size - at).min(PIECE as u64) as usize;
+        if !hand_on(at, &disk.read(length, offset + at)?)? {
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
-fn list(tools: &Tools, image: &File) -> Result<Listed, EspError> {
-    let run = Run::new(tools, &tools.mdir).env("MTOOLS_SKIP_CHECK", "1").args(["-/", "-a", "-b"]).arg("-i");
-    let listed = run.fd_arg("", image)?.arg("::/").run()?;
-    let listed = String::from_utf8(listed).map_err(|_| EspError::NotShared("it has names that are no text".into()))?;
+/// Whether the disk holds there what was read before.
+fn is_the_same(before: &File, disk: &dyn Sectors, offset: u64, size: u64) -> Result<bool, EspError> {
+    let mut was = vec![0; PIECE];
+    each_piece(disk, offset, size, |at, is| {
+        let was = &mut was[..is.len()];
+        before.read_exact_at(was, at)?;
+        Ok(was == is)
+    })
+}
+
+fn list(found: Mtools) -> Result<Listed, EspError> {
+    let paths = found.paths()?;
+    if paths.iter().any(|path| path.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(EspError::NotShared("it has names that are no text".into()));
+    }
     let (mut directories, mut files) = (BTreeSet::new(), Vec::new());
-    for path in listed.lines().filter_map(|line| line.strip_prefix("::/")) {
-        match path.strip_suffix('/') {
-            Some(directory) => drop(directories.insert(directory.to_owned())),
-            None => files.push(path.to_owned()),
-        }
-        for (slash, _) in path.match_indices('/') {
-            directories.insert(path[..slash].to_owned());
+    for path in paths {
+        directories.extend(path.match_indices('/').map(|(slash, _)| path[..slash].to_owned()));
+        if !path.ends_with('/') {
+            files.push(path);
         }
     }
     Ok((directories, files))
 }
 
 /// SHA-256 of each file.
-fn digests(tools: &Tools, image: &File, names: &[String]) -> Result<BTreeMap<String, Vec<u8>>, EspError> {
-    let digest = |name: &String| {
-        let mut copy = memory::file(c"forge-esp-file", b"")?;
-        let run = Run::new(tools, &tools.mcopy).env("MTOOLS_SKIP_CHECK", "1").args(["-n", "-o"]).arg("-i");
-        run.fd_arg("", image)?.arg(format!("::/{name}")).fd_arg("", &copy)?.run()?;
-        copy.rewind()?;
-        Ok((name.clone(), sha256_of(&mut copy)?))
-    };
-    names.iter().map(digest).collect()
+fn digests(found: Mtools, names: &[String]) -> Result<BTreeMap<String, Vec<u8>>, EspError> {
+    names.iter().map(|name| Ok((name.clone(), sha256_of(&mut found.copy(name)?)?))).collect()
 }

@@ -1,38 +1,11 @@
 //! The one write that counts, and the way back: two copies of a table, one after the other, each flushed and read back.
 
 use super::GptError;
-use crate::target::{Target, TargetError};
+use crate::target::{self, Sectors, TargetError};
 use forge_model::OldTable;
 
 /// Offsets and bytes, whole sectors.
 pub(super) type Pieces = Vec<(u64, Vec<u8>)>;
-
-/// Where sectors are written and read, past the page cache.
-pub(super) trait Sectors {
-    fn write(&self, bytes: &[u8], offset: u64) -> Result<(), TargetError>;
-    fn flush(&self) -> Result<(), TargetError>;
-    fn read(&self, length: usize, offset: u64) -> Result<Vec<u8>, TargetError>;
-    /// For people.
-    fn path(&self) -> &str;
-}
-
-impl Sectors for Target {
-    fn write(&self, bytes: &[u8], offset: u64) -> Result<(), TargetError> {
-        self.write_sectors(bytes, offset)
-    }
-
-    fn flush(&self) -> Result<(), TargetError> {
-        self.sync()
-    }
-
-    fn read(&self, length: usize, offset: u64) -> Result<Vec<u8>, TargetError> {
-        self.read_sectors(length, offset)
-    }
-
-    fn path(&self) -> &str {
-        Self::path(self)
-    }
-}
 
 /// One copy: what is written, and what is there before.
 pub(super) struct CopyChange {
@@ -65,89 +38,19 @@ pub(super) fn commit(disk: &dyn Sectors, second: &CopyChange, first: &CopyChange
     Err(GptError::NotCommitted { source, table })
 }
 
-/// Writes one copy, waits until it is on the disk, and reads it back from there.
 fn put(disk: &dyn Sectors, pieces: &Pieces) -> Result<(), TargetError> {
-    for (offset, bytes) in pieces {
-        disk.write(bytes, *offset)?;
-    }
-    disk.flush()?;
-    for (offset, bytes) in pieces {
-        if disk.read(bytes.len(), *offset)? != *bytes {
-            return Err(TargetError::ReadBack { path: disk.path().into(), offset: *offset });
-        }
-    }
-    Ok(())
+    target::put(disk, pieces.iter().map(|(offset, bytes)| (*offset, bytes.as_slice())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        cell::{Cell, RefCell},
-        io,
-    };
+    use crate::target::faulty::{Fault, Faulty};
 
     const SECTOR: usize = 512;
     /// Where the four pieces of the tests lie: two of the second copy, one of the first, and one of others between them.
     const SECOND: [u64; 2] = [12, 15];
     const FIRST: u64 = 1;
-
-    /// A disk on which the calls `from..to` go wrong.
-    struct Faulty {
-        bytes: RefCell<Vec<u8>>,
-        calls: Cell<usize>,
-        faulty: std::ops::Range<usize>,
-        how: Fault,
-    }
-
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Fault {
-        /// The call fails, and nothing happens.
-        Fails,
-        /// The call fails, and half of the bytes are on the disk.
-        Tears,
-        /// The disk says that it is well, and nothing happens.
-        Lies,
-    }
-
-    impl Faulty {
-        fn next(&self) -> bool {
-            let call = self.calls.replace(self.calls.get() + 1);
-            self.faulty.contains(&call)
-        }
-
-        fn error(offset: u64) -> TargetError {
-            TargetError::Io { what: "writing", offset, source: io::Error::from_raw_os_error(5) }
-        }
-    }
-
-    impl Sectors for Faulty {
-        fn write(&self, bytes: &[u8], offset: u64) -> Result<(), TargetError> {
-            let at = offset as usize;
-            let keep = match (self.next(), self.how) {
-                (false, _) => bytes.len(),
-                (true, Fault::Tears) => bytes.len() / 2,
-                (true, _) => 0,
-            };
-            self.bytes.borrow_mut()[at..at + keep].copy_from_slice(&bytes[..keep]);
-            if keep == bytes.len() || self.how == Fault::Lies { Ok(()) } else { Err(Self::error(offset)) }
-        }
-
-        fn flush(&self) -> Result<(), TargetError> {
-            if self.next() && self.how != Fault::Lies { Err(Self::error(0)) } else { Ok(()) }
-        }
-
-        fn read(&self, length: usize, offset: u64) -> Result<Vec<u8>, TargetError> {
-            if self.next() && self.how != Fault::Lies {
-                return Err(Self::error(offset));
-            }
-            Ok(self.bytes.borrow()[offset as usize..offset as usize + length].to_vec())
-        }
-
-        fn path(&self) -> &'static str {
-            "/dev/sdz"
-        }
-    }
 
     fn pieces(at: &[u64], byte: u8) -> Pieces {
         at.iter().map(|sector| (sector * SECTOR as u64, vec![byte; SECTOR])).collect()
@@ -155,13 +58,13 @@ mod tests {
 
     /// The bytes of the disk afterwards, whether it is done, and how many calls there were.
     fn run(faulty: std::ops::Range<usize>, how: Fault) -> (Vec<u8>, Result<(), OldTable>, usize) {
-        let disk = Faulty { bytes: RefCell::new(vec![b'o'; 16 * SECTOR]), calls: Cell::new(0), faulty, how };
+        let disk = Faulty::new(vec![b'o'; 16 * SECTOR], faulty, how);
         let change = |at: &[u64]| CopyChange { new: pieces(at, b'n'), old: pieces(at, b'o') };
         let end = commit(&disk, &change(&SECOND), &change(&[FIRST])).map_err(|error| match error {
             GptError::NotCommitted { table, .. } => table,
             other => panic!("{other}"),
         });
-        (disk.bytes.into_inner(), end, disk.calls.get())
+        (disk.bytes(), end, disk.calls())
     }
 
     fn is(bytes: &[u8], at: &[u64], byte: u8) -> bool {

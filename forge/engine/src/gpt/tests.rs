@@ -155,3 +155,28 @@ fn a_damaged_copy_is_told_from_an_odd_one_and_the_mbr_is_judged_by_one_rule() {
     change(&file, 512, SIZE / 512 - 1, |_, entry| entry.starting_lba += 1);
     assert_eq!(fault(&file, &table).unwrap(), Some("the two copies of the table differ"));
 }
+
+#[test]
+fn a_table_that_the_disk_does_not_keep_is_no_table() {
+    use crate::target::faulty::{Fault, Faulty};
+    let write = |faulty, how| {
+        let disk = Faulty::new(vec![0xee; SIZE as usize], faulty, how);
+        let end = write_to(&disk, SIZE, 512, Uuid::from_u128(1), &[]);
+        let kept = |from: usize| disk.bytes()[from..from + 512].starts_with(b"EFI PART");
+        (end, kept(512), kept(SIZE as usize - 512), disk.calls())
+    };
+    let (end, first, second, calls) = write(0..0, Fault::Lies);
+    assert!(end.is_ok() && first && second);
+    for call in 0..calls {
+        for how in [Fault::Fails, Fault::Tears, Fault::Lies] {
+            let (end, first, second, _) = write(call..call + 1, how);
+            assert!(end.is_err() || first && second, "{how:?} {call}");
+            assert!(
+                second || !first,
+                "the first copy is not written for a second one that is not there: {how:?} {call}"
+            );
+        }
+    }
+    let (end, ..) = write(3..4, Fault::Lies);
+    assert!(matches!(end, Err(GptError::Target(TargetError::ReadBack { offset: 0, .. }))), "{end:?}");
+}

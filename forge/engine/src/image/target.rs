@@ -62,7 +62,7 @@ impl<'a> Target<'a> {
             if watch.cancelled() {
                 return Ok(Outcome::Cancelled);
             }
-            let direct = self.direct.load(Ordering::Relaxed);
+            let direct = self.direct.load(Ordering::Acquire);
             match self.file.write_at(&bytes[..bytes.len().min(CALL)], offset) {
                 Ok(0) => return Err(ImageError::NoSpace { offset }),
                 Ok(done) => {
@@ -87,7 +87,7 @@ impl<'a> Target<'a> {
             if watch.cancelled() {
                 return Ok(Outcome::Cancelled);
             }
-            let direct = self.direct.load(Ordering::Relaxed);
+            let direct = self.direct.load(Ordering::Acquire);
             let call = bytes.len().min(CALL);
             match self.file.read_at(&mut bytes[..call], offset) {
                 Ok(0) => return Err(ImageError::ShortTarget { offset }),
@@ -122,8 +122,13 @@ impl<'a> Target<'a> {
             return true;
         }
         let refused = error.raw_os_error() == Some(Errno::INVAL.raw_os_error());
-        // Several threads can be refused at once; the first one changes the mode, and each tries again.
-        refused && was_direct && (!self.direct.swap(false, Ordering::Relaxed) || self.restore())
+        // Several threads can be refused at once: each changes the mode, and tries again. Only when it is changed do others
+        // hear of it, who would take a refusal for a fault then.
+        let changed = refused && was_direct && self.restore();
+        if changed {
+            self.direct.store(false, Ordering::Release);
+        }
+        changed
     }
 
     fn restore(&self) -> bool {
@@ -143,5 +148,26 @@ fn write_error(offset: u64, source: io::Error) -> ImageError {
             ImageError::NoSpace { offset }
         }
         _ => ImageError::WriteTarget { offset, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_hears_of_another_mode_before_it_is_changed() {
+        let refused = io::Error::from(Errno::INVAL);
+        let file = tempfile::tempfile().unwrap();
+        // One whose mode can not be changed.
+        let target = Target { file: &file, direct: AtomicBool::new(true), before: None };
+        for _ in 0..2 {
+            assert!(!target.once_more(&refused, true));
+            assert!(target.direct.load(Ordering::Acquire));
+        }
+        let target = Target { file: &file, direct: AtomicBool::new(true), before: fcntl_getfl(&file).ok() };
+        assert!(target.once_more(&refused, true) && !target.direct.load(Ordering::Acquire));
+        assert!(target.once_more(&refused, true), "another thread that was refused at the same time");
+        assert!(!target.once_more(&refused, false));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     nvram::{self, BootEntry},
     payload::Payload,
     prepare::Prepared,
-    target::{Target, TargetError},
+    target::{Target, TargetError, put},
     verity::Trusted,
     watch::{Outcome, Watch},
 };
@@ -21,6 +21,7 @@ use forge_model::{
 };
 use std::{
     fs::File,
+    iter,
     os::unix::fs::{FileExt, MetadataExt},
     time::SystemTime,
 };
@@ -241,11 +242,8 @@ fn partition_ids(target: &Target) -> Vec<Uuid> {
 /// Writes the first sectors of an EFI system partition, which were held back, the boot sector last, and reads them back.
 fn begin_esp(target: &Target, held_back: &[u8], offset: u64, sector: usize) -> Result<(), TargetError> {
     let (first, others) = held_back.split_at(sector);
-    target.write(others, offset + sector as u64)?;
-    target.sync()?;
-    target.write(first, offset)?;
-    target.sync()?;
-    target.prove_sectors(held_back, offset)
+    put(target, iter::once((offset + sector as u64, others)))?;
+    put(target, iter::once((offset, first)))
 }
 
 /// Writes a file system to its partition and reads it back.

@@ -63,14 +63,6 @@ impl Target {
         }
     }
 
-    /// Reads whole sectors that were written, and compares them.
-    pub(crate) fn prove_sectors(&self, written: &[u8], offset: u64) -> Result<(), TargetError> {
-        match self.read_sectors(written.len(), offset)? == written {
-            true => Ok(()),
-            false => Err(TargetError::ReadBack { path: self.path.clone(), offset }),
-        }
-    }
-
     /// Does something with the descriptor in direct mode. The mode belongs to the open file, so that nobody else may write
     /// through it meanwhile.
     fn directly<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {

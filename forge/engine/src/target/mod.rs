@@ -3,18 +3,23 @@
 //! - `file`: opens a plain file that nobody else has.
 //! - `device`: takes a disk that somebody else opened, and knows when it is another one, or gone.
 //! - `direct`: sectors past the page cache.
+//! - `sectors`: written, flushed and read back.
 //! - `sparse`: the extents of a file system image.
 //! - `error`: why it can not be taken or used.
 
 mod device;
 mod direct;
 mod error;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod file;
+mod sectors;
 mod sparse;
 #[cfg(test)]
 mod tests;
 
 pub use error::TargetError;
+pub(crate) use sectors::{Sectors, put};
 pub(crate) use sparse::each_extent;
 
 pub(crate) use device::size as size_of;

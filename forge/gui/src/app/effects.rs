@@ -11,7 +11,7 @@ use crate::{
     sentences::card::Card,
     session::{Change, Effect, Ended, Notice, Page, Trouble, change::Text},
 };
-use forge_dbus::client::Update;
+use forge_dbus::client::{ClientError, Update};
 use forge_model::Secret;
 use futures_util::{StreamExt, stream::BoxStream};
 use gettextrs::gettext;
@@ -63,7 +63,7 @@ impl App {
                             let _ = out.send(Input::Change(Change::PlanChanged { digest, plan }));
                         }
                         Err(error) => {
-                            let _ = out.send(Input::Change(Change::Ended(Box::new(Ended::Refused(error)))));
+                            let _ = out.send(Input::Change(Change::Ended(Box::new(not_started(error)))));
                         }
                     }
                 };
@@ -187,6 +187,17 @@ impl App {
     }
 }
 
+/// An install that did not start, or of which nobody knows whether it did.
+fn not_started(error: ClientError) -> Ended {
+    match error {
+        ClientError::MayHaveBegun(why) => {
+            log::warn!("the install may have begun: {why}");
+            Ended::Lost { stage: None }
+        }
+        refused => Ended::Refused(refused),
+    }
+}
+
 /// Tells what a job tells.
 async fn pass_on(mut updates: BoxStream<'static, Update>, out: &relm4::Sender<Input>) {
     let mut stage = None;
@@ -214,4 +225,16 @@ fn show(widgets: &Widgets, page: Page, way: &[Page]) {
     pages.iter().for_each(|page| widgets.know(*page));
     let tags: Vec<&str> = pages.iter().map(|page| page.tag()).collect();
     widgets.navigation.replace_with_tags(&tags);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_install_that_may_have_begun_is_not_said_to_be_refused() {
+        let lost = || ClientError::Unreadable("x".into());
+        assert!(matches!(not_started(ClientError::MayHaveBegun(Box::new(lost()))), Ended::Lost { stage: None }));
+        assert!(matches!(not_started(lost()), Ended::Refused(_)));
+    }
 }

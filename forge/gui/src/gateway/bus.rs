@@ -17,7 +17,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 use tokio::sync::Mutex;
 use zbus::Connection;
 
-/// Connected at the first call, and again after the helper or the bus failed.
+/// Connected at the first call, and again after the connection was lost. A helper that failed is started by the next call.
 #[derive(Default)]
 pub struct Bus {
     forge: Mutex<Option<(Connection, Forge)>>,
@@ -43,7 +43,7 @@ impl Bus {
 
     async fn connected(&self) -> Result<(Connection, Forge), ClientError> {
         let mut kept = self.forge.lock().await;
-        if let Some(kept) = &*kept {
+        if let Some(kept) = kept.as_ref().filter(|(connection, _)| !connection.is_closed()) {
             return Ok(kept.clone());
         }
         let connection = Connection::system().await.map_err(ClientError::NoBus)?;
@@ -65,10 +65,8 @@ impl Gateway for Bus {
         let mut running = None;
         if let Some(job) = forge.job().await? {
             match job.state().await? {
-                // Somebody looked at a plan and left: it holds nothing.
-                State::Prepared => {
-                    let _ = job.close().await;
-                }
+                // Somebody looks at a plan. It holds nothing, and the helper lets it go when it was left alone for long.
+                State::Prepared => {}
                 State::Running | State::Cancelling | State::Finished => {
                     let (plan, progress) = (Box::new(job.plan().await?), job.progress().await?);
                     let ended = job.outcome().await?.map(Into::into);

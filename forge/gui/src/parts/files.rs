@@ -2,13 +2,14 @@
 
 use crate::session::{Notice, Trouble};
 use gettextrs::gettext;
-use relm4::gtk::{self, gdk, gio, prelude::*};
+use relm4::gtk::{self, gdk, gio, glib, prelude::*};
 use std::{
-    fs::OpenOptions,
+    fs::{self, File},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 /// File systems that are gone after a restart; an overlay is the live medium's.
@@ -16,10 +17,18 @@ const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "overlay"];
 
 /// Asks where, and writes a file that only its owner can read. `done` is told how it went, unless the question was closed.
 pub fn save(near: &impl IsA<gtk::Widget>, name: &str, text: Zeroizing<String>, done: impl FnOnce(Notice) + 'static) {
-    save_by(near, name, move |path| fill(path, text.as_bytes()), done);
+    ask(near, name, move |chosen| {
+        let write = move |path: PathBuf| {
+            let draft = Draft::beside(&path)?;
+            draft.make()?.write_all(text.as_bytes())?;
+            draft.finish()
+        };
+        finish(chosen, write, done);
+    });
 }
 
-/// The same for what writes itself: `fill` gets an empty file that only its owner can read.
+/// The same for what writes itself, and only where the window is drawn: `fill` gets an empty file that only its owner can
+/// read.
 pub fn save_by(
     near: &impl IsA<gtk::Widget>,
     name: &str,
@@ -27,12 +36,30 @@ pub fn save_by(
     done: impl FnOnce(Notice) + 'static,
 ) {
     ask(near, name, move |chosen| {
-        let written = chosen.and_then(|path| {
-            make(&path)?;
-            fill(&path)?;
-            Ok(saved(&path))
+        let draft = chosen.and_then(|path| {
+            let draft = Draft::beside(&path)?;
+            draft.make()?;
+            fill(&draft.file())?;
+            Ok(draft)
         });
-        done(written.unwrap_or_else(failed));
+        finish(draft, Draft::finish, done);
+    });
+}
+
+/// Does what can take long, such as to wait for a stick, and tells how it went. `work` says which file there is then.
+pub fn finish<T: Send + 'static>(
+    with: io::Result<T>,
+    work: impl FnOnce(T) -> io::Result<PathBuf> + Send + 'static,
+    done: impl FnOnce(Notice) + 'static,
+) {
+    let with = match with {
+        Ok(with) => with,
+        Err(error) => return done(failed(error)),
+    };
+    glib::spawn_future_local(async move {
+        let worked = gio::spawn_blocking(move || Ok(Notice::Saved { lasts: lasts(&work(with)?) })).await;
+        let worked = worked.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
+        done(worked.unwrap_or_else(failed));
     });
 }
 
@@ -48,16 +75,16 @@ pub fn ask(near: &impl IsA<gtk::Widget>, name: &str, then: impl FnOnce(io::Resul
     });
 }
 
-/// What is told of a file that was saved. The medium's own screen has places in memory only.
-pub fn saved(path: &Path) -> Notice {
-    let place = gio::File::for_path(path);
+/// Whether a file is still there after a restart. The medium's own screen has places in memory only.
+fn lasts(file: &Path) -> bool {
+    let place = gio::File::for_path(file);
     let of = place.query_filesystem_info(gio::FILE_ATTRIBUTE_FILESYSTEM_TYPE, gio::Cancellable::NONE);
     let name = of.ok().and_then(|of| of.attribute_string(gio::FILE_ATTRIBUTE_FILESYSTEM_TYPE));
-    Notice::Saved { lasts: !name.is_some_and(|name| IN_MEMORY.contains(&name.as_str())) }
+    !name.is_some_and(|name| IN_MEMORY.contains(&name.as_str()))
 }
 
 /// What is told of a file that could not be saved.
-pub fn failed(error: io::Error) -> Notice {
+fn failed(error: io::Error) -> Notice {
     log::warn!("a file was not saved: {error}");
     Notice::Trouble(Trouble::NotSaved(error))
 }
@@ -74,19 +101,41 @@ pub fn copy(near: &impl IsA<gtk::Widget>, text: &str) -> Notice {
     }
 }
 
-/// A new file takes the place of an old one: one that others can read keeps its mode otherwise.
-fn make(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
+/// A file that is made in a directory of its own beside its place. What lies in that place stays until the new one is whole.
+pub struct Draft {
+    directory: TempDir,
+    place: PathBuf,
 }
 
-fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+impl Draft {
+    /// One that will lie there.
+    pub fn beside(place: &Path) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix(".forge-").tempdir_in(parent(place))?;
+        Ok(Self { directory, place: place.to_owned() })
+    }
+
+    /// Where it is made.
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join("new")
+    }
+
+    /// Makes it, empty and for its owner only.
+    fn make(&self) -> io::Result<File> {
+        File::options().write(true).create_new(true).mode(0o600).open(self.file())
+    }
+
+    /// Puts it in its place, once all of it is on the disk. A link that lies there is not followed.
+    pub fn finish(self) -> io::Result<PathBuf> {
+        File::open(self.file())?.sync_all()?;
+        fs::rename(self.file(), &self.place)?;
+        // Not every place lets its directory be read or flushed; the file is there all the same.
+        let _ = File::open(parent(&self.place)).and_then(|directory| directory.sync_all());
+        Ok(self.place)
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -94,24 +143,43 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    /// A directory with an old file that everybody can read, and that file.
+    fn old() -> (TempDir, PathBuf) {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("old");
+        fs::write(&path, "old and longer than the new one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        (scratch, path)
+    }
+
     #[test]
     fn what_is_saved_in_memory_does_not_last() {
-        let path = Path::new("/dev/shm").join(format!("forge-gui-save-{}", std::process::id()));
-        make(&path).unwrap();
-        assert!(matches!(saved(&path), Notice::Saved { lasts: false }));
-        std::fs::remove_file(&path).unwrap();
-        assert!(matches!(saved(Path::new(env!("CARGO_MANIFEST_DIR"))), Notice::Saved { lasts: true }));
+        let in_memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        assert!(!lasts(in_memory.path()));
+        assert!(lasts(Path::new(env!("CARGO_MANIFEST_DIR"))));
     }
 
     #[test]
     fn a_saved_file_is_for_its_owner_even_where_another_one_was() {
-        let path = std::env::temp_dir().join(format!("forge-gui-save-{}", std::process::id()));
-        std::fs::write(&path, "old and longer than the new one").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        make(&path).unwrap();
-        fill(&path, b"new").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        std::fs::remove_file(&path).unwrap();
+        let (scratch, path) = old();
+        let draft = Draft::beside(&path).unwrap();
+        draft.make().unwrap().write_all(b"new").unwrap();
+        draft.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn what_lies_there_stays_where_the_new_file_is_not_finished() {
+        let (scratch, path) = old();
+        let draft = Draft::beside(&path).unwrap();
+        draft.make().unwrap().write_all(b"ne").unwrap();
+        assert_eq!(fs::read(&path).unwrap().len(), 31);
+        drop(draft);
+        // Whoever was to make it made nothing.
+        assert!(Draft::beside(&path).unwrap().finish().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old and longer than the new one");
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1, "nothing else is left");
     }
 }

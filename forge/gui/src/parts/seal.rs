@@ -1,21 +1,20 @@
 //! Saving what is shown so that only a passphrase opens it. `forgectl credentials seal` does the sealing: this program has no
 //! cryptography. What is sealed and the passphrase lie in memory, where `forgectl` reads them; no argument holds either.
 
-use super::files;
+use super::files::{self, Draft};
 use crate::session::Notice;
 use forge_dbus::sealed;
 use forge_model::Secret;
 use gettextrs::gettext;
-use relm4::{
-    adw,
-    adw::prelude::*,
-    gtk::{self, gio, glib},
-};
+use relm4::{adw, adw::prelude::*, gtk};
 use std::{
-    env, fs, io,
+    env,
+    io::{self, Read},
     os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 use zeroize::Zeroizing;
 
@@ -23,6 +22,10 @@ use zeroize::Zeroizing;
 const FORGECTL: &str = "forgectl";
 /// A passphrase with fewer characters is found by whoever has the file.
 const SHORTEST: usize = 12;
+/// How long it may take: seconds, and more on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often it is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether this system can seal.
 pub fn is_possible() -> bool {
@@ -45,20 +48,8 @@ pub fn save(
         let (text, passphrase) = (text.clone(), Secret::new(passphrase.expose().to_owned()));
         let done = done.clone();
         files::ask(&near, name, move |chosen| {
-            let file = match chosen {
-                Ok(file) => file,
-                Err(error) => return done(files::failed(error)),
-            };
-            glib::spawn_future_local(async move {
-                // It takes seconds, on purpose: that is what stands against guessing.
-                let sealed = gio::spawn_blocking(move || {
-                    seal(&file, text.as_bytes(), &passphrase)?;
-                    Ok(files::saved(&file))
-                })
-                .await;
-                let sealed = sealed.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
-                done(sealed.unwrap_or_else(files::failed));
-            });
+            // It takes seconds, on purpose: that is what stands against guessing.
+            files::finish(chosen, move |file| seal(&file, text.as_bytes(), &passphrase), done);
         });
     });
 }
@@ -100,27 +91,68 @@ fn ask(near: &gtk::Widget, then: impl Fn(&Secret) + 'static) {
     dialog.present(Some(near));
 }
 
-fn seal(file: &Path, text: &[u8], passphrase: &Secret) -> io::Result<()> {
+fn seal(file: &Path, text: &[u8], passphrase: &Secret) -> io::Result<PathBuf> {
     let (text, passphrase) = (sealed::seal(text)?, sealed::seal(passphrase.expose().as_bytes())?);
-    match fs::remove_file(file) {
-        // The person was asked whether the old one goes.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    // The person was asked whether an old one goes; it goes when the new one is there.
+    let draft = Draft::beside(file)?;
     let place = |fd: &OwnedFd| -> io::Result<String> {
         sealed::hand_down(fd)?;
         Ok(format!("/proc/self/fd/{}", fd.as_raw_fd()))
     };
-    let sealing = Command::new(forgectl()?)
+    let mut command = Command::new(forgectl()?);
+    command
         .args(["credentials", "seal", &place(&text)?, "--passphrase-file", &place(&passphrase)?, "--output"])
-        .arg(file)
+        .arg(draft.file())
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()?;
-    match sealing.status.success() {
+        .stderr(Stdio::piped());
+    run(command, PATIENCE)?;
+    draft.finish()
+}
+
+/// Runs a program to its end, and ends it when that takes too long. What it says is why it failed: less than a pipe holds.
+fn run(mut command: Command, patience: Duration) -> io::Result<()> {
+    let mut child = command.spawn()?;
+    let end = Instant::now() + patience;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() >= end => {
+                child.kill()?;
+                child.wait()?;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            None => thread::sleep(LOOK),
+        }
+    };
+    let mut said = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        stderr.take(4096).read_to_string(&mut said)?;
+    }
+    match status.success() {
         true => Ok(()),
-        false => Err(io::Error::other(String::from_utf8_lossy(&sealing.stderr).trim().to_owned())),
+        false => Err(io::Error::other(said.trim().to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, patience: Duration) -> io::Result<()> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).stderr(Stdio::piped());
+        run(command, patience)
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_and_one_that_fails_says_why() {
+        let begun = Instant::now();
+        let hangs = sh("exec sleep 60", Duration::from_millis(100));
+        assert_eq!(hangs.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert_eq!(sh("echo no room >&2; exit 3", PATIENCE).unwrap_err().to_string(), "no room");
+        assert!(sh("exit 0", PATIENCE).is_ok());
     }
 }

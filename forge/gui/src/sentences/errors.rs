@@ -72,6 +72,8 @@ pub fn refused(error: &ClientError) -> Told {
             vec![gettext("A file in memory could not be made."), untouched()],
             details,
         ),
+        // As an install that was lost, it has a page of its own.
+        ClientError::MayHaveBegun(error) => refused(error),
         ClientError::Refused(error) => helper_refused(error, details),
     }
 }

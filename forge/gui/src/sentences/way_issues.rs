@@ -69,6 +69,9 @@ fn shared_fault(fault: SharedFault) -> String {
         SharedFault::SameSystem => {
             gettext("Boot partition {n} has boot files of such a system already, so it is not shared.")
         }
+        SharedFault::TooLarge => {
+            gettext("Boot partition {n} is too large to be shared. The system can have one of its own.")
+        }
     }
 }
 

@@ -64,6 +64,11 @@ enum Look {
 }
 
 impl Udisks {
+    /// From now on each file system is looked at again, however long that took before.
+    pub fn look_anew(&self) {
+        self.looks.forget();
+    }
+
     /// Looks into the partitions of a disk whose table was read.
     pub(super) async fn look_into(&self, objects: &Objects, disk: &mut Disk) {
         let end = Instant::now() + PATIENCE;

@@ -29,7 +29,7 @@ const NAME: &str = "org.freedesktop.UDisks2";
 const PATH: &str = "/org/freedesktop/UDisks2";
 /// How long it has to be quiet before a change is told: one disk that is plugged in makes dozens of signals.
 const QUIET: Duration = Duration::from_millis(200);
-/// How long UDisks may take to tell what there is.
+/// How long UDisks may take to tell what there is, and the kernel after it.
 const PATIENCE_WITH_UDISKS: Duration = Duration::from_secs(25);
 /// How long the look at one disk may take.
 const PATIENCE_WITH_DISK: Duration = Duration::from_secs(5);
@@ -78,7 +78,7 @@ impl Udisks {
     /// system can be made.
     pub async fn inventory(&self) -> Result<Inventory, UdisksError> {
         let objects = self.objects().await?;
-        let mut found = self.seen(&objects);
+        let (mut found, objects) = self.seen(objects).await?;
         for disk in &mut found.disks {
             let blank = disk.content == Content::Empty && !disk.obstacles.contains(&Obstacle::NoMedium);
             let gpt = matches!(&disk.content, Content::Table { table, .. } if table == "gpt");
@@ -112,10 +112,18 @@ impl Udisks {
         &self.connection
     }
 
-    fn seen(&self, objects: &Objects) -> Inventory {
-        let sysfs = Sysfs::read(&self.roots.sys, objects);
-        let found = inventory(objects, &sysfs, &boot_medium::find(&self.roots, &self.installer, objects));
-        Inventory { tpm2: has_tpm2(&self.roots.sys), ..found }
+    /// What the kernel says of the disks that UDisks shows. The files are those of sysfs and of the mounts, and one of them
+    /// can hang with its disk: nobody else waits for that.
+    async fn seen(&self, objects: Objects) -> Result<(Inventory, Objects), UdisksError> {
+        let (roots, installer) = (self.roots.clone(), self.installer.clone());
+        let look = tokio::task::spawn_blocking(move || {
+            let sysfs = Sysfs::read(&roots.sys, &objects);
+            let found = inventory(&objects, &sysfs, &boot_medium::find(&roots, &installer, &objects));
+            (Inventory { tpm2: has_tpm2(&roots.sys), ..found }, objects)
+        });
+        let not_there = |text: &str| UdisksError::NotThere { text: text.into() };
+        let seen = timeout(PATIENCE_WITH_UDISKS, look).await.map_err(|_| not_there("a disk does not answer"))?;
+        seen.map_err(|error| not_there(&error.to_string()))
     }
 
     /// The one descriptor that may write to the disk: nobody else has it open in a way that matters, and nobody can take
@@ -157,7 +165,7 @@ impl Udisks {
             return Err(changed("its device number"));
         }
         // Looked at after it was opened: while the descriptor is held, the path can not come to mean another disk.
-        let now = self.seen(&self.objects().await?);
+        let (now, _) = self.seen(self.objects().await?).await?;
         let now = now.disk(path).ok_or_else(no_such_disk)?;
         match () {
             () if now.identity != disk.identity => Err(changed("its identity")),
@@ -171,7 +179,9 @@ impl Udisks {
         let objects = self.objects().await?;
         let (object, _) = objects.by_device(path).ok_or_else(|| UdisksError::NoSuchDisk { path: path.into() })?;
         let options = HashMap::<&str, Variant<'_>>::new();
-        Ok(self.block(object).await?.call("Rescan", &options).await?)
+        let rescan = async { Ok(self.block(object).await?.call("Rescan", &options).await?) };
+        let slow = || UdisksError::NotThere { text: "the disk is not looked at again".into() };
+        timeout(PATIENCE_WITH_UDISKS, rescan).await.map_err(|_| slow())?
     }
 
     /// Waits until every one of these PARTUUIDs is seen on the disk; false when the time is up.

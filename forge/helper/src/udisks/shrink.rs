@@ -25,6 +25,7 @@ use forge_model::{
     size,
 };
 use std::{collections::HashMap, time::Duration};
+use tokio::time::timeout;
 use zbus::{Variant, proxy::CacheProperties};
 
 /// How long UDisks2 may take to show a partition's new length.
@@ -185,8 +186,11 @@ impl Udisks {
         log::info!("{device}: the partition");
         let resized = self.of_partition(&object, "Resize", &(wanted, options())).await;
         // UDisks2 asks udev to look at the disk again, and shows a partition by what udev saw of that one.
-        if let Ok(proxy) = self.block(&object).await {
-            let _ = proxy.call::<_, _, ()>("Rescan", &(options(),)).await;
+        let rescan = async {
+            self.block(&object).await?.call::<_, _, ()>("Rescan", &(options(),)).await.map_err(UdisksError::from)
+        };
+        if !matches!(timeout(PATIENCE, rescan).await, Ok(Ok(()))) {
+            log::warn!("{device}: UDisks2 did not look at it again when it was asked to");
         }
         let now = self.settled(job).await;
         match now {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Disk, Issue, Manifest,
     answers::{DiskAnswers, SecondSlot, Way},
-    inventory::{Content, Entry, Found, Gpt, GptFault},
+    inventory::{Content, Entry, Found, Gpt, GptFault, Shrinks},
     size::MIB,
 };
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,23 @@ impl Beside {
         }
         found
     }
+
+    /// A disk as it was before its partitions were made smaller, which they may be by now.
+    fn before_it_was_smaller(&self, disk: &Disk) -> Disk {
+        let mut disk = disk.clone();
+        let Content::Table { partitions, .. } = &mut disk.content else { return disk };
+        for shrunk in &self.shrunk {
+            let kept = self.kept.iter().find(|kept| kept.number == shrunk.number);
+            let now =
+                |found: &&mut Found| kept.is_some_and(|kept| (kept.number, kept.size) == (found.number, found.size));
+            for found in partitions.iter_mut().filter(now) {
+                // That it can be so small was looked at then. An NTFS waits for a check now.
+                found.shrinks = Some(Shrinks::To { least: found.size });
+                found.size = shrunk.before;
+            }
+        }
+        disk
+    }
 }
 
 /// A partition that is made smaller.
@@ -80,6 +97,15 @@ pub struct Shrunk {
 }
 
 impl Layout {
+    /// Whether the same answers give the same layout on a disk as it is now. What is made smaller may have its new size.
+    pub fn still_fits(&self, disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> bool {
+        let now = match &self.beside {
+            None => Self::new(disk, answers, manifest),
+            Some(beside) => Self::new(&beside.before_it_was_smaller(disk), answers, manifest),
+        };
+        now.is_ok_and(|now| now == *self)
+    }
+
     /// Lays the partitions out in room that is free, or that the answers free; all impossibilities at once, with numbers.
     pub fn beside_others(disk: &Disk, answers: &DiskAnswers, manifest: &Manifest) -> Result<Self, Vec<Issue>> {
         let (gpt, found) = match &disk.content {

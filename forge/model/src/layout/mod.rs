@@ -24,6 +24,7 @@ mod shared;
 pub use beside::{Beside, Shrunk};
 pub use earlier::{Earlier, Seen};
 pub use offers::Offers;
+pub use shared::MOST_SHARED_ESP;
 
 use crate::{
     Disk, Issue, Manifest,

@@ -7,6 +7,9 @@ use crate::{
     issue::{DiskKey, SharedFault},
 };
 
+/// The most bytes that one can have: it is read into memory twice, as it is and as it will be.
+pub const MOST_SHARED_ESP: u64 = 1 << 30;
+
 /// What stands against sharing one of the partitions of a disk.
 pub(super) fn fault(found: &Found, all: &[Found], manifest: &Manifest) -> Option<Issue> {
     own_fault(found, manifest).or_else(|| {
@@ -27,6 +30,9 @@ fn own_fault(found: &Found, manifest: &Manifest) -> Option<Issue> {
     }
     if found.esp.as_ref().is_some_and(|esp| esp.has_any_of(&manifest.id)) {
         return not(SharedFault::SameSystem);
+    }
+    if found.size > MOST_SHARED_ESP {
+        return not(SharedFault::TooLarge);
     }
     // What nobody looked at has no free room either; that says it better.
     match (&found.holding, found.free()) {
