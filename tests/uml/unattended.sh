@@ -72,7 +72,7 @@ systemctl start forge-unattended.service
 check "a run for another machine ends" ended
 check "with the exit code of answers that can not be used" [ "$(service ExecMainStatus)" = 3 ]
 check "it says which machine they are for" sh -c 'journalctl --no-pager -b -o cat -u forge-unattended | grep -q "MACHINE-18.*MACHINE-17"'
-check "the log is on the stick" sh -c 'mdir -b -i "/dev/$1" :: | grep -q forge-log.txt' sh "$second"
+check "the log is on the stick" sh -c 'mdir -b -i "/dev/$1" :: | grep -q forge-log-MACHINE-17.txt' sh "$second"
 check "the target is as it was" sh -c '! blkid -p "/dev/$1"' sh "$first"
 
 # For this one.

@@ -84,7 +84,7 @@ pub fn make() -> Result<PathBuf> {
         for (source, name) in SIGNED {
             fs::copy(source, partial.join(name)).with_context(|| format!("cannot copy {source}"))?;
         }
-        grub(&fs::read_to_string(data.join("grub.cfg"))?, &partial.join("grubx64.efi"))?;
+        grub(&fs::read_to_string(data.join("grub.cfg"))?, &[], &[], &partial.join("grubx64.efi"))?;
         describe(partial)
     })?;
     Ok(place)
@@ -175,8 +175,9 @@ pub fn settle_times(root: &Path) -> Result<()> {
     ]))
 }
 
-/// Puts a GRUB together, unsigned: its configuration inside, SBAT as shim demands.
-pub fn grub(configuration: &str, to: &Path) -> Result<()> {
+/// Puts a GRUB together, unsigned: its configuration inside, SBAT as shim demands. More files (name and text) lie beside
+/// the configuration; more modules are for what it does with them.
+pub fn grub(configuration: &str, files: &[(String, String)], modules: &[&str], to: &Path) -> Result<()> {
     let version =
         command::output(Command::new("/usr/bin/dpkg-query").args(["-W", "-f", "${Version}", "grub-efi-amd64-bin"]))?;
     let work = to.with_extension("work");
@@ -185,6 +186,9 @@ pub fn grub(configuration: &str, to: &Path) -> Result<()> {
     fs::write(work.join("sbat.csv"), sbat)?;
     fs::write(work.join("early.cfg"), GRUB_START)?;
     fs::write(work.join("grub.cfg"), configuration)?;
+    for (name, text) in files {
+        fs::write(work.join(name), text)?;
+    }
     let time = format!("--mtime=@{EPOCH}");
     command::run(
         Command::new("/usr/bin/tar")
@@ -193,7 +197,8 @@ pub fn grub(configuration: &str, to: &Path) -> Result<()> {
             .arg(work.join("memdisk.tar"))
             .arg("-C")
             .arg(&work)
-            .arg("grub.cfg"),
+            .arg("grub.cfg")
+            .args(files.iter().map(|(name, _)| name)),
     )?;
     command::run(
         Command::new("/usr/bin/grub-mkimage")
@@ -205,7 +210,8 @@ pub fn grub(configuration: &str, to: &Path) -> Result<()> {
             .arg(work.join("memdisk.tar"))
             .arg("--sbat")
             .arg(work.join("sbat.csv"))
-            .args(GRUB_MODULES),
+            .args(GRUB_MODULES)
+            .args(modules),
     )?;
     fs::remove_dir_all(work)?;
     Ok(())

@@ -6,16 +6,20 @@ use super::{
 };
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    io::Errno,
     termios::{InputModes, LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr},
 };
 use std::{
-    fs::File,
-    io::Read,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
     time::{Duration, Instant},
 };
 
 /// Where the kernel names its consoles.
 const ACTIVE: &str = "/sys/class/tty/console/active";
+/// Where it lists every terminal.
+const LISTED: &str = "/sys/class/tty";
 /// The console of the first screen; the kernel may be told to write to none.
 const SCREEN: &str = "tty1";
 /// How long the last lines may take.
@@ -31,17 +35,18 @@ struct Console {
 }
 
 impl Consoles {
-    /// Opens every console that the kernel writes to, and the first screen.
+    /// Opens the first screen, every console that the kernel writes to, and every line of the machine.
     pub fn open(place: &Place) -> Self {
         let active = place.text(ACTIVE).ok().flatten().unwrap_or_default();
+        let lines = lines(&place.at(LISTED));
         let open = |name: String| {
             let opened = Outlet::open(&place.at(format!("/dev/{name}"))).and_then(|device| {
                 let outlet = Outlet::to(device.try_clone()?)?;
                 Ok(Console { name: name.clone(), device, outlet })
             });
-            opened.inspect_err(|error| log::warn!("console {name}: {error}")).ok()
+            opened.inspect_err(|error| not_opened(&name, error)).ok()
         };
-        Self(names(&active).into_iter().filter_map(open).collect())
+        Self(names(&active, &lines).into_iter().filter_map(open).collect())
     }
 
     /// Their names, for people.
@@ -67,10 +72,36 @@ impl Consoles {
     }
 }
 
-/// The names of the consoles in the kernel's words. `tty0` is whichever screen is in front: the first.
-fn names(active: &str) -> Vec<String> {
+/// The kernel lists eight lines of a hypervisor as soon as there may be one: of those that are none it says so here.
+fn not_opened(name: &str, error: &io::Error) {
+    if error.raw_os_error() != Some(Errno::NODEV.raw_os_error()) {
+        log::warn!("console {name}: {error}");
+    }
+}
+
+/// The serial lines and those of a hypervisor, whether the kernel writes to them or not: somebody may sit at any of them.
+fn lines(listed: &Path) -> Vec<String> {
+    let is_numbered = |name: &str, kind: &str| {
+        name.strip_prefix(kind).is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    // A port that no chip answers for is listed all the same; its type is 0.
+    let is_there = |name: &str| fs::read_to_string(listed.join(name).join("type")).is_ok_and(|kind| kind.trim() != "0");
+    let names =
+        fs::read_dir(listed).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names
+        .filter(|name| {
+            is_numbered(name, "hvc") || is_numbered(name, "ttyAMA") || is_numbered(name, "ttyS") && is_there(name)
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// The names of the consoles in the kernel's words, then those of further lines. `tty0` is whichever screen is in front: the
+/// first.
+fn names(active: &str, lines: &[String]) -> Vec<String> {
     let mut names = vec![SCREEN.to_owned()];
-    for name in active.split_ascii_whitespace() {
+    for name in active.split_ascii_whitespace().chain(lines.iter().map(String::as_str)) {
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if is_name && name != "tty0" && !names.iter().any(|known| known == name) {
             names.push(name.into());
@@ -165,10 +196,33 @@ mod tests {
 
     #[test]
     fn each_console_is_named_once_and_the_first_screen_always() {
-        assert_eq!(names("tty0 ttyS0\n"), ["tty1", "ttyS0"]);
-        assert_eq!(names("hvc0 tty1 ttyS0 hvc0"), ["tty1", "hvc0", "ttyS0"]);
-        assert_eq!(names(""), ["tty1"]);
-        assert_eq!(names("../mem x/y"), ["tty1"]);
+        let of_kernel = |active| names(active, &[]);
+        assert_eq!(of_kernel("tty0 ttyS0\n"), ["tty1", "ttyS0"]);
+        assert_eq!(of_kernel("hvc0 tty1 ttyS0 hvc0"), ["tty1", "hvc0", "ttyS0"]);
+        assert_eq!(of_kernel(""), ["tty1"]);
+        assert_eq!(of_kernel("../mem x/y"), ["tty1"]);
+    }
+
+    #[test]
+    fn a_line_of_the_machine_is_a_console_whether_the_kernel_writes_to_it_or_not() {
+        let listed = tempfile::tempdir().unwrap();
+        for (name, kind) in [
+            ("ttyS1", Some("4\n")),
+            ("ttyS2", Some("0\n")),
+            ("ttyAMA0", None),
+            ("hvc0", None),
+            ("tty7", None),
+            ("ttyUSB0", None),
+            ("ttyprintk", None),
+        ] {
+            fs::create_dir(listed.path().join(name)).unwrap();
+            if let Some(kind) = kind {
+                fs::write(listed.path().join(name).join("type"), kind).unwrap();
+            }
+        }
+        let lines = lines(listed.path());
+        assert_eq!(lines, ["hvc0", "ttyAMA0", "ttyS1"]);
+        assert_eq!(names("tty0 ttyS1", &lines), ["tty1", "ttyS1", "hvc0", "ttyAMA0"]);
     }
 
     #[test]

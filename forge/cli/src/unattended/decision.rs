@@ -13,7 +13,7 @@ use forge_model::{
 use std::{path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// Two looks at the disks that are so far apart have to see the same.
+/// Two looks at the disks that are so far apart have to see the same disks.
 const APART: Duration = Duration::from_secs(2);
 
 /// The answers that the bytes are.
@@ -53,15 +53,28 @@ fn sentence(reason: &Reason) -> String {
     }
 }
 
-/// The disks, when they stay as they are: at a start they appear one by one.
-pub async fn settled(forge: &Forge, patience: Duration) -> Result<Inventory, Failure> {
+/// The disks, when they stay as they are and the answers mean one of them: at a start they appear one by one, some of them
+/// late. After so much patience, whatever is there.
+pub async fn settled(forge: &Forge, answers: &Answers, patience: Duration) -> Result<Inventory, Failure> {
     let look = async || forge.inventory().await.map_err(|error| Failure::Helper { error, untouched: true });
+    // Where they describe no disk, none is waited for.
+    let matching = answers.disk.matching.as_ref();
+    let is_clear = |inventory: &Inventory| matching.is_none_or(|wanted| disk::choose(wanted, inventory).is_ok());
+    looked_at(look, is_clear, patience, APART).await
+}
+
+async fn looked_at<E>(
+    look: impl AsyncFn() -> Result<Inventory, E>,
+    is_clear: impl Fn(&Inventory) -> bool,
+    patience: Duration,
+    apart: Duration,
+) -> Result<Inventory, E> {
     let end = Instant::now() + patience;
     let mut before = look().await?;
     while Instant::now() < end {
-        sleep(APART.min(patience)).await;
+        sleep(apart.min(patience)).await;
         let now = look().await?;
-        if names(&now) == names(&before) {
+        if names(&now) == names(&before) && is_clear(&now) {
             return Ok(now);
         }
         before = now;
@@ -78,4 +91,61 @@ pub fn is_still(disk: &Disk, answers: &Answers, inventory: &Inventory) -> bool {
     let matching = answers.disk.matching.as_ref();
     let chosen = matching.and_then(|matching| disk::choose(matching, inventory).ok());
     chosen.is_some_and(|chosen| chosen.identity == disk.identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_model::{
+        answers::DiskMatch,
+        disk::choose,
+        inventory::{Content, DiskKind, Identity, Transport},
+    };
+    use std::{cell::Cell, convert::Infallible};
+
+    fn disk(path: &str) -> Disk {
+        Disk {
+            identity: Identity { path: path.into(), serial: Some(path.into()), wwn: None, sequence: None },
+            model: None,
+            kind: DiskKind::Disk,
+            transport: Transport::Ata,
+            rotational: false,
+            removable: false,
+            size: 1 << 40,
+            sector_size: 512,
+            content: Content::Empty,
+            obstacles: Vec::new(),
+        }
+    }
+
+    /// What is seen at last, and after how many looks, where each look finds so many disks; the last number goes on.
+    async fn seen(disks: &[usize], patience: Duration) -> (usize, usize) {
+        const WAIT: Duration = Duration::from_millis(2);
+        let looks = Cell::new(0);
+        let look = async || {
+            let found = disks[looks.get().min(disks.len() - 1)];
+            looks.set(looks.get() + 1);
+            let disks = ["/dev/sda", "/dev/sdb", "/dev/sdc"][..found].iter().map(|path| disk(path)).collect();
+            Ok::<_, Infallible>(Inventory { disks, firmware: None, devices: Vec::new(), tpm2: false })
+        };
+        let wanted = DiskMatch::Serial { serial: "/dev/sdb".into() };
+        let Ok(found) = looked_at(look, |inventory| choose(&wanted, inventory).is_ok(), patience, WAIT).await;
+        (found.disks.len(), looks.get())
+    }
+
+    #[tokio::test]
+    async fn the_disk_that_is_meant_is_waited_for_though_the_others_stay_as_they_are() {
+        let long = Duration::from_secs(60);
+        assert_eq!(seen(&[0, 0, 0, 1, 1, 1, 2, 2], long).await, (2, 8));
+        // Clear at once: two looks are enough. One that comes between two looks is waited for.
+        assert_eq!(seen(&[2, 2], long).await, (2, 2));
+        assert_eq!(seen(&[2, 3, 3], long).await, (3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_never_comes_is_not_waited_for_without_an_end() {
+        let (disks, looks) = seen(&[1], Duration::from_millis(40)).await;
+        assert!(disks == 1 && looks > 2, "{looks}");
+        assert_eq!(seen(&[0, 2], Duration::ZERO).await, (0, 1));
+    }
 }

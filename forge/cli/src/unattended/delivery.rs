@@ -21,10 +21,21 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// The log at the top of the volume: that of the last run.
-pub const LOG: &str = "forge-log.txt";
+/// So much of a machine's name is in the name of a log.
+const NAME: usize = 40;
 /// How often a volume that was pulled out is looked for.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// The log at the top of the volume: that of the machine's last run. The machine is told by the name of the computer, or by the
+/// serial number where nothing was decided yet: many can leave theirs on one volume.
+pub fn log_name(machine: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = machine.trim().chars().take(NAME).map(plain).collect();
+    match name.trim_matches('-') {
+        "" => "forge-log.txt".into(),
+        name => format!("forge-log-{name}.txt"),
+    }
+}
 
 /// What an install hands over, and how it is sealed.
 pub struct Handed {
@@ -90,7 +101,7 @@ async fn once(
         report.say(format!("{} is another answers volume, and takes the place of the one that is gone.", now.device));
     }
     *volume = now;
-    let log = log.bytes().map_err(|error| Fault::NotWritten { place: LOG.into(), error })?;
+    let log = log.bytes().map_err(|error| Fault::NotWritten { place: log_name(&handed.hostname).into(), error })?;
     let mounted = volume.mount(true).await.map_err(Fault::Volume)?;
     let (place, handed) = (mounted.place.clone(), Arc::clone(handed));
     let written = volume.files(move || write(&place, &handed, &log)).await.map_err(Fault::Volume);
@@ -115,13 +126,13 @@ fn write(place: &Path, handed: &Handed, log: &[u8]) -> Result<Left, Failure> {
             Left::Directory(name)
         }
     };
-    keep_log(place, log)?;
+    keep_log(place, &log_name(&handed.hostname), log)?;
     Ok(left)
 }
 
 /// Leaves the log at the top of a volume that is mounted.
-fn keep_log(place: &Path, log: &[u8]) -> Result<(), Fault> {
-    let path = place.join(LOG);
+fn keep_log(place: &Path, name: &str, log: &[u8]) -> Result<(), Fault> {
+    let path = place.join(name);
     handover::replace(&path, 0o600, log).map_err(|error| Fault::NotWritten { place: path, error })
 }
 
@@ -144,18 +155,35 @@ fn probe(place: &Path) -> io::Result<()> {
 }
 
 /// Leaves the log of a run that failed. Where that is not possible, it says so, and that is all.
-pub async fn log_of_failure(report: &Report, volume: &Volume, log: &Log) {
+pub async fn log_of_failure(report: &Report, volume: &Volume, log: &Log, machine: &str) {
+    let name = log_name(machine);
     let leave = async {
         let volume = volume.again().await?.ok_or_else(|| VolumeFault::Gone(volume.device.clone()))?;
-        let log = log.bytes().map_err(|error| Fault::NotWritten { place: LOG.into(), error })?;
+        let log = log.bytes().map_err(|error| Fault::NotWritten { place: name.clone().into(), error })?;
         let mounted = volume.mount(true).await?;
-        let place = mounted.place.clone();
-        let kept = volume.files(move || keep_log(&place, &log)).await;
+        let (place, name) = (mounted.place.clone(), name.clone());
+        let kept = volume.files(move || keep_log(&place, &name, &log)).await;
         mounted.unmount().await?;
         kept?
     };
     match leave.await {
-        Ok(()) => report.say(format!("The log is on the answers volume: {LOG}.")),
+        Ok(()) => report.say(format!("The log is on the answers volume: {name}.")),
         Err(fault) => report.say(format!("The log could not be left on the answers volume: {fault}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_machine_has_a_log_of_its_own_whatever_its_maker_calls_it() {
+        assert_eq!(log_name("quiet-otter"), "forge-log-quiet-otter.txt");
+        assert_eq!(log_name(" To be filled by O.E.M. "), "forge-log-To-be-filled-by-O-E-M.txt");
+        assert_eq!(log_name("../../x\u{0}"), "forge-log-x.txt");
+        assert_eq!(log_name(&"7".repeat(200)).len(), "forge-log-.txt".len() + NAME);
+        for nothing in ["", "  ", "..", "ü"] {
+            assert_eq!(log_name(nothing), "forge-log.txt");
+        }
     }
 }

@@ -122,7 +122,7 @@ pub enum Fault {
     /// It is installed, and the helper gives nothing out, or can not be told that all is well.
     #[error(
         "it is installed, but what it made could not be handed over: {0}\nWhat was not left is lost when this machine is \
-         turned off. While the helper runs, it keeps it: forgectl attach --output DIRECTORY"
+         turned off."
     )]
     NotHandedOver(String),
     /// A file could not be written.

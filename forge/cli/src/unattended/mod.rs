@@ -19,6 +19,7 @@
 //! | `decision` | may it run alone, and on which disk? |
 //! | `bus` | the system bus, at which nobody waits for ever |
 //! | `run` | the install itself |
+//! | `handed` | takes what the helper holds, and asks again |
 //! | `countdown` | thirty seconds in which anybody can say no |
 //! | `report` | what is told, to consoles, journal, log and programs |
 //! | `console`, `outlet` | consoles that nobody waits for |
@@ -39,6 +40,7 @@ mod decision;
 mod delivery;
 mod exit;
 pub mod fault;
+mod handed;
 mod log;
 mod machine;
 mod outlet;
@@ -68,8 +70,8 @@ pub fn run(wanted: &UnattendedArguments) -> Result<(), Failure> {
     let log = Log::begin()?;
     let mut report = Report::open(&place);
     let result = runtime()?.block_on(async {
-        let mut run = run::Run::new(&place, &mut report, &log);
-        let result = run.all(settle, wanted.countdown).await.map_err(|failure| Failure::Alone(Box::new(failure)));
+        let mut run = run::Run::new(&place, &mut report, &log, settle);
+        let result = run.all(wanted.countdown).await.map_err(|failure| Failure::Alone(Box::new(failure)));
         if let Err(failure) = &result {
             run.failed(failure).await;
         }

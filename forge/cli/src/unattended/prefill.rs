@@ -5,7 +5,7 @@ use super::{
     fault::Fault,
     machine,
     place::Place,
-    sources::{Found, Search},
+    sources::{Found, Search, wait_while_drives_come},
     trust,
 };
 use crate::{answers_words, failure::Failure, handover, output::tell};
@@ -49,7 +49,8 @@ pub async fn run(place: &Place, settle: Duration) -> Result<(), Failure> {
 type Proposal = (Found, Trust, Answers, Option<forge_model::answers::Mismatch>);
 
 async fn find(place: &Place, bus: &Connection, settle: Duration) -> Result<Proposal, Failure> {
-    let search = Search::new(place, bus, settle).await?;
+    wait_while_drives_come(bus, settle).await.map_err(Fault::Volume)?;
+    let search = Search::new(place, bus, Duration::ZERO).await?;
     search.sources().iter().for_each(|source| tell(format_args!("Answers found: {source}.")));
     let found = search.first(place).await?;
     let trust = trust::of(&found, place, &search.command_line)?;

@@ -5,12 +5,13 @@ use super::{
     delivery::{self, Left},
     exit,
     fault::Fault,
+    handed::{self, not_handed_over},
     log::Log,
     machine,
     place::Place,
     report::Report,
     sealing::{self, Seal},
-    sources::{Found, Search, wait_for_volume},
+    sources::{Found, SHORTLY, Search, wait_for_volume},
     trust,
     volume::Volume,
 };
@@ -39,7 +40,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use zbus::Connection;
 
 /// How often it is looked whether the volume is still there.
@@ -50,7 +51,14 @@ pub struct Run<'a> {
     place: &'a Place,
     report: &'a mut Report,
     log: &'a Log,
+    /// How long volumes and disks may take to appear.
+    settle: Duration,
+    bus: Option<Connection>,
     volume: Option<Volume>,
+    /// The disk that would be erased, as soon as that is known: nothing is left there.
+    target: Option<String>,
+    /// What the machine is called, as far as that is known.
+    machine: String,
 }
 
 /// What was decided before anything is written.
@@ -65,19 +73,20 @@ struct Decided {
 
 impl<'a> Run<'a> {
     /// Nothing is done yet.
-    pub fn new(place: &'a Place, report: &'a mut Report, log: &'a Log) -> Self {
-        Self { place, report, log, volume: None }
+    pub fn new(place: &'a Place, report: &'a mut Report, log: &'a Log, settle: Duration) -> Self {
+        Self { place, report, log, settle, bus: None, volume: None, target: None, machine: String::new() }
     }
 
     /// Everything, to the exit.
-    pub async fn all(&mut self, settle: Duration, seconds: u64) -> Result<(), Failure> {
+    pub async fn all(&mut self, seconds: u64) -> Result<(), Failure> {
         self.report.say(format!("Forge {}: an install at which nobody sits.", env!("CARGO_PKG_VERSION")));
         if self.report.consoles().is_empty() {
             return Err(Fault::NoConsole.into());
         }
         let bus = bus::connect().await.map_err(Fault::NoBus)?;
-        let (found, trust) = self.find(&bus, settle).await?;
-        let decided = self.decide(&bus, &found, &trust, settle).await?;
+        self.bus = Some(bus.clone());
+        let (found, trust) = self.find(&bus).await?;
+        let decided = self.decide(&bus, &found, &trust).await?;
         let wanted = decided.answers.unattended.clone().unwrap_or_default();
         let (exit, credentials) = (wanted.exit, wanted.credentials);
         let (job, digest, plan) = self.prepare(&decided).await?;
@@ -98,7 +107,7 @@ impl<'a> Run<'a> {
         job.run(&digest, brought).await.map_err(|error| not_begun(error, plan.layout.beside.as_ref()))?;
         self.report.say("It begins. Everything is checked once more, then the disk is written.");
         let outcome = self.follow(updates).await?;
-        let staged = self.deliver(&job, outcome, &decided.seal, &plan, &credentials).await?;
+        let staged = self.deliver((&bus, &job), outcome, &decided.seal, &plan, &credentials).await?;
         job.close().await.map_err(not_handed_over)?;
         self.leave(&bus, exit, &staged).await
     }
@@ -131,8 +140,8 @@ impl<'a> Run<'a> {
     }
 
     /// Shows every source, and reads the first.
-    async fn find(&mut self, bus: &Connection, settle: Duration) -> Result<(Found, Trust), Failure> {
-        let search = Search::new(self.place, bus, settle).await?;
+    async fn find(&mut self, bus: &Connection) -> Result<(Found, Trust), Failure> {
+        let search = Search::new(self.place, bus, self.settle).await?;
         self.volume = search.volume.clone();
         let sources = search.sources();
         let listed: Vec<_> = sources.iter().map(|source| source.id()).collect();
@@ -148,21 +157,18 @@ impl<'a> Run<'a> {
     }
 
     /// Everything that can be refused before the countdown is refused here.
-    async fn decide(
-        &mut self,
-        bus: &Connection,
-        found: &Found,
-        trust: &Trust,
-        settle: Duration,
-    ) -> Result<Decided, Failure> {
+    async fn decide(&mut self, bus: &Connection, found: &Found, trust: &Trust) -> Result<Decided, Failure> {
         let answers = decision::parse(found)?;
         let forge = Forge::on(bus).await.map_err(untouched)?;
         let facts = machine::facts(&forge).await?;
-        let inventory = decision::settled(&forge, settle).await?;
+        self.machine = facts.serial.clone().unwrap_or_default();
+        let inventory = decision::settled(&forge, &answers.for_machine(&facts), self.settle).await?;
         let (disk, answers) = decision::made(&found.source, trust, &answers, &facts, &inventory)?;
+        self.machine = answers.system.hostname.clone();
+        self.target = Some(disk.identity.path.clone());
         let credentials = answers.unattended.clone().unwrap_or_default().credentials;
         if credentials.leave_on == Some(LeaveOn::AnswersVolume) && self.volume.is_none() {
-            self.volume = wait_for_volume(bus, settle).await.map_err(Fault::Volume)?;
+            self.volume = wait_for_volume(bus, self.settle).await.map_err(Fault::Volume)?;
         }
         // Not even the log goes there.
         if let Some(volume) = self.volume.take_if(|volume| volume.disk == disk.identity.path) {
@@ -235,7 +241,7 @@ impl<'a> Run<'a> {
     /// Leaves what has to be left. The helper keeps the handover until the job is closed, which comes after this.
     async fn deliver(
         &mut self,
-        job: &Job,
+        (bus, job): (&Connection, &Job),
         outcome: Outcome,
         seal: &Seal,
         plan: &Plan,
@@ -252,7 +258,7 @@ impl<'a> Run<'a> {
                 return Err(Failure::Job(failure));
             }
         };
-        let handed = job.handover().await.map_err(not_handed_over)?;
+        let handed = handed::taken(self.report, bus, job).await?;
         self.report.event(json!({ "event": "installed", "receipt": receipt, "staged": staged }));
         self.report.say("The system is installed.");
         firmware_words::staged(&staged, &receipt).iter().for_each(|line| self.report.say(line));
@@ -279,7 +285,10 @@ impl<'a> Run<'a> {
                     let left = left.display();
                     self.report.say(format!("Receipt and what else is left: {left} on the answers volume."));
                 }
-                Left::Log => self.report.say(format!("The log is on the answers volume: {}.", delivery::LOG)),
+                Left::Log => {
+                    let name = delivery::log_name(&what.hostname);
+                    self.report.say(format!("The log is on the answers volume: {name}."));
+                }
                 Left::Nothing => {}
             }
         }
@@ -289,15 +298,24 @@ impl<'a> Run<'a> {
     /// Says what went wrong, and keeps the log.
     pub async fn failed(&mut self, failure: &Failure) {
         self.report.say(format!("Stopped: {failure}"));
+        self.look_again().await;
         if let Some(volume) = self.volume.as_ref().filter(|volume| !volume.read_only) {
-            delivery::log_of_failure(self.report, volume, self.log).await;
+            delivery::log_of_failure(self.report, volume, self.log, &self.machine).await;
         }
     }
-}
 
-/// The install is done, and the helper is not to be reached.
-fn not_handed_over(error: ClientError) -> Failure {
-    Fault::NotHandedOver(words::refusal(&error)).into()
+    /// A volume that came late, or was not needed until now, takes the log: never one on the disk that would be erased.
+    async fn look_again(&mut self) {
+        let Some(bus) = &self.bus else { return };
+        if self.volume.is_none() {
+            let found = wait_for_volume(bus, SHORTLY.min(self.settle)).await.ok().flatten();
+            self.volume = found.filter(|volume| self.target.as_ref() != Some(&volume.disk));
+        }
+        if self.volume.is_some() && self.machine.is_empty() {
+            let facts = async { machine::facts(&Forge::on(bus).await.ok()?).await.ok()?.serial };
+            self.machine = timeout(SHORTLY, facts).await.ok().flatten().unwrap_or_default();
+        }
+    }
 }
 
 /// A password that is made, by what becomes of it.

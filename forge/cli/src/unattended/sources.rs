@@ -5,7 +5,7 @@ use super::{
     command_line::{CommandLine, Pinned},
     fault::Fault,
     place::{MEDIUM, Place, if_there, read},
-    volume::{Volume, VolumeFault},
+    volume::{self, Volume, VolumeFault},
 };
 use forge_model::{
     Answers,
@@ -25,6 +25,10 @@ const FROM_FIRMWARE: &str = "given-forge.answers";
 const NONE: &[u8] = b"none";
 /// The answers on the volume, and their signature.
 const ON_VOLUME: [&str; 2] = ["answers.toml", "answers.toml.sig"];
+/// How long a volume is looked for where nothing depends on it.
+pub const SHORTLY: Duration = Duration::from_secs(5);
+/// When no drive came for so long, none is expected any more.
+const QUIET: Duration = Duration::from_secs(3);
 /// How often the volumes are looked at while one is waited for.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -95,7 +99,7 @@ pub struct Found {
 }
 
 impl Search {
-    /// Looks at every source. Where none of the others has anything, the volume gets some time to appear.
+    /// Looks at every source. The volume gets some time to appear, and more of it where none of the others has anything.
     pub async fn new(place: &Place, bus: &Connection, patience: Duration) -> Result<Self, Fault> {
         let not_read = |at: &str| {
             let place = place.at(at);
@@ -109,7 +113,7 @@ impl Search {
             None => place.credential(CREDENTIAL).map_err(not_read(CREDENTIAL))?.map(|bytes| (Bringer::Esp, bytes)),
         };
         let others = command_line.answers.is_some() || credential.is_some();
-        let volume = wait_for_volume(bus, if others { Duration::ZERO } else { patience }).await?;
+        let volume = wait_for_volume(bus, if others { SHORTLY.min(patience) } else { patience }).await?;
         Ok(Self { command_line, volume, credential })
     }
 
@@ -152,6 +156,23 @@ pub async fn wait_for_volume(bus: &Connection, patience: Duration) -> Result<Opt
         }
         sleep(LOOK).await;
     }
+}
+
+/// Waits for the volume as long as drives come, and not longer: the screen waits for this.
+pub async fn wait_while_drives_come(bus: &Connection, patience: Duration) -> Result<(), VolumeFault> {
+    let now = Instant::now();
+    let (end, mut quiet, mut before) = (now + patience, now + QUIET, None);
+    while Instant::now() < end.min(quiet) {
+        let (drives, has_label) = volume::drives(bus).await?;
+        if has_label {
+            return Ok(());
+        }
+        if before.as_ref() != Some(&drives) {
+            (quiet, before) = (Instant::now() + QUIET, Some(drives));
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 fn pinned_file(place: &Place, pinned: Pinned) -> Result<Found, Fault> {

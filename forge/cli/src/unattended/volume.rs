@@ -2,7 +2,12 @@
 //!
 //! It is read-only but for the moments in which something is left on it.
 
-use std::{collections::HashMap, path::PathBuf, thread, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
 use tokio::{sync::oneshot, time::timeout};
 use zbus::{
     Connection, OwnedObjectPath, OwnedVariant, Variant,
@@ -175,6 +180,13 @@ impl Mounted {
         let unmount = async { self.volume.proxy().await?.unmount(HashMap::new()).await };
         in_time(&self.volume.device, MOUNTING, unmount).await?.map_err(failed)
     }
+}
+
+/// Every block device that UDisks2 sees, and whether a volume with the label is among them.
+pub async fn drives(connection: &Connection) -> Result<(BTreeSet<String>, bool), VolumeFault> {
+    let objects = objects(connection).await?;
+    let has_label = !labelled(&objects, connection).is_empty();
+    Ok((objects.into_keys().map(|object| object.as_str().to_owned()).collect(), has_label))
 }
 
 async fn objects(connection: &Connection) -> Result<ManagedObjects, VolumeFault> {

@@ -14,7 +14,7 @@ const SUBJECT: &str = "/CN=Forge demo medium, stands in for the key of InterGenO
 /// The time that signatures carry: the demo's epoch.
 const SIGNED_AT: &str = "2026-11-01 00:00:00";
 /// No network: neither the services that bring it up or listen on it, nor a login that waits on a terminal.
-const MASKED: [&str; 17] = [
+const MASKED: [&str; 22] = [
     "systemd-networkd.service",
     "systemd-networkd.socket",
     "systemd-resolved.service",
@@ -28,11 +28,18 @@ const MASKED: [&str; 17] = [
     "avahi-daemon.service",
     "cups.socket",
     "cups.service",
+    "cups-browsed.service",
     "sshd.socket",
+    "sshd.service",
+    "ssh.socket",
+    "ssh.service",
     "rpcbind.socket",
+    "rpcbind.service",
     "getty.target",
     "autovt@.service",
 ];
+/// What the menu needs to tell the boot image of each of its lines from any other.
+const MENU_MODULES: [&str; 2] = ["hashsum", "gcry_sha256"];
 /// How long the menu waits: long enough to be read, and shorter where nobody will.
 const WAITS: u32 = 15;
 const WAITS_UNATTENDED: u32 = 5;
@@ -83,11 +90,14 @@ impl Boot<'_> {
         let mut files = vec![
             (self.part("shim")?, "EFI/BOOT/BOOTX64.EFI".to_owned()),
             (self.part("mok_manager")?, "EFI/BOOT/mmx64.efi".to_owned()),
-            (self.grub(work)?, "EFI/BOOT/grubx64.efi".to_owned()),
         ];
+        let mut sums = Vec::new();
         for mode in Mode::ALL {
-            files.push((self.image(mode, &addition, work)?, format!("EFI/forge/{}.efi", mode.name())));
+            let (image, name) = (self.image(mode, &addition, work)?, format!("EFI/forge/{}.efi", mode.name()));
+            sums.push((format!("{}.sha256", mode.name()), format!("{}  {name}\n", sha256(&image)?)));
+            files.push((image, name));
         }
+        files.push((self.grub(&sums, work)?, "EFI/BOOT/grubx64.efi".to_owned()));
         fat(&work.join("esp.img"), &files)
     }
 
@@ -96,13 +106,14 @@ impl Boot<'_> {
         Ok(self.payload.join(text(self.manifest, &format!("/boot/{name}/path"))?))
     }
 
-    fn grub(&self, work: &Path) -> Result<PathBuf> {
+    /// GRUB with the menu and the hash of each line's boot image, signed as one.
+    fn grub(&self, sums: &[(String, String)], work: &Path) -> Result<PathBuf> {
         let waits = if self.default == Mode::Unattended { WAITS_UNATTENDED } else { WAITS };
         let menu = fs::read_to_string(live("grub.cfg.in")?)?
             .replace("@TIMEOUT@", &waits.to_string())
             .replace("@DEFAULT@", self.default.name());
         let (unsigned, signed) = (work.join("grub.unsigned.efi"), work.join("grubx64.efi"));
-        demo_system::grub(&menu, &unsigned)?;
+        demo_system::grub(&menu, sums, &MENU_MODULES, &unsigned)?;
         self.key.sign(&unsigned, &signed)?;
         Ok(signed)
     }
@@ -142,6 +153,10 @@ impl Boot<'_> {
             format!("systemd.unit=forge-{}.target", mode.name()),
             // Nothing of the disks that are there is used or asked for.
             "systemd.gpt_auto=no fstab=no systemd.swap=no systemd.firstboot=no systemd.getty_auto=no".into(),
+            // Anybody can write to the FAT: what lies there as a credential counts only if this machine's TPM sealed it.
+            "systemd.credentials_boot_policy=strict".into(),
+            // A start that went wrong stays as it is, with what it said: to restart would begin it again, without an end.
+            "panic=0 rd.emergency=halt".into(),
             // No login by a virtual machine's own channel, and no key that ends the screen or frees the terminals.
             "systemd.ssh_auto=no sysctl.kernel.sysrq=0".into(),
         ];
@@ -160,6 +175,12 @@ impl Boot<'_> {
         }
         Ok(words.join(" "))
     }
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub(super) fn sha256(file: &Path) -> Result<String> {
+    let said = command::output(Command::new("/usr/bin/sha256sum").arg(file))?;
+    Ok(said.split_whitespace().next().context("sha256sum said nothing")?.to_owned())
 }
 
 /// What the initrd of the payload needs on a live medium, as a second archive behind it.
@@ -236,7 +257,7 @@ mod tests {
     fn each_mode_starts_its_own_target_and_only_the_unattended_one_is_told_of_answers() {
         let manifest = json!({
             "image": { "file_system": "erofs", "root_hash": "00ff".repeat(16) },
-            "boot": { "command_line": "panic=-1" },
+            "boot": { "command_line": "rd.emergency=poweroff panic=-1" },
         });
         let key = Key { secret: "/none".into(), certificate: "/none".into() };
         let answers = Answers { file: None, keys: vec![("ABCD".into(), Vec::new())] };
@@ -247,7 +268,11 @@ mod tests {
             let words: Vec<&str> = line.split(' ').collect();
             let targets: Vec<_> = words.iter().filter(|word| word.starts_with("systemd.unit=")).collect();
             assert_eq!(targets, [&format!("systemd.unit=forge-{}.target", mode.name())]);
-            assert!(words.contains(&&*format!("roothash={}", "00ff".repeat(16))) && words.contains(&"panic=-1"));
+            assert!(words.contains(&&*format!("roothash={}", "00ff".repeat(16))));
+            assert!(words.contains(&"systemd.credentials_boot_policy=strict"));
+            // The last one counts.
+            let last = |key: &str| words.iter().rfind(|word| word.starts_with(key)).copied();
+            assert_eq!((last("panic="), last("rd.emergency=")), (Some("panic=0"), Some("rd.emergency=halt")));
             assert_eq!(words.contains(&"forge.answers.signer=ABCD"), mode == Mode::Unattended);
             assert_eq!(words.contains(&"systemd.mask=NetworkManager.service"), mode != Mode::Try);
         }

@@ -143,8 +143,7 @@ impl Answers {
         if let Some(file) = &self.file {
             let copy = scratch.join("answers.toml");
             fs::write(&copy, file)?;
-            let sum = command::output(Command::new("/usr/bin/sha256sum").arg(&copy))?;
-            let sum = sum.split_whitespace().next().context("sha256sum said nothing")?;
+            let sum = boot::sha256(&copy)?;
             words.insert(0, format!("forge.answers=/answers.toml forge.answers.sha256={sum}"));
         }
         Ok(words)

@@ -66,8 +66,10 @@ pub(super) struct Attached {
     pub more: Vec<More>,
     /// What it says of itself.
     pub names: Option<Names>,
-    /// System credentials: name and content.
+    /// System credentials in the SMBIOS tables: name and content.
     pub credentials: Vec<(String, Vec<u8>)>,
+    /// System credentials by QEMU's fw_cfg: name and file.
+    pub files: Vec<(String, PathBuf)>,
     /// A network card whose every packet goes to `NAME.pcap`; nothing answers.
     pub network: bool,
     /// Another network card, by QEMU's name, that leads nowhere.
@@ -128,6 +130,10 @@ impl Attached {
         }
         for value in self.strings() {
             add("-smbios", format!("type=11,value={value}"));
+        }
+        for (name, file) in &self.files {
+            let file = file.to_str().context("a path is not UTF-8")?;
+            add("-fw_cfg", format!("name=opt/io.systemd.credentials/{name},file={}", file.replace(',', ",,")));
         }
         if let Some(card) = self.card {
             add("-netdev", "user,id=card,restrict=on,ipv6=off".into());

@@ -29,6 +29,8 @@ impl<'a> Guest<'a> {
     /// Root's shell at the door of a live system, as soon as it opens.
     pub(super) fn by_door(machine: &'a mut Machine) -> Result<Self> {
         machine.stand_at_door(true);
+        // What else speaks there may have spoken since the prompt: an empty line brings another one.
+        machine.send_line("")?;
         machine.expect(SHELL, 240)?;
         let mut guest = Self { machine, commands: 0 };
         guest.quiet_shell(":")?;

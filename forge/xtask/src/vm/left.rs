@@ -35,7 +35,7 @@ pub(super) fn from_stick(live: &Live, name: &str, disk: &Path, stick: &Path) -> 
     let left = left.context("nothing was left on the stick")?;
     open(&left)?;
     verify(disk, &left.join("receipt.json"))?;
-    ensure!(folder.join("forge-log.txt").exists(), "no log was left");
+    ensure!(folder.join("forge-log-quiet-otter.txt").exists(), "no log was left");
     println!("    ok      the stick has receipt, log and sealed credentials; the disk is as the receipt says");
     Ok(fs::remove_dir_all(folder)?)
 }

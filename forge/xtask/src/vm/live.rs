@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// Size of the disk that could be installed to.
 const DISK_BYTES: u64 = 6 << 30;
+/// What a credential on the medium's FAT would have made.
+const BY_CREDENTIAL: &str = "/run/made-by-a-credential";
 /// A capture without a packet is its header, 24 bytes.
 const EMPTY_CAPTURE: u64 = 24;
 
@@ -128,6 +130,9 @@ fn all(guest: &mut Guest, root_hash: &str, checks: &[Check]) -> Result<()> {
 pub(super) fn stick(stage: &Stage) -> Result<()> {
     let name = "live-disk";
     let live = Live::plain(stage, name)?;
+    // Whoever holds the medium for a minute can leave this there, where systemd-stub takes credentials from.
+    let written = Disk::copy(&live.iso, &live.out.join("live-disk.written.iso"))?;
+    written.add_credential("tmpfiles.extra", &format!("f {BY_CREDENTIAL} 0644 root root -\n"))?;
     let other = live.out.join("live-disk.stick.img");
     File::create(&other)?.set_len(64 << 20)?;
     let other = More { image: other, serial: "STICK01".into(), stick: true, read_only: false };
@@ -135,12 +140,15 @@ pub(super) fn stick(stage: &Stage) -> Result<()> {
     let copy = live.out.join("live-disk.copy.img");
     fs::copy(&live.iso, &copy)?;
     let copy = More { image: copy, serial: "MEDIUM02".into(), stick: true, read_only: false };
-    let mut machine = live.start(name, &live.iso, As::Stick, vec![other, copy])?;
+    let mut machine = live.start(name, written.path(), As::Stick, vec![other, copy])?;
     no_commands(&mut machine)?;
     let mut guest = Guest::by_door(&mut machine)?;
     guest.screenshot("booted")?;
     all(&mut guest, &live.root_hash, &[&ALWAYS[..], &INSTALL[..]].concat())?;
     guest.screenshot("kiosk")?;
+    guest.output("test -e /run/credentials/@encrypted/tmpfiles.extra")?;
+    guest.output(&format!("test ! -e {BY_CREDENTIAL}"))?;
+    println!("    ok      a credential that anybody can leave on the medium's FAT has no effect");
     crashes(&mut guest)?;
     guest.output("forgectl disks | grep STICK01")?;
     guest.machine().pull_out("STICK01")?;
@@ -149,8 +157,8 @@ pub(super) fn stick(stage: &Stage) -> Result<()> {
     guest.power_off()?;
     drop(machine);
     live.nothing_left(name)?;
-    for image in ["stick", "copy"] {
-        fs::remove_file(live.out.join(format!("live-disk.{image}.img")))?;
+    for image in ["stick.img", "copy.img", "written.iso"] {
+        fs::remove_file(live.out.join(format!("live-disk.{image}")))?;
     }
     live.clear(name)
 }
@@ -189,21 +197,26 @@ pub(super) fn try_it(stage: &Stage) -> Result<()> {
 }
 
 pub(super) fn tampered(stage: &Stage) -> Result<()> {
-    refused(stage, "live-tampered", Disk::flip_in_system_image, r"verity: [^\n]*corrupt[^\n]*")
+    let name = "live-tampered";
+    let live = Live::plain(stage, name)?;
+    refused(&live, name, Disk::flip_in_system_image, r"verity: [^\n]*corrupt[^\n]*")?;
+    live.clear(name)
 }
 
 pub(super) fn image_tampered(stage: &Stage) -> Result<()> {
-    refused(
-        stage,
-        "live-image-tampered",
-        Disk::flip_in_ukis,
-        r"bad shim (loader )?signature|was changed or is not signed",
-    )
+    let name = "live-image-tampered";
+    let live = Live::plain(stage, name)?;
+    let refusal = "is not the boot image that belongs to this line";
+    refused(&live, name, Disk::flip_in_ukis, refusal)?;
+    println!("    ok      a boot image that was changed is not started");
+    let swap = |medium: &Disk| medium.swap_files(["EFI/forge/install.efi", "EFI/forge/unattended.efi"]);
+    refused(&live, name, swap, refusal)?;
+    println!("    ok      nor is the signed one of another line of the menu in its place");
+    live.clear(name)
 }
 
 /// Starts a medium that was changed and waits for the refusal.
-fn refused(stage: &Stage, name: &str, change: fn(&Disk) -> Result<()>, refusal: &str) -> Result<()> {
-    let live = Live::plain(stage, name)?;
+fn refused(live: &Live, name: &str, change: fn(&Disk) -> Result<()>, refusal: &str) -> Result<()> {
     let changed = Disk::copy(&live.iso, &live.out.join(format!("{name}.changed.iso")))?;
     change(&changed)?;
     let mut machine = live.start(name, changed.path(), As::Stick, Vec::new())?;
@@ -213,12 +226,13 @@ fn refused(stage: &Stage, name: &str, change: fn(&Disk) -> Result<()>, refusal: 
     if refusal.starts_with("verity") {
         // And nothing goes on behind it.
         machine.expect_unless(&["Kernel panic"], &goes_on, 30)?;
+        // It stays there: a medium that starts "unattended" by itself would restart without an end.
+        machine.expect_never("BdsDxe: starting", 30)?;
     }
     machine.settle();
     machine.screenshot("refused")?;
     drop(machine);
-    fs::remove_file(changed.path())?;
-    live.clear(name)
+    Ok(fs::remove_file(changed.path())?)
 }
 
 /// In the menu nobody types commands or edits a line; the line that is chosen starts all the same.
@@ -255,13 +269,13 @@ fn well(guest: &mut Guest) -> Result<()> {
     Ok(())
 }
 
-fn nothing_listens(guest: &mut Guest) -> Result<()> {
+pub(super) fn nothing_listens(guest: &mut Guest) -> Result<()> {
     let sockets = guest.output("ss -Htulnp; ss -Hwlnp; ss -Hnlp -A vsock_stream,vsock_dgram,packet")?;
     ensure!(sockets.is_empty(), "{sockets}");
     Ok(())
 }
 
-fn nobody_has_a_password(guest: &mut Guest) -> Result<()> {
+pub(super) fn nobody_has_a_password(guest: &mut Guest) -> Result<()> {
     let open = guest.output("awk -F: '$2 !~ /^[!*]/ {print $1}' /etc/shadow")?;
     ensure!(open.is_empty(), "these accounts have a password, or need none: {open}");
     for user in ["forge-live", "forge-unattended"] {
@@ -273,7 +287,7 @@ fn nobody_has_a_password(guest: &mut Guest) -> Result<()> {
     Ok(())
 }
 
-fn no_login(guest: &mut Guest) -> Result<()> {
+pub(super) fn no_login(guest: &mut Guest) -> Result<()> {
     let (_, logins) =
         guest.run("pgrep -a 'agetty|login$'; systemctl --no-legend list-units '*getty@*' 'autovt@*' | grep running")?;
     ensure!(logins.is_empty(), "{logins}");

@@ -194,6 +194,16 @@ impl Machine {
         Ok(found)
     }
 
+    /// Sees that a text does not come, and that the machine goes on running, for so many seconds of this machine's own.
+    pub(super) fn expect_never(&mut self, pattern: &str, seconds: u32) -> Result<()> {
+        let compiled = Regex::new(pattern)?;
+        match self.line().wait(&[compiled], Duration::from_secs(seconds.into())) {
+            Err(Silence::TimedOut) => Ok(()),
+            Err(Silence::Closed) => Err(self.failure("the machine ended")),
+            Ok(found) => Err(self.failure(&format!("the machine says {:?}", found.text.trim()))),
+        }
+    }
+
     /// An error with a screenshot and the last of what the machine said.
     pub(super) fn failure(&mut self, what: &str) -> anyhow::Error {
         let shot = match self.screenshot("failure") {

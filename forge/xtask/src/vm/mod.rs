@@ -63,7 +63,7 @@ pub struct Args {
     /// Only those that `cargo xtask test` runs without `--all`.
     #[arg(long, conflicts_with = "names")]
     usual: bool,
-    /// Only list the scenarios.
+    /// Only list the scenarios; those that take `cargo xtask test --all` are marked.
     #[arg(long)]
     list: bool,
     /// Only starts this disk, with Secure Boot off, up to its question for a name.
@@ -86,7 +86,10 @@ impl Args {
 /// Runs the scenarios and prints a table of what came out.
 pub fn run(args: &Args) -> Result<()> {
     if args.list {
-        SCENARIOS.iter().for_each(|s| println!("{:16} {}", s.name, s.sentence));
+        for scenario in &SCENARIOS {
+            let when = if ONLY_IN_ALL.contains(&scenario.name) { "--all" } else { "" };
+            println!("{:21} {when:5}  {}", scenario.name, scenario.sentence);
+        }
         return Ok(());
     }
     if let Some(disk) = &args.disk {

@@ -4,7 +4,7 @@ use super::tool::run;
 use crate::iso;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,44 @@ impl Disk {
     /// Flips one bit in every copy of GRUB.
     pub(super) fn flip_in_grub(&self) -> Result<()> {
         self.flip_all(&self.esp_files(|f| f.ends_with("/grubx64.efi"))?, "GRUB")
+    }
+
+    /// Lets the files of two lines of a live medium's menu change places.
+    pub(super) fn swap_files(&self, [one, other]: [&str; 2]) -> Result<()> {
+        let scratch = Scratch::new()?;
+        let [first, second] = ["one", "other"].map(|name| scratch.path(name));
+        self.take_file(one, &first)?;
+        self.take_file(other, &second)?;
+        self.put_file(&first, other)?;
+        self.put_file(&second, one)
+    }
+
+    /// Puts a credential on the ESP that systemd-stub hands to whatever is started: sealed with the key that everybody has.
+    pub(super) fn add_credential(&self, name: &str, content: &str) -> Result<()> {
+        let scratch = Scratch::new()?;
+        let [plain, sealed] = ["plain", "sealed"].map(|name| scratch.path(name));
+        std::fs::write(&plain, content)?;
+        let named = format!("--name={name}");
+        let words: [&OsStr; 5] =
+            ["encrypt".as_ref(), "--with-key=null".as_ref(), named.as_ref(), plain.as_os_str(), sealed.as_os_str()];
+        run("/usr/bin/systemd-creds", &words)?;
+        for folder in ["loader", "loader/credentials"] {
+            if self.esp_folders()?.iter().all(|known| known != folder) {
+                self.mtools("mmd", &[], &[format!("::/{folder}").into()])?;
+            }
+        }
+        self.put_file(&sealed, &format!("loader/credentials/{name}.cred"))
+    }
+
+    /// Folders on the ESP, in lower case.
+    fn esp_folders(&self) -> Result<Vec<String>> {
+        let list = self.esp_files(|name| name.ends_with('/'))?;
+        Ok(list.iter().map(|name| name.trim_end_matches('/').to_lowercase()).collect())
+    }
+
+    /// Writes a file of the ESP, in the place of one that may be there.
+    fn put_file(&self, from: &Path, name: &str) -> Result<()> {
+        self.mtools("mcopy", &["-o"], &[from.into(), format!("::/{name}").into()]).map(drop)
     }
 
     fn flip_all(&self, files: &[String], what: &str) -> Result<()> {

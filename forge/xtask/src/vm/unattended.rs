@@ -6,14 +6,14 @@ use super::demo::Demo;
 use super::firmware::Store;
 use super::guest::Guest;
 use super::left::{from_esp, from_stick};
-use super::live::{Live, choose};
+use super::live::{Live, choose, no_login, nobody_has_a_password, nothing_listens};
 use super::machine::{Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
 use super::tamper::Disk;
 use super::tool::run;
 use crate::iso;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ pub(super) fn pinned(stage: &Stage) -> Result<()> {
     fs::write(&answers, USUAL.text())?;
     let live = Live::new(stage, name, &iso::Args::with(Some(answers.clone()), Vec::new(), iso::Mode::Unattended))?;
     let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
-    let mut machine = start(&live, name, &live.iso, (&store, &disk), Vec::new(), Vec::new())?;
+    let mut machine = start(&live, name, (&live.iso, As::Stick), (&store, &disk), Brought::default())?;
     machine.expect(r"Answers found: [^\n]*command line[^\n]*\(used\)", 300)?;
     machine.expect("The disk will be erased in 30 s", 120)?;
     machine.screenshot("countdown")?;
@@ -56,27 +56,32 @@ pub(super) fn pinned(stage: &Stage) -> Result<()> {
     live.clear(name)
 }
 
-/// By a credential: a payload that was changed on the medium is not installed; then one that was not is.
+/// By a credential: a payload that was changed on the medium is not installed; then one that was not is, from a CD. One gets
+/// the credential by SMBIOS, the other by fw_cfg.
 pub(super) fn credential(stage: &Stage) -> Result<()> {
     let name = "unattended-credential";
     let live = Live::new(stage, name, &iso::Args::with(None, Vec::new(), iso::Mode::Unattended))?;
     let (store, disk) = (live.firmware(name)?, live.empty_disk(name)?);
     let answers = Wanted { exit: "stay", ..USUAL }.text();
-    let credentials = || vec![("forge.answers".to_owned(), answers.clone().into_bytes())];
+    let by_smbios =
+        Brought { credentials: vec![("forge.answers".into(), answers.clone().into())], ..Brought::default() };
+    let by_fw_cfg =
+        Brought { files: vec![("forge.answers".into(), write(&live, name, &answers)?)], ..Brought::default() };
     let changed = Disk::copy(&live.iso, &live.out.join(format!("{name}.changed.iso")))?;
     changed.flip_in_iso_file("payload/kernel")?;
-    let mut machine = start(&live, name, changed.path(), (&store, &disk), credentials(), Vec::new())?;
+    let mut machine = start(&live, name, (changed.path(), As::Stick), (&store, &disk), by_smbios)?;
     machine.expect_unless(&["ended with exit code 4"], &["ended with exit code [^4]"], 400)?;
     machine.screenshot("payload-changed")?;
     drop(machine);
     fs::remove_file(changed.path())?;
     ensure!(is_empty(&disk)?, "something was written");
 
-    let mut machine = start(&live, name, &live.iso, (&store, &disk), credentials(), Vec::new())?;
+    let mut machine = start(&live, name, (&live.iso, As::Cd), (&store, &disk), by_fw_cfg)?;
     machine.expect(r"Answers found: the credential forge\.answers \(used\)", 300)?;
     machine.expect_unless(&["The unattended install is done. This machine stays"], &[STOPPED], 500)?;
     machine.screenshot("done")?;
     drop(machine);
+    live.nothing_left(name)?;
     from_esp(&live, name, &disk, &write(&live, name, &answers)?)?;
     live.clear(name)
 }
@@ -92,12 +97,22 @@ pub(super) fn volume(stage: &Stage) -> Result<()> {
         File::create(&image)?.set_len(bytes)?;
         Ok(More { image, serial: serial.into(), stick: false, read_only: false })
     };
+    let closed: [(&str, fn(&mut Guest) -> Result<()>); 3] = [
+        ("nothing listens", nothing_listens),
+        ("no account has a password, and none may become root", nobody_has_a_password),
+        ("no terminal asks for a login", no_login),
+    ];
     let others = vec![more("second", 6 << 30)?, more("small", 256 << 20)?];
-    let mut machine = start(&live, name, &live.iso, (&store, &disk), Vec::new(), others)?;
+    let brought = Brought { more: others, ..Brought::default() };
+    let mut machine = start(&live, name, (&live.iso, As::Stick), (&store, &disk), brought)?;
     machine.expect("there are no answers", 300)?;
     machine.expect("ended with exit code 3", 60)?;
     machine.screenshot("no-answers")?;
-    let _ = Guest::by_door(&mut machine)?;
+    let mut guest = Guest::by_door(&mut machine)?;
+    for (sentence, check) in closed {
+        check(&mut guest).context(sentence)?;
+        println!("    ok      {sentence}");
+    }
 
     let on_volume = Wanted { leave_on: "answers-volume", ..USUAL };
     let cases: [(&str, Wanted, Signed, &[&str], u8); 6] = [
@@ -195,22 +210,30 @@ pub(super) fn proposal(stage: &Stage) -> Result<()> {
     live.clear(name)
 }
 
+/// What the machine gets beside the medium.
+#[derive(Default)]
+struct Brought {
+    credentials: Vec<(String, Vec<u8>)>,
+    files: Vec<(String, PathBuf)>,
+    more: Vec<More>,
+}
+
 /// Starts a machine with these names from a medium, writes kept, its unattended entry chosen at once.
 fn start(
     live: &Live,
     name: &str,
-    iso: &Path,
+    (iso, kind): (&Path, As),
     (store, disk): (&Store, &Path),
-    mut credentials: Vec<(String, Vec<u8>)>,
-    more: Vec<More>,
+    Brought { mut credentials, files, more }: Brought,
 ) -> Result<Machine> {
     credentials.push(("forge.seal".into(), PASSPHRASE.into()));
     let attached = Attached {
         card: None,
-        medium: Some((iso.to_owned(), As::Stick)),
+        medium: Some((iso.to_owned(), kind)),
         more,
         names: Some(MACHINE),
         credentials,
+        files,
         network: true,
         door: true,
         more_words: None,

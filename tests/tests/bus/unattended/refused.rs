@@ -17,7 +17,7 @@ fn answers_without_a_signature_are_a_proposal_and_nothing_more() {
         let volume = scene.volume("STICK", &[("answers.toml", scene.answers().as_bytes())]);
         scene.refused(&disk, 3, &["not signed", "may not run alone", "Start \"Install\""]);
         let log = left_on(&volume);
-        assert!(String::from_utf8_lossy(file(&log, "forge-log.txt")).contains("not signed"));
+        assert!(String::from_utf8_lossy(file(&log, "forge-log-MACHINE-17.txt")).contains("not signed"));
 
         let output = scene.start(&["--prefill"]).wait_with_output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
@@ -261,7 +261,7 @@ fn a_payload_that_was_changed_is_not_installed_and_the_log_says_so() {
             "exit code 4. This machine stays as it is.",
         ]);
         assert_eq!(forge_tests::disk::digest(disk.file()), before);
-        assert!(String::from_utf8_lossy(file(&left_on(&volume), "forge-log.txt")).contains("Stopped:"));
+        assert!(String::from_utf8_lossy(file(&left_on(&volume), "forge-log-quiet-otter.txt")).contains("Stopped:"));
         assert_eq!(scene.events("failed")[0]["code"], 4);
     });
 }

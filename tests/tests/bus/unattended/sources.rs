@@ -25,7 +25,7 @@ fn assert_done(scene: &Scene, disk: &LoopDisk, volume: &LoopDisk, output: &std::
     let mut verify = Command::new(scene.bench.path("forgectl"));
     let verified = verify.arg("verify").arg(disk.file()).arg("--receipt").arg(&receipt).output().unwrap();
     assert!(verified.status.success(), "{}", said(&verified));
-    assert!(String::from_utf8_lossy(file(&left, "forge-log.txt")).contains("The system is installed."));
+    assert!(String::from_utf8_lossy(file(&left, "forge-log-quiet-otter.txt")).contains("The system is installed."));
 
     let sealed = file(&left, "credentials.sealed");
     let plain = open_with_passphrase(sealed, &Secret::new(PASSPHRASE.into())).unwrap();
@@ -131,7 +131,7 @@ fn a_volume_that_gets_only_the_log_is_not_said_to_have_more() {
         assert!(output.status.success(), "{}", said(&output));
         scene.every_console_says(&[
             "with a password that is made, and sealed.",
-            "The log is on the answers volume: forge-log.txt.",
+            "The log is on the answers volume: forge-log-quiet-otter.txt.",
         ]);
         assert!(!scene.consoles[0].text().contains("Receipt and what else"));
         assert!(scene.events("delivered").is_empty());
