@@ -314,7 +314,7 @@ pub fn next_start(plan: &Plan) -> Option<String> {
 pub fn no_boot_entry(receipt: &Receipt) -> (String, String) {
     let sentence = match receipt.starts_only_by_entry() {
         true => gettext(
-            "Nothing starts the new system until there is one. Run this command as administrator in a Linux that was started by UEFI, such as this one.",
+            "Nothing starts the new system until there is one. Run this command as administrator in a Linux that was started by UEFI.",
         ),
         false => gettext(
             "If another system starts after the restart, choose this disk in the boot menu of the firmware. This command makes an entry; run it as administrator in a Linux that was started by UEFI.",

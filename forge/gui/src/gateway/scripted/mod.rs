@@ -71,15 +71,15 @@ impl Scripted {
         let (planned, calls) = (Mutex::new(None), Mutex::new(Vec::new()));
         let first_boot = first_boot::FirstBoot::new(Enrollment::Lost);
         let mut inventory = machine::inventory();
-        if play == Play::WithoutUefi {
-            inventory.firmware = None;
-        }
+        inventory.firmware = inventory.firmware.filter(|_| play != Play::WithoutUefi);
         Self { manifest: machine::manifest(), inventory, play, first_boot, planned, calls }
     }
 
     /// A machine with disks that more than one system can be on.
     pub fn shared(play: Play) -> Self {
-        Self { inventory: machine::shared_inventory(), ..Self::new(play) }
+        let machine = Self::new(play);
+        let firmware = machine.inventory.firmware.clone();
+        Self { inventory: Inventory { firmware, ..machine::shared_inventory() }, ..machine }
     }
 
     /// The machine that the environment asks for.
