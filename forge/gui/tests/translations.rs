@@ -81,3 +81,32 @@ fn every_language_is_complete_and_keeps_its_placeholders() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[cfg(feature = "scripted")]
+#[test]
+fn no_two_ways_have_the_same_button_in_any_language() {
+    use forge_gui::{gateway::scripted::machine, sentences::way_plan};
+    use forge_model::answers::{DiskAnswers, Shrink, Way};
+    let with = |way| DiskAnswers { way, ..DiskAnswers::default() };
+    let labels: Vec<String> = [
+        ("/dev/sdc", with(Way::WholeDisk)),
+        ("/dev/sdc", with(Way::FreeSpace)),
+        ("/dev/sda", with(Way::Replace)),
+        ("/dev/sdc", DiskAnswers { delete: vec![4], ..with(Way::Manual) }),
+        ("/dev/nvme0n1", DiskAnswers { shrink: vec![Shrink { number: 3, to_mib: 300_000 }], ..with(Way::FreeSpace) }),
+    ]
+    .into_iter()
+    .map(|(disk, answers)| way_plan::button(&machine::plan(&machine::shared_inventory(), disk, answers)).0)
+    .collect();
+    let told = |labels: Vec<String>| labels.iter().map(|label| label.replace('_', "")).collect::<BTreeSet<_>>();
+    assert_eq!(told(labels.clone()).len(), labels.len(), "{labels:?}");
+    for language in ["de", "ar"] {
+        let found = entries(&fs::read_to_string(directory().join(format!("{language}.po"))).unwrap());
+        let translated = labels.iter().map(|label| {
+            let entry = found.iter().find(|entry| entry.texts[0] == *label);
+            entry.unwrap_or_else(|| panic!("{language}: {label}")).translations[0].clone()
+        });
+        let said = told(translated.collect());
+        assert_eq!(said.len(), labels.len(), "{language}: {said:?}");
+    }
+}

@@ -5,16 +5,17 @@ use crate::{
     install::LONG,
 };
 use forge_dbus::{client::Update, status::Progress};
+use forge_engine::efivars::{GLOBAL, PERSISTENT, Variable, Variables};
 use forge_model::Stage;
 use forge_tests::{
     desk::{
         Desk, Window, has,
         sight::{State, Thing},
     },
-    payload::TestPayload,
+    payload::{TestPayload, shared},
     private::{Person, System, until},
 };
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 /// What the person types.
 pub const PASSWORD: &str = "canary-feathers-of-a-bird-that-sings";
@@ -35,16 +36,14 @@ pub struct Room<'a> {
 
 impl<'a> Room<'a> {
     pub fn of(system: &'a System, person: Person) -> Self {
-        Self::around(Bench::new(system), Desk::of(system, person))
+        Self::with(system, person, shared(), &["--idle-ms", "20000", "--settle-ms", "0"])
     }
 
     /// The same with another payload, and other options for the helper.
     pub fn with(system: &'a System, person: Person, payload: Arc<TestPayload>, options: &[&str]) -> Self {
-        Self::around(Bench::with(system, payload, options), Desk::of(system, person))
-    }
-
-    fn around(bench: Bench<'a>, desk: Desk<'a>) -> Self {
-        let room = Self { bench, desk };
+        let efivars = firmware(system);
+        let options = [options, &["--efivars", efivars.to_str().unwrap()]].concat();
+        let room = Self { bench: Bench::with(system, payload, &options), desk: Desk::of(system, person) };
         fs::copy(program("forge"), room.bench.path("forge")).unwrap();
         room
     }
@@ -55,6 +54,15 @@ impl<'a> Room<'a> {
         window.until("the window", |things| (!things.is_empty()).then_some(()));
         window
     }
+}
+
+/// A firmware that checks nothing and takes every request: without one, nobody would ask for a code.
+fn firmware(system: &System) -> PathBuf {
+    let efivars = system.disks().with_file_name("efivars");
+    fs::create_dir(&efivars).unwrap();
+    let off = Variable { attributes: PERSISTENT, data: vec![0] };
+    Variables::at(&efivars).write("SecureBoot", GLOBAL, &off).unwrap();
+    efivars
 }
 
 /// Whether the password is the person's own or Forge's.

@@ -15,7 +15,7 @@ use forge_dbus::client::{ClientError, Update};
 use forge_model::Secret;
 use futures_util::{StreamExt, stream::BoxStream};
 use gettextrs::gettext;
-use relm4::{ComponentSender, adw};
+use relm4::ComponentSender;
 use std::{io, rc::Rc};
 
 impl App {
@@ -37,15 +37,15 @@ impl App {
                 live_keyboard::switch_to(&keyboard, self.session.language().unwrap_or_default());
             }
             Effect::DiskWithdrawn => {
-                widgets.toasts.add_toast(adw::Toast::new(&gettext("The disk that you chose was disconnected")));
+                questions::passing(&widgets.toasts, &gettext("The disk that you chose was disconnected"));
             }
             Effect::DiskChanged => {
                 let text = gettext("What is on the disk changed. Choose again how it is used");
-                widgets.toasts.add_toast(adw::Toast::new(&text));
+                questions::passing(&widgets.toasts, &text);
             }
             Effect::FirmwareWithdrawn => {
                 let text = gettext("A device was disconnected, and firmware that you turned on for it is off again");
-                widgets.toasts.add_toast(adw::Toast::new(&text));
+                questions::passing(&widgets.toasts, &text);
             }
             Effect::Look => self.look(sender),
             Effect::Check { asked, disk, answers } => sender.oneshot_command(async move {
@@ -200,15 +200,11 @@ fn not_started(error: ClientError) -> Ended {
 
 /// Tells what a job tells.
 async fn pass_on(mut updates: BoxStream<'static, Update>, out: &relm4::Sender<Input>) {
-    let mut stage = None;
     while let Some(update) = updates.next().await {
         let change = match update {
-            Update::Progress(progress) => {
-                stage = progress.stage().or(stage);
-                Change::Progress(progress)
-            }
+            Update::Progress(progress) => Change::Progress(progress),
             Update::Finished(outcome) => Change::Ended(Box::new((*outcome).into())),
-            Update::Lost => Change::Ended(Box::new(Ended::Lost { stage })),
+            Update::Lost => Change::Ended(Box::new(Ended::Lost { stage: None })),
         };
         if out.send(Input::Change(change)).is_err() {
             return;

@@ -9,6 +9,7 @@
 //! | `keys` | Enter, Ctrl+L, F1 |
 //! | `look` | style and icons |
 //! | `questions` | what the window asks and tells beside its pages |
+//! | `record` | the log that the drawer shows |
 //! | `script` | steps that it takes by itself |
 
 mod again;
@@ -18,6 +19,7 @@ mod help;
 mod keys;
 mod look;
 mod questions;
+mod record;
 mod script;
 
 use crate::{
@@ -27,11 +29,11 @@ use crate::{
     kiosk, language,
     pages::Pages,
     prefill,
-    sentences::errors,
-    session::{Change, Ended, Page, Session},
+    session::{Change, Page, Session},
 };
 use gettextrs::gettext;
-use relm4::{Component, ComponentParts, ComponentSender, adw, adw::prelude::*, gtk::glib};
+use record::Record;
+use relm4::{Component, ComponentParts, ComponentSender, adw, adw::prelude::*};
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 /// The window's state.
@@ -39,7 +41,7 @@ pub struct App {
     session: Session,
     gateway: Arc<dyn Gateway>,
     names: KeyboardNames,
-    log: String,
+    record: Record,
     may_close: Rc<Cell<bool>>,
     listens: bool,
     steps: Vec<Change>,
@@ -129,7 +131,7 @@ impl Component for App {
             session,
             gateway,
             names: KeyboardNames::default(),
-            log: String::new(),
+            record: Record::default(),
             may_close,
             listens: false,
             steps: script::first(),
@@ -168,7 +170,7 @@ impl Component for App {
         }
         self.may_close.set(self.session.may_close());
         keys::default(widgets, self.session.page());
-        widgets.pages.show(&self.session, &self.names, &self.log);
+        widgets.pages.show(&self.session, &self.names, self.record.text());
         keys::settle(&widgets.window, &widgets.navigation);
     }
 
@@ -217,8 +219,7 @@ fn window() -> adw::ApplicationWindow {
 impl App {
     fn change(&mut self, widgets: &Widgets, change: Change, sender: &ComponentSender<Self>) {
         let was_found = matches!(&change, Change::Found(found) if found.is_ok());
-        self.note(&change);
-        for effect in self.session.apply(change) {
+        for effect in self.record.apply(&mut self.session, change) {
             self.follow(widgets, effect, sender);
         }
         if was_found && !self.listens {
@@ -226,22 +227,5 @@ impl App {
             self.listen(sender);
             script::later(sender);
         }
-    }
-
-    /// Keeps what the log drawer shows: stages and ends, in English, without any secret.
-    fn note(&mut self, change: &Change) {
-        let said = match change {
-            Change::Started => "the installation begins".to_owned(),
-            Change::Progress(now) if now.stage != self.session.run().progress.stage => format!("stage {}", now.stage),
-            Change::Cancel => "asked to stop".to_owned(),
-            Change::CancelRefused(error) => format!("it can not be stopped: {error}"),
-            Change::Ended(ended) => match &**ended {
-                Ended::Installed { receipt } => format!("installed; plan {}", receipt.plan_digest),
-                other => errors::ended(other, None).details,
-            },
-            _ => return,
-        };
-        let now = glib::DateTime::now_local().and_then(|now| now.format("%H:%M:%S")).unwrap_or_default();
-        self.log.push_str(&format!("{now}  {said}\n"));
     }
 }

@@ -3,7 +3,7 @@
 use super::Widgets;
 use crate::{
     parts::licence,
-    sentences::{errors, way_plan},
+    sentences::{errors, plan, progress},
     session::{Notice, Page, Session},
 };
 use gettextrs::gettext;
@@ -27,19 +27,12 @@ pub(super) fn guard(window: &adw::ApplicationWindow, ask: impl Fn() + 'static) -
 /// What closing the window would mean now.
 pub(super) fn ask_to_close(widgets: &Widgets, session: &Session, may_close: &Rc<Cell<bool>>) {
     match session.page() {
-        Page::Installing => ask(&widgets.window, may_close, &gettext("Close the Window?"), &closing(session)),
-        _ => ask_about_code(&widgets.window, may_close),
-    }
-}
-
-fn closing(session: &Session) -> String {
-    let plan = session.run().plan.as_deref();
-    match plan.and_then(|plan| plan.layout.beside.as_ref()) {
-        None => gettext("The installation stops then, as far as it can be stopped, and the disk starts no computer."),
-        Some(beside) => {
-            let stops = gettext("The installation stops then, as far as it can be stopped.");
-            [stops, way_plan::stopping(beside, !session.run().is_untouched())].join(" ")
+        Page::Installing => {
+            let run = session.run();
+            let disk = run.plan.as_deref().map(plan::target).unwrap_or_default();
+            ask(&widgets.window, may_close, &gettext("Close the Window?"), &progress::closing(run, &disk));
         }
+        _ => ask_about_code(&widgets.window, may_close),
     }
 }
 
@@ -84,6 +77,7 @@ pub(super) fn tell_in(window: &adw::ApplicationWindow, toasts: &adw::ToastOverla
     dialog.present(Some(window));
 }
 
-fn passing(toasts: &adw::ToastOverlay, text: &str) {
-    toasts.add_toast(adw::Toast::new(text));
+/// Says something that needs no answer.
+pub(super) fn passing(toasts: &adw::ToastOverlay, text: &str) {
+    toasts.add_toast(adw::Toast::builder().use_markup(false).title(text).build());
 }

@@ -46,6 +46,7 @@ impl View {
                 made: account.password().is_made(),
                 fault: account.password_fault().and_then(issues::password),
                 strength: account.strength(),
+                hint: account.password_fault().and_then(issues::hint),
                 forgotten: account.password().forgotten(),
             },
             computer_fault: account.computer_name_fault().map(issues::computer_name),

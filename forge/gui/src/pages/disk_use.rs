@@ -5,6 +5,7 @@ use crate::{
     parts::{
         before_after, disk_row,
         frame::Frame,
+        plain::plain,
         radio_row::{self, RadioRow},
         size_row::SizeRow,
         switch::Switch,
@@ -103,10 +104,7 @@ impl View {
         let state = session.state_room().map(|room| Size {
             of: None,
             title: gettext("Your Files and Settings"),
-            text: fill(
-                &gettext("In GB: from {least} to {most}"),
-                &[("least", &size(room.least)), ("most", &size(room.most))],
-            ),
+            text: fill(&gettext("From {least} to {most}"), &[("least", &size(room.least)), ("most", &size(room.most))]),
             range: (room.least, room.most),
             bytes: room.gets,
         });
@@ -297,7 +295,7 @@ fn draw_ways(widgets: &Widgets, view: &View) {
     *widgets.ways.borrow_mut() = rows;
     // Translators: {disk} is the name of a disk and its size.
     let asked = fill(&gettext("How is {disk} used? Nothing is written before the last page."), &[("disk", &view.disk)]);
-    widgets.group.set_description(Some(&asked));
+    widgets.group.set_description(Some(&plain(&asked)));
 }
 
 /// What there is to decide about the way that is chosen.
@@ -314,7 +312,7 @@ fn draw_options(widgets: &mut Widgets, view: &View, sender: &ComponentSender<Dis
     let group = |title: &str, text: &str| {
         let group = adw::PreferencesGroup::builder().title(title).build();
         if !text.is_empty() {
-            group.set_description(Some(text));
+            group.set_description(Some(&plain(text)));
         }
         widgets.options.append(&group);
         group

@@ -2,7 +2,7 @@
 
 use super::{Input, guide::from_disk};
 use crate::{
-    parts::{files, frame::Frame, key_caps, key_places, print, seal, trouble::Trouble},
+    parts::{files, frame::Frame, key_caps, key_places, plain::plain, print, seal, trouble::Trouble},
     sentences::{card, errors, fill, way_plan},
     session::{Change, Credentials, Notice, Page, Session},
 };
@@ -26,6 +26,8 @@ pub struct View {
     trouble: Option<errors::Told>,
     kept: bool,
     by_hand: bool,
+    /// Whether the machine was not started by UEFI.
+    without_uefi: bool,
     /// What to know about the other systems on the disk.
     others: Option<String>,
     /// What to do where the firmware has no boot entry for the system, and the command that makes one.
@@ -43,6 +45,7 @@ impl View {
             trouble: session.trouble().map(errors::not_handed_over),
             kept: session.may_close(),
             by_hand: session.is_enrolled_by_hand(),
+            without_uefi: session.was_without_uefi(),
             others: plan.and_then(way_plan::next_start),
             no_entry: session.without_boot_entry().map(way_plan::no_boot_entry),
         }
@@ -109,7 +112,7 @@ impl SimpleComponent for Done {
             steps.add(&row);
         }
         let keep = adw::PreferencesGroup::new();
-        let kept = adw::SwitchRow::new();
+        let kept = adw::SwitchRow::builder().use_markup(false).build();
         kept.set_subtitle(&gettext("On paper, a photo or in a file: this screen is gone after the restart"));
         let tell = sender.clone();
         kept.connect_active_notify(move |row| {
@@ -147,7 +150,7 @@ impl SimpleComponent for Done {
             widgets.drawn = true;
         }
         for group in [&widgets.by_code, &widgets.by_hand] {
-            group.set_description(view.others.as_deref());
+            group.set_description(view.others.as_deref().map(plain).as_deref());
         }
         widgets.by_code.set_visible(!view.by_hand);
         widgets.by_hand.set_visible(view.by_hand);
@@ -160,13 +163,21 @@ impl SimpleComponent for Done {
 }
 
 fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &ComponentSender<Done>) {
-    let (heading, sentence) = match view.by_hand {
-        false => (
+    let (heading, sentence) = match (view.by_hand, view.without_uefi) {
+        (false, _) => (
             // Translators: a headline above a code that has to be typed after the restart.
             gettext("Your Code"),
             gettext("Type it once after the restart, so that this computer trusts its own key."),
         ),
-        true => (
+        (true, true) => (
+            gettext("One Step by Hand"),
+            gettext(
+                "The system is installed. This computer was not started by UEFI, and the system starts by UEFI only: \
+                 choose that in the settings of the firmware. If the computer then refuses to start the system, its key is \
+                 enrolled from the disk. Write the steps down or take a picture of them.",
+            ),
+        ),
+        (true, false) => (
             gettext("One Step by Hand"),
             gettext(
                 "The system is installed. The firmware took no request for a code, so the key is enrolled from the disk \
@@ -184,7 +195,7 @@ fn draw(widgets: &Widgets, view: &View, credentials: &Credentials, sender: &Comp
     }
     if let Some((sentence, command)) = &view.no_entry {
         let group = adw::PreferencesGroup::builder().title(gettext("The Firmware Has No Boot Entry")).build();
-        group.set_description(Some(sentence));
+        group.set_description(Some(&plain(sentence)));
         group.set_margin_top(12);
         let row = adw::ActionRow::builder().use_markup(false).title(command).title_selectable(true).build();
         row.add_suffix(&copy_button(&gettext("Command"), Zeroizing::new(command.clone()), sender));
@@ -274,7 +285,7 @@ fn draw_code(widgets: &Widgets, code: &str) {
 
 /// One of the steps after the restart.
 fn step(number: usize, title: &str, text: &str) -> adw::ActionRow {
-    let row = adw::ActionRow::builder().title(title).subtitle(text).build();
+    let row = adw::ActionRow::builder().use_markup(false).title(title).subtitle(text).build();
     let badge = gtk::Label::builder().label(number.to_string()).valign(gtk::Align::Center).build();
     badge.add_css_class("step");
     row.add_prefix(&badge);

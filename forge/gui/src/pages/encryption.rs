@@ -56,6 +56,7 @@ impl View {
                 made: encryption.passphrase().is_made(),
                 fault: fault.or_else(|| encryption.fault().and_then(issues::passphrase)),
                 strength: encryption.strength(),
+                hint: encryption.fault().and_then(issues::hint),
                 forgotten: encryption.passphrase().forgotten(),
             },
             caution,

@@ -5,16 +5,19 @@ use crate::{
     parts::{
         frame::{self, Frame},
         log_drawer::LogDrawer,
+        plain::plain,
     },
     sentences::errors,
     session::{Change, Ended, Page, Session},
 };
 use gettextrs::gettext;
-use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, gtk, gtk::prelude::*};
+use relm4::{ComponentParts, ComponentSender, SimpleComponent, adw, adw::prelude::*, gtk};
 
 /// The page.
 pub struct Failure {
     view: View,
+    /// Where its questions are shown.
+    near: adw::NavigationPage,
 }
 
 /// What it shows.
@@ -30,10 +33,7 @@ impl View {
     /// The slice of a session that this page shows.
     pub fn of(session: &Session, log: &str) -> Self {
         Self {
-            told: session.ended().map(|ended| {
-                let plan = session.run().plan.as_deref();
-                errors::ended(ended, plan.and_then(|plan| plan.layout.beside.as_ref()))
-            }),
+            told: session.ended().map(|ended| errors::ended(ended, session.run().plan.as_deref())),
             was_cancelled: matches!(session.ended(), Some(Ended::Cancelled { .. })),
             may_try_again: session.may_try_again(),
             log: log.to_owned(),
@@ -68,15 +68,18 @@ impl SimpleComponent for Failure {
         frame.body.append(&status);
         frame.body.append(&log.root);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
-        ComponentParts { model: Self { view: View::default() }, widgets: Widgets { frame, status, log } }
+        frame.button.set_sensitive(true);
+        let near = frame.page.clone();
+        ComponentParts { model: Self { view: View::default(), near }, widgets: Widgets { frame, status, log } }
     }
 
     fn update(&mut self, input: Self::Input, sender: ComponentSender<Self>) {
         match input {
             Input::Show(view) => self.view = view,
-            Input::Primary => {
+            Input::Primary if self.view.may_try_again => {
                 let _ = sender.output(Change::TryAgain);
             }
+            Input::Primary => ask_to_restart(&self.near, &sender),
         }
     }
 
@@ -85,14 +88,32 @@ impl SimpleComponent for Failure {
         let icon = if self.view.was_cancelled { "process-stop-symbolic" } else { "dialog-warning-symbolic" };
         widgets.status.set_icon_name(Some(icon));
         widgets.status.set_title(&told.title);
-        let words = gtk::glib::markup_escape_text(&told.text);
-        if widgets.status.description().as_ref() != Some(&words) {
-            widgets.status.set_description(Some(&words));
+        if widgets.status.description() != Some(plain(&told.text)) {
+            widgets.status.set_description(Some(&plain(&told.text)));
             // A screen reader hears it at once.
             widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
         }
-        widgets.log.set_text(&[self.view.log.as_str(), &told.details].join(""));
-        widgets.frame.button.set_visible(self.view.may_try_again);
-        widgets.frame.button.set_sensitive(self.view.may_try_again);
+        widgets.log.set_text(&self.view.log);
+        widgets.frame.button.set_label(&match self.view.may_try_again {
+            true => gettext("_Try Again"),
+            false => gettext("_Restart…"),
+        });
+        widgets.frame.wrap_button();
     }
+}
+
+/// A question before the computer restarts: what still works on the disk is not to be cut off.
+fn ask_to_restart(near: &adw::NavigationPage, sender: &ComponentSender<Failure>) {
+    let text =
+        gettext("Wait until the disk is quiet. Then restart, and start the system that the partition belongs to.");
+    let dialog = adw::AlertDialog::new(Some(&gettext("Restart Now?")), Some(&text));
+    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("restart", &gettext("_Restart"))]);
+    dialog.set_response_appearance("restart", adw::ResponseAppearance::Suggested);
+    dialog.set_default_response(Some("stay"));
+    dialog.set_close_response("stay");
+    let tell = sender.clone();
+    dialog.connect_response(Some("restart"), move |_, _| {
+        let _ = tell.output(Change::Restart);
+    });
+    dialog.present(Some(near));
 }

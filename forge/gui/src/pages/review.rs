@@ -6,6 +6,7 @@ use crate::{
     parts::{
         before_after, files,
         frame::{Frame, announce, status},
+        plain::plain,
     },
     sentences::{errors, issues, plan, way_plan},
     session::{BeforeAfter, Change, Judged, Page, Session},
@@ -102,9 +103,6 @@ impl SimpleComponent for Review {
             .use_underline(true)
             .start_icon_name("document-save-symbolic")
             .build();
-        save.set_tooltip_text(Some(&gettext(
-            "A file that installs other computers in the same way, without questions",
-        )));
         let answers = std::rc::Rc::new(std::cell::RefCell::new(None::<String>));
         let (kept, tell) = (answers.clone(), sender.clone());
         save.connect_activated(move |row| {
@@ -116,6 +114,9 @@ impl SimpleComponent for Review {
             }
         });
         let group = adw::PreferencesGroup::new();
+        group.set_description(Some(&plain(&gettext(
+            "To install other computers in the same way: a file that fills in these pages there. It holds no password, and a person still chooses the disk.",
+        ))));
         group.add(&save);
         plan.append(&group);
         // What comes first on the page gets the keyboard first, and that is not this row.
@@ -162,7 +163,7 @@ impl SimpleComponent for Review {
                 announce(&widgets.frame.body, &told.text);
             }
             widgets.trouble.set_title(&told.title);
-            widgets.trouble.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+            widgets.trouble.set_description(Some(&plain(&told.text)));
             widgets.trouble.set_tooltip_text(Some(&told.details));
         }
         if view.plan != widgets.shown {

@@ -18,8 +18,8 @@ pub struct SecureBoot {
 /// What it shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
-    /// What the firmware says, by name.
-    facts: Vec<(String, String)>,
+    /// What the firmware says, by name; nothing where the machine was not started by UEFI.
+    facts: Option<Vec<(String, String)>>,
 }
 
 impl View {
@@ -27,15 +27,18 @@ impl View {
     pub fn of(session: &Session) -> Self {
         // How many bytes are free is news only when they are too few, and then the plan says what follows.
         let firmware = session.firmware().map(|firmware| Firmware { free: None, ..firmware.clone() });
-        Self { facts: firmware.as_ref().map(facts).unwrap_or_default() }
+        Self { facts: firmware.as_ref().map(facts) }
     }
 }
 
 /// Its widgets.
 pub struct Widgets {
+    text: gtk::Label,
+    /// What is said of the restart, where it asks for the code.
+    restart: [gtk::Widget; 2],
     computer: adw::PreferencesGroup,
     rows: Vec<adw::ActionRow>,
-    shown: View,
+    shown: Option<View>,
 }
 
 impl SimpleComponent for SecureBoot {
@@ -50,13 +53,7 @@ impl SimpleComponent for SecureBoot {
     }
 
     fn init((): (), frame: Frame, sender: ComponentSender<Self>) -> ComponentParts<Self> {
-        let sentences = [
-            gettext("Secure Boot lets a computer start only what is signed by a key that it trusts."),
-            gettext("Forge makes a key for this computer alone, and signs the system with it."),
-            gettext("Only you can tell the computer to trust that key: with a code, once, after the restart."),
-            gettext("Nobody else has the key, so nobody else can change what starts here."),
-        ];
-        frame.say(&sentences.join(" "));
+        let text = frame.say("");
         let group = adw::PreferencesGroup::builder().title(gettext("What Happens")).build();
         for (icon, title, text) in [
             (
@@ -75,7 +72,7 @@ impl SimpleComponent for SecureBoot {
                 gettext("From then on the computer starts by itself. The code is not needed again."),
             ),
         ] {
-            let row = adw::ActionRow::builder().title(title).subtitle(text).build();
+            let row = adw::ActionRow::builder().use_markup(false).title(title).subtitle(text).build();
             row.add_prefix(&gtk::Image::from_icon_name(icon));
             group.add(&row);
         }
@@ -107,7 +104,8 @@ impl SimpleComponent for SecureBoot {
         frame.body.append(&missed);
         frame.button.set_sensitive(true);
         frame.button.connect_clicked(move |_| sender.input(Input::Primary));
-        let widgets = Widgets { computer, rows: Vec::new(), shown: View::default() };
+        let restart = [group.upcast(), missed.upcast()];
+        let widgets = Widgets { text, restart, computer, rows: Vec::new(), shown: None };
         ComponentParts { model: Self { view: View::default() }, widgets }
     }
 
@@ -121,19 +119,44 @@ impl SimpleComponent for SecureBoot {
     }
 
     fn update_view(&self, widgets: &mut Widgets, _: ComponentSender<Self>) {
-        if widgets.shown == self.view {
+        if widgets.shown.as_ref() == Some(&self.view) {
             return;
         }
+        let has_uefi = self.view.facts.is_some();
+        widgets.text.set_label(&sentences(has_uefi).join(" "));
+        widgets.restart.iter().for_each(|part| part.set_visible(has_uefi));
         for row in widgets.rows.drain(..) {
             widgets.computer.remove(&row);
         }
-        for (name, value) in &self.view.facts {
+        for (name, value) in self.view.facts.iter().flatten() {
             let row = adw::ActionRow::builder().title(name).subtitle(value).use_markup(false).build();
             row.add_css_class("property");
             widgets.computer.add(&row);
             widgets.rows.push(row);
         }
         widgets.computer.set_visible(!widgets.rows.is_empty());
-        widgets.shown = self.view.clone();
+        widgets.shown = Some(self.view.clone());
     }
+}
+
+fn sentences(has_uefi: bool) -> Vec<String> {
+    let mut said = vec![
+        gettext("Secure Boot lets a computer start only what is signed by a key that it trusts."),
+        gettext("Forge makes a key for this computer alone, and signs the system with it."),
+    ];
+    said.extend(match has_uefi {
+        true => [
+            gettext("Only you can tell the computer to trust that key: with a code, once, after the restart."),
+            gettext(
+                "Nobody else has the key. With Secure Boot on, the computer starts only what is signed by it or by a key of the firmware.",
+            ),
+        ],
+        false => [
+            gettext(
+                "This computer was not started by UEFI, so no blue screen asks for a code after the restart. The system starts by UEFI only: choose that in the settings of the firmware.",
+            ),
+            gettext("The last page says how the key is enrolled from the disk."),
+        ],
+    });
+    said
 }

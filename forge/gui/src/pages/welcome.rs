@@ -161,7 +161,7 @@ impl SimpleComponent for Welcome {
         widgets.frame.button.set_sensitive(view.may_go_on);
         if view.is_filled_in {
             // Translators: an administrator left a file with answers on this medium.
-            let text = gettext("Answers from a file are filled in. No disk is chosen.");
+            let text = gettext("Answers from a file are filled in. The file chooses no disk.");
             widgets.frame.banner.set_title(&text);
             widgets.frame.banner.set_visible(true);
             widgets.frame.banner.set_revealed(true);

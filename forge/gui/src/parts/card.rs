@@ -45,7 +45,7 @@ pub fn present(
         (gettext("Fingerprint that the blue screen shows (SHA-1)"), &card.key.sha1),
         (gettext("Fingerprint (SHA-256)"), &card.key.sha256),
     ] {
-        let row = adw::ActionRow::builder().title(title).subtitle(card::pairs(digits)).build();
+        let row = adw::ActionRow::builder().use_markup(false).title(title).subtitle(card::pairs(digits)).build();
         row.add_css_class("property");
         row.set_subtitle_selectable(true);
         facts.add(&row);

@@ -1,5 +1,6 @@
 //! One of many: rows in groups, with a search, the chosen one with a check mark.
 
+use super::plain::plain;
 use gettextrs::gettext;
 use relm4::{adw, adw::prelude::*, gtk, gtk::glib};
 use std::{
@@ -114,7 +115,7 @@ impl ChoiceList {
             let group = match rows.last() {
                 Some(last) if heading == Some(&choice.group) => last.group.clone(),
                 _ => {
-                    let group = adw::PreferencesGroup::builder().title(&choice.group).build();
+                    let group = adw::PreferencesGroup::builder().title(plain(&choice.group)).build();
                     self.groups.append(&group);
                     group
                 }

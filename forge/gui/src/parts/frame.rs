@@ -59,7 +59,7 @@ impl Frame {
         bar.append(&button);
 
         // What is not shown is not there for a screen reader either.
-        let banner = adw::Banner::builder().visible(false).build();
+        let banner = adw::Banner::builder().use_markup(false).visible(false).build();
         let header = adw::HeaderBar::new();
         let view = adw::ToolbarView::builder().content(&content).build();
         view.add_top_bar(&header);

@@ -16,6 +16,7 @@
 //! | [`licence`] | the text of a licence |
 //! | [`log_drawer`] | the log, folded away |
 //! | [`files`] | saving and copying what is shown |
+//! | [`plain`] | text as it is, where the toolkit would read markup |
 //! | [`print`] | printing what is shown |
 //! | [`seal`] | saving what is shown so that only a passphrase opens it |
 //! | [`typed_twice`] | a password that is made, or typed twice |
@@ -35,6 +36,7 @@ pub mod key_caps;
 pub mod key_places;
 pub mod licence;
 pub mod log_drawer;
+pub mod plain;
 pub mod print;
 pub mod qr;
 pub mod radio_row;

@@ -1,6 +1,7 @@
 //! One of several ways to go: a title, what it means, and a radio button. One that can not be gone says why; it takes the
 //! keyboard all the same, so that whoever can not see it hears the reason.
 
+use super::plain::plain;
 use relm4::{adw, gtk, gtk::prelude::*};
 
 /// The row.
@@ -81,6 +82,6 @@ pub fn none() -> gtk::CheckButton {
 /// A heading above a list of such rows.
 pub fn group(description: &str, list: &gtk::ListBox) -> adw::PreferencesGroup {
     let group = super::disk_row::group("", list);
-    adw::prelude::PreferencesGroupExt::set_description(&group, Some(description));
+    adw::prelude::PreferencesGroupExt::set_description(&group, Some(&plain(description)));
     group
 }

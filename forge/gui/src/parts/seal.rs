@@ -60,7 +60,8 @@ fn ask(near: &gtk::Widget, then: impl Fn(&Secret) + 'static) {
         Some(&gettext("Seal With a Passphrase")),
         Some(&gettext("Whoever has the file and the passphrase can read it. Nobody can open it without.")),
     );
-    let row = |title: String| adw::PasswordEntryRow::builder().title(title).activates_default(true).build();
+    let row =
+        |title: String| adw::PasswordEntryRow::builder().use_markup(false).title(title).activates_default(true).build();
     let (first, again) = (row(gettext("Passphrase")), row(gettext("Passphrase Again")));
     let group = adw::PreferencesGroup::new();
     group.add(&first);

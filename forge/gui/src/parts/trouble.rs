@@ -1,6 +1,9 @@
 //! What stands on a page where something did not work: what happened, and a way to try again.
 
-use super::frame::{announce, status};
+use super::{
+    frame::{announce, status},
+    plain::plain,
+};
 use crate::sentences::errors::Told;
 use gettextrs::gettext;
 use relm4::{adw, adw::prelude::*, gtk};
@@ -34,7 +37,7 @@ impl Trouble {
             announce(near, &told.text);
         }
         self.root.set_title(&told.title);
-        self.root.set_description(Some(&gtk::glib::markup_escape_text(&told.text)));
+        self.root.set_description(Some(&plain(&told.text)));
         self.root.set_tooltip_text(Some(&told.details));
     }
 }

@@ -37,6 +37,8 @@ pub struct View {
     pub fault: Option<String>,
     /// How good it is.
     pub strength: Option<Strength>,
+    /// What is still to be done.
+    pub hint: Option<String>,
     /// How often what was typed was forgotten.
     pub forgotten: u32,
 }
@@ -78,7 +80,8 @@ impl TypedTwice {
         match (&view.fault, view.strength) {
             (Some(fault), _) => show_line(&self.line, Some(fault), true),
             (None, Some(strength)) => {
-                show_line(&self.line, Some(&issues::strength(strength)), strength < Strength::Fair);
+                let said = [Some(issues::strength(strength)), view.hint.clone()].into_iter().flatten();
+                show_line(&self.line, Some(&said.collect::<Vec<_>>().join("\n")), strength < Strength::Fair);
             }
             (None, None) => show_line(&self.line, None, false),
         }
@@ -87,7 +90,7 @@ impl TypedTwice {
 
 /// A field whose text is kept in the type that does not print.
 fn field(title: &str, tell: impl Fn(Said) + 'static, said: fn(Secret) -> Said) -> adw::PasswordEntryRow {
-    let row = adw::PasswordEntryRow::builder().title(title).activates_default(true).build();
+    let row = adw::PasswordEntryRow::builder().use_markup(false).title(title).activates_default(true).build();
     if let Some(button) = reveal_button(row.upcast_ref()) {
         // There are two that are called "Show Password": each says of which.
         button.update_property(&[gtk::accessible::Property::Description(title)]);

@@ -41,6 +41,18 @@ pub fn icon(finding: Finding) -> (&'static str, &'static str) {
     }
 }
 
+/// The icon of all of them, as [`summary`] says it: that of the worst. Nothing was measured yet, or it could not be.
+pub fn summary_icon(audit: Option<&Audit>) -> &'static str {
+    let Some(audit) = audit else { return icon(Finding::CannotTell).0 };
+    let any = |wanted| audit.lines.iter().any(|line| line.result == wanted);
+    icon(match (any(Finding::Fail), any(Finding::CannotTell)) {
+        (true, _) => Finding::Fail,
+        (false, true) => Finding::CannotTell,
+        (false, false) => Finding::Pass,
+    })
+    .0
+}
+
 /// All of them in one sentence.
 pub fn summary(audit: &Audit) -> String {
     let count = |wanted| u32::try_from(audit.lines.iter().filter(|line| line.result == wanted).count()).unwrap_or(0);
@@ -56,4 +68,26 @@ pub fn summary(audit: &Audit) -> String {
         parts.push(with(ngettext("{n} check could not be made.", "{n} checks could not be made.", unknown), unknown));
     }
     parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_model::audit::Line;
+
+    #[test]
+    fn a_promise_that_does_not_hold_is_never_ticked() {
+        let audit = |results: &[Finding]| Audit {
+            measured: 0,
+            lines: results
+                .iter()
+                .map(|result| Line { check: Check::Receipt, result: *result, evidence: vec![], command: String::new() })
+                .collect(),
+        };
+        let icons = |results: &[Finding]| summary_icon(Some(&audit(results)));
+        assert_eq!(icons(&[Finding::Pass, Finding::Pass]), "object-select-symbolic");
+        assert_eq!(icons(&[Finding::Pass, Finding::CannotTell]), "dialog-question-symbolic");
+        assert_eq!(icons(&[Finding::CannotTell, Finding::Fail, Finding::Pass]), "dialog-warning-symbolic");
+        assert_eq!(summary_icon(None), "dialog-question-symbolic");
+    }
 }

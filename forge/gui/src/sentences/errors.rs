@@ -1,12 +1,12 @@
 //! Errors: what happened, what state things are in, what to do.
 
 use super::{
-    fill, issues, progress,
+    fill, issues, plan, progress,
     way_plan::{self, Ending},
 };
 use crate::session::{Ended, Trouble};
 use forge_dbus::{Error, client::ClientError, status::Failure};
-use forge_model::{OldTable, Stage, layout::Beside};
+use forge_model::{OldTable, Plan, Stage, layout::Beside};
 use gettextrs::gettext;
 use std::io;
 
@@ -184,7 +184,7 @@ pub fn trouble(trouble: &Trouble) -> Told {
         Trouble::NotRestarted(error) => told(
             gettext("The Computer Does Not Restart"),
             vec![
-                gettext("The system is installed; only the restart was refused."),
+                gettext("Only the restart was refused."),
                 gettext("Restart it from the menu at the top of the screen, or hold its power button."),
             ],
             error.to_string(),
@@ -192,8 +192,9 @@ pub fn trouble(trouble: &Trouble) -> Told {
     }
 }
 
-/// How an install ended that did not come to its end. `beside` is what stays on the disk, where anything does.
-pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
+/// How an install ended that did not come to its end. The plan tells which disk it is, and what stays on it.
+pub fn ended(ended: &Ended, plan: Option<&Plan>) -> Told {
+    let beside = plan.and_then(|plan| plan.layout.beside.as_ref());
     match ended {
         Ended::Installed { .. } => told(gettext("Installed"), vec![], String::new()),
         Ended::Cancelled { stage, written, smaller } => told(
@@ -209,17 +210,29 @@ pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
             ],
             fill("cancelled in stage {stage}", &[("stage", stage.id())]),
         ),
-        Ended::Failed(failure) => failed(failure, beside, ended.may_be_half_smaller(beside)),
+        Ended::Failed(failure) => failed(failure, plan, ended.may_be_half_smaller(beside)),
         Ended::Refused(error) => refused(error),
         Ended::Lost { stage } => {
             let details =
                 fill("the helper left the bus in stage {stage}", &[("stage", stage.map_or("none", Stage::id))]);
             let gone = gettext("The part of Forge that writes the disk went away.");
             if let (true, Some(beside)) = (ended.may_be_half_smaller(beside), beside) {
-                let text = vec![gone, way_plan::still_made_smaller(beside), gettext("Nothing else was written.")];
+                let rest = match stage {
+                    Some(_) => gettext("Nothing else was written."),
+                    None => gettext("It is not known whether anything else was written."),
+                };
+                let text = vec![gone, way_plan::still_made_smaller(beside), rest];
                 return told(gettext("The Installation Stopped"), text, details);
             }
-            let reached = |last: Stage| stage.is_some_and(|stage| stage >= last);
+            let Some(stage) = *stage else {
+                let text = vec![
+                    gone,
+                    gettext("It is not known whether anything was written."),
+                    gettext("Choose Try Again, and look at what is on the disk before you go on."),
+                ];
+                return told(gettext("The Installation Stopped"), text, details);
+            };
+            let reached = |last: Stage| stage >= last;
             let table = if reached(Stage::Commit) { OldTable::Unknown } else { OldTable::Untouched };
             let ending = Ending { written: reached(Stage::Claim), table, smaller: None };
             told(
@@ -235,14 +248,21 @@ pub fn ended(ended: &Ended, beside: Option<&Beside>) -> Told {
     }
 }
 
-fn failed(failure: &Failure, beside: Option<&Beside>, is_half_smaller: bool) -> Told {
+fn failed(failure: &Failure, plan: Option<&Plan>, is_half_smaller: bool) -> Told {
+    let beside = plan.and_then(|plan| plan.layout.beside.as_ref());
     let details = fill(
         "{kind} in stage {stage}: {details}",
         &[("kind", &failure.kind), ("stage", failure.stage.id()), ("details", &failure.details)],
     );
     let (what, fix) = match failure.kind.as_str() {
         "disk-gone" => (
-            gettext("The disk was disconnected while the system was being written."),
+            match plan.map(plan::target) {
+                // Translators: {disk} is the name of a disk.
+                Some(disk) => {
+                    fill(&gettext("{disk} was disconnected while the system was being written."), &[("disk", &disk)])
+                }
+                None => gettext("The disk was disconnected while the system was being written."),
+            },
             gettext("Connect it again and choose Try Again."),
         ),
         // What is to be done about a half one is said with the state of the disk.

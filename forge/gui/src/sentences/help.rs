@@ -25,10 +25,10 @@ pub fn help(page: Page) -> Vec<String> {
         }
         Page::Disk => vec![
             gettext(
-                "Model, size and serial number tell disks apart; the serial number is printed on the disk or on its box. The disk that this system was started from can not be chosen.",
+                "Model, size and serial number tell disks apart; the serial number is printed on the disk or on its box. The disk that this system was started from cannot be chosen.",
             ),
             gettext(
-                "A disk that can not be taken says why. Connect or disconnect disks while this page is open: the list follows.",
+                "A disk that cannot be taken says why. Connect or disconnect disks while this page is open: the list follows.",
             ),
         ],
         Page::DiskUse => vec![
@@ -74,7 +74,7 @@ pub fn help(page: Page) -> Vec<String> {
         ],
         Page::SecureBoot => vec![
             gettext(
-                "The computer gets a key of its own, made here and stored on its disk. It signs what the computer starts, and nobody else can.",
+                "The computer gets a key of its own, made here and stored on its disk. It signs the system that the computer starts, and nobody else has it.",
             ),
             gettext(
                 "At the next start a blue screen asks whether the key may be trusted, and for the code that Forge shows at the end.",
@@ -84,7 +84,7 @@ pub fn help(page: Page) -> Vec<String> {
             gettext(
                 "This is everything that will be done, on the disk that is named. Go back to change an answer; nothing is lost by that.",
             ),
-            gettext("What is on the disk can not be brought back once the installation has begun."),
+            gettext("What is on the disk cannot be brought back once the installation has begun."),
         ],
         Page::Installing => vec![
             gettext(

@@ -191,7 +191,7 @@ pub fn password(fault: PasswordFault) -> Option<String> {
         PasswordFault::Empty | PasswordFault::NotRepeated => return None,
         PasswordFault::TooShort => too_short(),
         PasswordFault::Invisible => gettext("A password cannot contain characters that cannot be seen."),
-        PasswordFault::TooWeak => gettext("This password is guessed at once. Several unrelated words are a good one."),
+        PasswordFault::TooWeak => gettext("This password is guessed at once. Several unrelated words make a good one."),
         PasswordFault::Different => gettext("The two passwords are not the same."),
     })
 }
@@ -203,10 +203,16 @@ pub fn passphrase(fault: PasswordFault) -> Option<String> {
         PasswordFault::TooShort => too_short(),
         PasswordFault::Invisible => gettext("A passphrase cannot contain characters that cannot be seen."),
         PasswordFault::TooWeak => {
-            gettext("This passphrase is guessed at once. Several unrelated words are a good one.")
+            gettext("This passphrase is guessed at once. Several unrelated words make a good one.")
         }
         PasswordFault::Different => gettext("The two passphrases are not the same."),
     })
+}
+
+/// What is still to be done about what was typed, where nothing is wrong with it.
+pub fn hint(fault: PasswordFault) -> Option<String> {
+    // Translators: the password or passphrase that was typed into the field above.
+    (fault == PasswordFault::NotRepeated).then(|| gettext("Type it again."))
 }
 
 fn too_short() -> String {
@@ -222,5 +228,22 @@ pub fn strength(strength: Strength) -> String {
         Strength::Fair => gettext("Fair: keeps out people who are near"),
         Strength::Good => gettext("Good: takes much effort to guess"),
         Strength::Strong => gettext("Strong"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_keeps_a_password_from_being_taken_is_said_once_something_was_typed() {
+        use PasswordFault::{Different, Invisible, NotRepeated, TooShort, TooWeak};
+        for fault in [TooShort, Invisible, TooWeak, NotRepeated, Different] {
+            for wrong in [password(fault), passphrase(fault)] {
+                assert!(wrong.is_some() != hint(fault).is_some(), "{fault:?}");
+            }
+        }
+        assert_eq!(hint(NotRepeated).as_deref(), Some("Type it again."));
+        assert!(password(PasswordFault::Empty).is_none() && hint(PasswordFault::Empty).is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! Languages, keyboards and time zones by their names.
 
+use super::fill;
 use crate::session::choices::{language_of, territory_of};
 use gettextrs::{dgettext, gettext};
 use isolang::Language;
@@ -60,7 +61,11 @@ pub fn territory(locale: &str) -> Option<String> {
 /// Language and territory: "Deutsch (Österreich)".
 pub fn locale(locale: &str) -> String {
     match territory(locale) {
-        Some(territory) => format!("{} ({territory})", language(locale)),
+        Some(territory) => fill(
+            // Translators: a language and where it is spoken, such as "Deutsch (Österreich)".
+            &gettext("{language} ({territory})"),
+            &[("language", &language(locale)), ("territory", &territory)],
+        ),
         None => language(locale),
     }
 }
@@ -91,7 +96,8 @@ pub fn region(zone: &str) -> String {
 /// A time zone in a sentence: "Berlin (Europe)".
 pub fn zone(zone: &str) -> String {
     match zone.contains('/') {
-        true => format!("{} ({})", city(zone), region(zone)),
+        // Translators: a city and its part of the world, such as "Berlin (Europe)".
+        true => fill(&gettext("{city} ({region})"), &[("city", &city(zone)), ("region", &region(zone))]),
         false => zone.to_owned(),
     }
 }

@@ -60,6 +60,16 @@ fn left(seconds: u64) -> String {
     fill(&ngettext("about {n} minute left", "about {n} minutes left", minutes), &[("n", &minutes.to_string())])
 }
 
+/// What closing the window means now: whoever leaves cancels, as far as that is still possible.
+pub fn closing(run: &Run, disk: &str) -> String {
+    match run.is_past_stopping() {
+        true => gettext(
+            "The installation can no longer be stopped. It goes on without the window: keep the computer on, and start Forge again to see the code.",
+        ),
+        false => [gettext("The installation stops then."), cancelling(run, disk)].join(" "),
+    }
+}
+
 /// What it means to cancel now.
 pub fn cancelling(run: &Run, disk: &str) -> String {
     let beside = run.plan.as_deref().and_then(|plan| plan.layout.beside.as_ref());
@@ -71,5 +81,48 @@ pub fn cancelling(run: &Run, disk: &str) -> String {
             &gettext("What was on {disk} is already gone, and the disk will not start a computer."),
             &[("disk", disk)],
         ),
+    }
+}
+
+#[cfg(all(test, feature = "scripted"))]
+mod tests {
+    use super::*;
+    use crate::gateway::scripted::machine;
+    use forge_model::answers::{DiskAnswers, Way};
+
+    fn at(stage: Option<Stage>, disk: DiskAnswers) -> Run {
+        let stage = stage.map_or(String::new(), |stage| stage.id().into());
+        let plan = machine::plan(&machine::shared_inventory(), "/dev/sdc", disk);
+        Run { plan: Some(Box::new(plan)), progress: Progress { stage, ..Progress::default() }, cancelling: false }
+    }
+
+    #[test]
+    fn closing_the_window_says_what_is_true_in_each_stage() {
+        for stage in [None, Some(Stage::Shrink)].into_iter().chain(Stage::ALL.map(Some)) {
+            let mut run = at(stage, DiskAnswers::default());
+            let said = closing(&run, "Disk");
+            let (stops, left) = match stage {
+                None | Some(Stage::Shrink | Stage::Check | Stage::Prepare) => (true, "Disk stays as it is."),
+                Some(Stage::Claim | Stage::Write | Stage::Prove | Stage::Fill) => {
+                    (true, "What was on Disk is already gone, and the disk will not start a computer.")
+                }
+                Some(Stage::Commit | Stage::Receipt) => (false, "start Forge again to see the code."),
+            };
+            assert!(said.ends_with(left), "{stage:?}: {said}");
+            assert_eq!(said.contains("stops then"), stops, "{stage:?}: {said}");
+            assert_eq!(said.contains("no longer be stopped"), !stops, "{stage:?}: {said}");
+            // That it was asked to stop already makes nothing else of the disk.
+            run.cancelling = true;
+            assert_eq!(closing(&run, "Disk"), said, "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn beside_other_systems_closing_says_what_stopping_says_until_it_cannot_be_stopped() {
+        let free = || DiskAnswers { way: Way::FreeSpace, ..DiskAnswers::default() };
+        let said = |stage| closing(&at(Some(stage), free()), "Disk");
+        assert!(said(Stage::Check).ends_with("Nothing was written: the disk is as it was."));
+        assert!(said(Stage::Fill).contains("The installation stops then. Your other systems are untouched"));
+        assert!(said(Stage::Commit).contains("no longer be stopped"));
     }
 }

@@ -124,7 +124,7 @@ pub fn shrink(row: &Shrinkable) -> (String, String) {
         // Translators: {name} is the name of a partition, such as "Windows (NTFS)".
         fill(&gettext("Make {name} Smaller"), &[("name", &name)]),
         fill(
-            &gettext("What it keeps, in GB: from {least} to {has}"),
+            &gettext("What it keeps: from {least} to {has}"),
             &[("least", &size(row.least)), ("has", &size(row.found.size))],
         ),
     )

@@ -84,7 +84,7 @@ pub fn shrink_fault(why: Option<ShrinkFault>) -> String {
             gettext("It is encrypted, or a part of something larger; only the system that made it can change it.")
         }
         Some(ShrinkFault::Hibernated) => gettext(
-            "A system only sleeps on this disk. Start it, shut it down, and come back; in Windows, turn fast startup off first.",
+            "Windows, or another system on it, was not shut down: it only sleeps. Start it, shut it down, and come back; in Windows, turn fast startup off first.",
         ),
         Some(ShrinkFault::Dirty) => gettext(
             "It was not closed properly. Start the system that it belongs to, let it check the disk, and shut it down.",

@@ -19,7 +19,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
     let Some(beside) = &plan.layout.beside else {
         // Translators: {disk} is the name of a disk and its size.
         let title = fill(&gettext("{disk} is erased"), &[("disk", &disk)]);
-        return vec![line("drive-harddisk-symbolic", title, disks::loss(&plan.erased))];
+        return vec![line("drive-harddisk-symbolic", title, erased(plan))];
     };
     let told = BeforeAfter::of_plan(plan);
     let kept = match usage::names(told.kept().filter(|piece| !told.smaller().any(|smaller| smaller == *piece))).as_str()
@@ -77,15 +77,35 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
     lines
 }
 
+/// What is lost with everything on a disk: what it is, and each partition by name.
+fn erased(plan: &Plan) -> String {
+    let loss = disks::loss(&plan.erased);
+    let told = BeforeAfter::of_plan(plan);
+    match sized(told.lost().filter(|piece| matches!(piece.what, What::Old(..)))).as_str() {
+        "" => loss,
+        // Translators: {names} are names of partitions, each with its size.
+        names => [loss, fill(&gettext("What is lost: {names}."), &[("names", names)])].join(" "),
+    }
+}
+
 fn counted(count: usize, sentence: impl Fn(u32) -> String) -> String {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     fill(&sentence(count), &[("n", &count.to_string())])
 }
 
+/// So many names are read; what comes after them is only counted.
+const NAMED: usize = 12;
+
 /// Names with sizes, one after another.
 fn sized<'a>(pieces: impl Iterator<Item = &'a Piece>) -> String {
+    let mut named: Vec<String> = pieces.map(usage::name_and_size).collect();
+    let more = named.len().saturating_sub(NAMED);
+    if more > 0 {
+        named.truncate(NAMED);
+        named.push(counted(more, |n| ngettext("{n} more", "{n} more", n)));
+    }
     // Translators: what stands between the items of a list, each of which has a comma in it.
-    pieces.map(usage::name_and_size).collect::<Vec<_>>().join(&gettext("; "))
+    named.join(&gettext("; "))
 }
 
 fn smaller(piece: &Piece) -> String {
@@ -120,7 +140,7 @@ pub fn question(plan: &Plan) -> Option<(String, String)> {
     let Some(beside) = &plan.layout.beside else {
         // Translators: {disk} is the name of a disk.
         let headline = fill(&gettext("Erase {disk}?"), &[("disk", &disk)]);
-        return (plan.erased != Content::Empty).then(|| (headline, [disks::loss(&plan.erased), undone].join(" ")));
+        return (plan.erased != Content::Empty).then(|| (headline, [erased(plan), undone].join(" ")));
     };
     let told = BeforeAfter::of_plan(plan);
     let lost = told.lost().count();
@@ -173,7 +193,7 @@ fn to_be_smaller(beside: &Beside) -> String {
 pub fn still_made_smaller(beside: &Beside) -> String {
     // Translators: {names} are names of partitions.
     let may = gettext(
-        "{names} may still be being made smaller. Leave the computer on until the disk is quiet. Then start the system that it belongs to, and let it check the disk.",
+        "{names} is perhaps still being changed. Leave the computer on until the disk is quiet. Then start the system that it belongs to, and let it check the disk.",
     );
     fill(&may, &[("names", &to_be_smaller(beside))])
 }
@@ -294,7 +314,7 @@ pub fn next_start(plan: &Plan) -> Option<String> {
 pub fn no_boot_entry(receipt: &Receipt) -> (String, String) {
     let sentence = match receipt.starts_only_by_entry() {
         true => gettext(
-            "Nothing starts the new system until there is one. Run this command as administrator in a Linux that was started by UEFI, such as this one.",
+            "Nothing starts the new system until there is one. Run this command as administrator in a Linux that was started by UEFI.",
         ),
         false => gettext(
             "If another system starts after the restart, choose this disk in the boot menu of the firmware. This command makes an entry; run it as administrator in a Linux that was started by UEFI.",
@@ -322,6 +342,35 @@ mod tests {
             .ok()
             .and_then(|layout| layout.beside)
             .expect("it fits")
+    }
+
+    #[test]
+    fn before_a_whole_disk_is_erased_its_partitions_are_named_as_for_every_other_way() {
+        let plan = machine::plan(&machine::shared_inventory(), "/dev/sdc", DiskAnswers::default());
+        let (headline, text) = question(&plan).expect("something is lost");
+        assert_eq!(headline, "Erase WDS500G2B0A?");
+        for words in
+            ["4 partitions", "EFI (FAT), ", "fedora (btrfs), ", "Swap space, ", "Photos (ext4), 160", "undone."]
+        {
+            assert!(text.contains(words), "{words}: {text}");
+            assert!(words == "undone." || lines(&plan)[0].text.contains(words), "{words}");
+        }
+        // A disk without partitions has none to name.
+        let plan = machine::plan(&machine::inventory(), "/dev/nvme1n1", DiskAnswers::default());
+        assert_eq!(question(&plan), None);
+        assert_eq!(lines(&plan)[0].text, "The disk is empty.");
+    }
+
+    #[test]
+    fn of_very_many_partitions_some_are_named_and_the_rest_is_counted() {
+        let Content::Table { partitions, .. } = &machine::shared_inventory().disks[3].content else {
+            panic!("a table")
+        };
+        let swap = Piece { what: What::Old(Box::new(partitions[2].clone()), Fate::Goes), size: MIB };
+        let pieces = vec![swap; 20];
+        assert_eq!(sized(pieces[..12].iter()).matches("Swap space").count(), 12);
+        let all = sized(pieces.iter());
+        assert!(all.matches("Swap space").count() == 12 && all.ends_with("; 8 more"), "{all}");
     }
 
     #[test]
@@ -398,20 +447,21 @@ mod tests {
     fn who_makes_something_smaller_is_told_what_a_power_cut_may_do_and_what_to_do_when_it_stops_half_way() {
         let shrink = vec![Shrink { number: 3, to_mib: 300_000 }];
         let answers = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
-        let disk = &machine::shared_inventory().disks[0];
-        let layout = Layout::new(disk, &answers, &machine::manifest().needed(&[], false)).expect("it fits");
-        let outcome = BeforeAfter::of(disk, Some(&layout));
-        let kept = layout.beside.expect("something stays");
+        let plan = machine::plan(&machine::shared_inventory(), "/dev/nvme0n1", answers);
+        let outcome = BeforeAfter::of_plan(&plan);
         let risk = "If the power fails meanwhile, it can be damaged: have a copy of what matters.";
         // The line of the plan and the question before it, and the page before those.
         assert!(outcome.smaller().all(|piece| smaller(piece).ends_with(risk)));
         let consequence = usage::consequence(Way::FreeSpace, &outcome);
         assert_eq!(consequence, format!("1 partition is made smaller. {risk}"));
 
-        let told = |ended: &Ended| errors::ended(ended, Some(&kept)).text;
+        let told = |ended: &Ended| errors::ended(ended, Some(&plan)).text;
         let lost = told(&Ended::Lost { stage: Some(Stage::Shrink) });
-        assert!(lost.contains("Windows (NTFS) may still be being made smaller. Leave the computer on"), "{lost}");
+        assert!(lost.contains("Windows (NTFS) is perhaps still being changed. Leave the computer on"), "{lost}");
         assert!(!lost.contains("Try Again") && !lost.contains("still there"), "{lost}");
+        assert!(lost.ends_with("Nothing else was written."), "{lost}");
+        let unheard = told(&Ended::Lost { stage: None });
+        assert!(unheard.ends_with("It is not known whether anything else was written."), "{unheard}");
         assert!(told(&Ended::Lost { stage: Some(Stage::Write) }).contains("Try Again"));
 
         let failure = |smaller| Failure {
@@ -426,6 +476,8 @@ mod tests {
         assert!(refused.starts_with("Windows (NTFS) could not be made smaller: "), "{refused}");
         assert!(refused.contains("turn fast startup off first") && !refused.contains("Try Again"), "{refused}");
         let begun = Smaller { number: 3, before: 952_148 * MIB, wanted: 300_000 * MIB, reached: Reached::Begun };
+        let gone = Failure { kind: "disk-gone".into(), ..failure(vec![]) };
+        assert!(told(&Ended::Failed(gone)).starts_with("Samsung SSD 990 PRO was disconnected while"));
         let half = told(&Ended::Failed(failure(vec![begun])));
         assert!(half.contains("let it check the disk") && !half.contains("nstall again"), "{half}");
         assert!(!half.contains("Try Again"), "{half}");

@@ -112,6 +112,8 @@ impl Session {
             }
             Change::TryAgain => self.try_again(),
             Change::Restart if self.page == Page::Done => vec![Effect::Close, Effect::Restart],
+            // What is left to do then is done by another system of this computer.
+            Change::Restart if self.page == Page::Failure && !self.may_try_again() => vec![Effect::Restart],
             Change::Restart => vec![],
             Change::Practise => vec![Effect::Practise],
             Change::Card if self.credentials.is_some() => vec![Effect::Card],
@@ -315,6 +317,11 @@ impl Session {
     }
 
     fn end(&mut self, ended: Ended) -> Vec<Effect> {
+        let ended = match ended {
+            // What was heard before is known, whoever listened then.
+            Ended::Lost { stage: None } => Ended::Lost { stage: self.run.progress.stage() },
+            other => other,
+        };
         let effects = match &ended {
             Ended::Installed { .. } => {
                 self.page = Page::Done;

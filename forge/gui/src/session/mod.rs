@@ -141,7 +141,7 @@ pub enum Ended {
     Refused(ClientError),
     /// The helper went away.
     Lost {
-        /// The last stage that was heard of.
+        /// The last stage that was heard of; nothing where nobody knows whether anything was written.
         stage: Option<Stage>,
     },
 }
@@ -322,9 +322,14 @@ impl Session {
         self.inventory.firmware.as_ref().map(|found| &found.firmware)
     }
 
-    /// Whether the firmware has refused the request to enroll the key.
+    /// Whether no request to enroll the key waits in the firmware: nobody will ask for the code.
     pub fn is_enrolled_by_hand(&self) -> bool {
-        self.credentials.as_ref().is_some_and(|c| matches!(c.staged.request, Staging::Failed { .. }))
+        self.credentials.as_ref().is_some_and(|c| c.staged.request != Staging::Done)
+    }
+
+    /// Whether that is because the machine was not started by UEFI.
+    pub fn was_without_uefi(&self) -> bool {
+        self.credentials.as_ref().is_some_and(|c| c.staged.request == Staging::NotHere)
     }
 
     /// The receipt of a system that the firmware has no boot entry for, where it may be that nothing starts it without one.

@@ -48,8 +48,13 @@ impl Run {
         self.progress.stage().is_none_or(|stage| stage < Stage::Claim)
     }
 
-    /// Whether it can be asked to stop: not once the commit has begun.
+    /// Whether the commit has begun: nothing stops it any more.
+    pub fn is_past_stopping(&self) -> bool {
+        self.progress.stage().is_some_and(|stage| stage >= Stage::Commit)
+    }
+
+    /// Whether it can be asked to stop.
     pub fn may_cancel(&self) -> bool {
-        !self.cancelling && self.progress.stage().is_none_or(|stage| stage < Stage::Commit)
+        !self.cancelling && !self.is_past_stopping()
     }
 }

@@ -8,7 +8,11 @@ use super::*;
 use crate::gateway::scripted::{encrypts, machine, pages, way_to};
 use crate::session::usage::Choice;
 use forge_dbus::status::Progress;
-use forge_model::{Handover, Secret, answers::Way, inventory::Content};
+use forge_model::{
+    Handover, Secret,
+    answers::{DiskAnswers, Way},
+    inventory::Content,
+};
 
 fn found() -> Change {
     let offer = Offer { manifest: machine::manifest(), certificate: "F0".into() };
@@ -384,7 +388,11 @@ fn a_request_that_the_firmware_refused_leaves_a_step_by_hand() {
     session.apply(Change::Ended(Box::new(Ended::Installed { receipt })));
     let staged = machine::refused_request();
     session.apply(Change::HandedOver(Ok(Credentials::new(Handover { staged, ..machine::handover() }))));
-    assert!(session.is_enrolled_by_hand());
+    assert!(session.is_enrolled_by_hand() && !session.was_without_uefi());
+    // Where there was nothing to leave a request in, nobody asks for a code either.
+    let staged = forge_model::machine::Staged::NOT_HERE;
+    session.apply(Change::HandedOver(Ok(Credentials::new(Handover { staged, ..machine::handover() }))));
+    assert!(session.is_enrolled_by_hand() && session.was_without_uefi());
 }
 
 #[test]
@@ -406,6 +414,52 @@ fn after_a_failure_the_disk_is_chosen_again_and_the_rest_is_kept() {
     }
     assert_eq!(session.page(), Page::Review);
     assert!(session.may_go_on());
+}
+
+#[test]
+fn when_the_helper_goes_away_the_stage_that_was_heard_of_last_is_known() {
+    let lost_at = |stage: &str| {
+        let mut session = ready();
+        walk(&mut session, Page::Installing);
+        session.apply(Change::Progress(Progress { stage: stage.into(), ..Progress::default() }));
+        session.apply(Change::Ended(Box::new(Ended::Lost { stage: None })));
+        session
+    };
+    for stage in Stage::ALL {
+        assert!(matches!(lost_at(stage.id()).ended(), Some(Ended::Lost { stage: Some(known) }) if *known == stage));
+    }
+    let session = lost_at("");
+    let told = crate::sentences::errors::ended(session.ended().unwrap(), None).text;
+    assert!(told.contains("It is not known whether anything was written.") && !told.contains("as it was"), "{told}");
+    assert!(told.contains("look at what is on the disk"), "{told}");
+    // A window that comes back hears of the stage before it listens.
+    let mut second = Session::new(None);
+    let offer = Offer { manifest: machine::manifest(), certificate: String::new() };
+    let progress = Progress { stage: Stage::Write.id().into(), ..Progress::default() };
+    let running = Some(Running { plan: session.run().plan.clone().unwrap(), progress, ended: None });
+    second.apply(Change::Found(Box::new(Ok(Found { offer, inventory: machine::inventory(), running }))));
+    second.apply(Change::Ended(Box::new(Ended::Lost { stage: None })));
+    let told = crate::sentences::errors::ended(second.ended().unwrap(), None).text;
+    assert!(told.contains("The disk will not start a computer now."), "{told}");
+}
+
+#[test]
+fn where_no_other_try_is_offered_the_computer_can_be_restarted() {
+    let failed_while = |stage| {
+        let mut session = ready();
+        walk(&mut session, Page::Installing);
+        let shrink = vec![forge_model::answers::Shrink { number: 3, to_mib: 300_000 }];
+        let disk = DiskAnswers { way: Way::FreeSpace, shrink, ..DiskAnswers::default() };
+        session.run.plan = Some(Box::new(machine::plan(&machine::shared_inventory(), "/dev/nvme0n1", disk)));
+        assert!(session.apply(Change::Restart).is_empty(), "not while it runs");
+        session.apply(Change::Ended(Box::new(Ended::Lost { stage: Some(stage) })));
+        session
+    };
+    let mut half = failed_while(Stage::Shrink);
+    assert!(!half.may_try_again() && half.apply(Change::TryAgain).is_empty());
+    assert!(matches!(half.apply(Change::Restart)[..], [Effect::Restart]));
+    let mut other = failed_while(Stage::Write);
+    assert!(other.may_try_again() && other.apply(Change::Restart).is_empty());
 }
 
 #[test]

@@ -55,7 +55,8 @@ impl Session {
         toml::to_string(&self.answers()?).ok()
     }
 
-    /// The answers as a file to keep: what was typed becomes something that is made, so that the file works unattended.
+    /// The answers as a file to keep: what was typed becomes something that is made. It fills in pages; to run alone
+    /// it lacks the machine, the disk and a signature.
     pub fn answers_to_keep(&self) -> Option<String> {
         let mut answers = self.answers()?;
         let made = || Password::Generate { generate: Generator::Passphrase };

@@ -6,10 +6,13 @@ use crate::{
 };
 use forge_gui::{
     app::Input,
-    gateway::scripted::{Play, Scripted, way_beside},
+    gateway::scripted::{Play, Scripted, way_beside, way_to},
     session::{Change, Page, usage::Choice},
 };
-use forge_model::answers::Way;
+use forge_model::{
+    answers::Way,
+    inventory::{Content, Holding},
+};
 use relm4::{ComponentController, adw, adw::prelude::*, gtk};
 
 const WINDOWS: &str = "/dev/nvme0n1";
@@ -200,7 +203,7 @@ fn a_system_that_only_a_boot_entry_starts_says_so_on_the_last_page_with_the_comm
     }
     let shares = [Choice::Way(Way::Manual), Choice::Delete { number: 4, goes: true }, Choice::ShareEsp(Some(1))];
     // The second machine was not started by UEFI: there is nothing to leave an entry in.
-    for play in [Play::FirmwareRefuses, Play::Works] {
+    for play in [Play::FirmwareRefuses, Play::WithoutUefi] {
         let window = Window::on(Scripted::shared(play));
         window.take(way_beside(Page::Review, FEDORA, &shares));
         until("the plan", || window.button("Delete and Install").is_some_and(|button| button.is_sensitive()));
@@ -210,6 +213,7 @@ fn a_system_that_only_a_boot_entry_starts_says_so_on_the_last_page_with_the_comm
         assert!(window.texts().contains(told), "{}", window.texts());
         let command = "efibootmgr --create --disk /dev/sdc --part 1 --label 'InterGenOS' --loader '\\EFI\\intergenos\\shimx64.efi'";
         assert!(window.texts().contains(command), "{}", window.texts());
+        assert!(!window.texts().contains("such as this one"), "which may not have been started by UEFI");
         window.close();
     }
 }
@@ -228,4 +232,34 @@ fn who_keeps_personal_files_is_told_on_the_page_about_encryption_why_it_is_off()
         assert_eq!(window.texts().contains("go back and turn Keep Personal Files off"), keeps, "{}", window.texts());
         window.close();
     }
+}
+
+#[gtk::test]
+fn names_that_look_like_markup_are_shown_as_they_are() {
+    if adw::init().is_err() {
+        return;
+    }
+    const NAME: &str = "A&B <b>";
+    let mut machine = Scripted::shared(Play::Fails);
+    let disk = machine.inventory.disks.iter_mut().find(|disk| disk.identity.path == FEDORA).expect("it is there");
+    disk.model = Some(NAME.into());
+    if let Content::Table { partitions, .. } = &mut disk.content {
+        partitions[3].holding = Some(Holding::FileSystem { name: "ext4".into(), label: NAME.into() });
+    }
+    let window = Window::on(machine);
+    window.take(way_beside(Page::DiskUse, FEDORA, &[Choice::Way(Way::Manual)]));
+    for text in ["How is A&B <b>, 500.0 GB used?", "Delete A&B <b> (ext4), 160.0 GB", "Make A&B <b> (ext4) Smaller"] {
+        until(text, || window.texts().contains(text));
+    }
+    let whole = [Choice::Way(Way::WholeDisk)];
+    window.take(vec![Change::Use(whole[0]), Change::Next]);
+    window.take(way_beside(Page::Review, FEDORA, &whole).into_iter().skip(way_to(Page::Encryption).len()).collect());
+    until("the plan", || window.texts().contains("A&B <b>, 500.0 GB is erased"));
+    window.press("Erase and Install");
+    until("the question", || {
+        window.texts().contains("Erase A&B <b>?") && window.texts().contains("A&B <b> (ext4), 160")
+    });
+    window.answer("erase");
+    until("the failure", || window.texts().contains("A&B <b> was disconnected while"));
+    window.close();
 }

@@ -240,20 +240,41 @@ fn where_the_firmware_refused_the_request_the_last_page_leads_to_the_way_from_di
     if adw::init().is_err() {
         return;
     }
-    for (play, heading, by_hand) in
-        [(Play::Works, "Your Code", false), (Play::FirmwareRefuses, "One Step by Hand", true)]
-    {
+    for (play, heading, by_hand) in [
+        (Play::Works, "Your Code", false),
+        (Play::FirmwareRefuses, "One Step by Hand", true),
+        (Play::WithoutUefi, "One Step by Hand", true),
+    ] {
         let window = Window::open(play);
         window.walk(Page::Review);
         until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
         window.controller.emit(AppInput::Change(session::Change::Confirm));
         until(heading, || window.texts().contains(heading));
         // A code that nobody will ask for is not shown.
-        assert_eq!(window.texts().contains("The firmware took no request"), by_hand);
+        let was_refused = play == Play::FirmwareRefuses;
+        assert_eq!(window.texts().contains("The firmware took no request"), was_refused);
+        assert_eq!(window.texts().contains("the system starts by UEFI only"), play == Play::WithoutUefi);
         if by_hand {
             window.press_row("Enroll from the Disk");
             until("the pictures", || window.texts().contains("This way needs no code."));
         }
+        window.close();
+    }
+}
+
+#[gtk::test]
+fn where_there_is_no_uefi_the_page_about_secure_boot_promises_no_blue_screen() {
+    if adw::init().is_err() {
+        return;
+    }
+    for (play, asks) in [(Play::Stands, true), (Play::WithoutUefi, false)] {
+        let window = Window::open(play);
+        window.walk(Page::SecureBoot);
+        until("the page", || window.texts().contains("Forge makes a key for this computer alone"));
+        let said = window.texts();
+        assert_eq!(said.contains("A blue screen asks whether to enroll a key."), asks, "{said}");
+        assert_eq!(said.contains("If you miss the blue screen"), asks, "{said}");
+        assert_eq!(said.contains("This computer was not started by UEFI"), !asks, "{said}");
         window.close();
     }
 }

@@ -3,10 +3,11 @@
 use crate::played::{Window, until};
 use forge_gui::{
     app::Input,
-    gateway::scripted::Play,
+    gateway::scripted::{Play, Scripted, way_beside},
     parts::print,
-    session::{Change, Notice, Page, Trouble},
+    session::{Change, Ended, Notice, Page, Trouble, usage::Choice},
 };
+use forge_model::{Stage, answers::Way};
 use relm4::{ComponentController, adw, adw::prelude::*, gtk};
 
 #[gtk::test]
@@ -25,7 +26,7 @@ fn what_did_not_work_is_told_with_what_to_do() {
     });
     window.press("Restart");
     until("the restart that was refused", || window.texts().contains("The Computer Does Not Restart"));
-    assert!(window.texts().contains("The system is installed; only the restart was refused."));
+    assert!(window.texts().contains("Only the restart was refused."));
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
     window.controller.emit(Input::Change(Change::Said(Notice::Trouble(Trouble::NotSaved(full)))));
     until("the file that was not saved", || window.texts().contains("The place that you chose is full."));
@@ -76,4 +77,24 @@ fn what_is_printed_is_a_page_of_text() {
         // A page without any text is far smaller than one with a font in it.
         assert!(bytes.len() > 3000, "{} bytes", bytes.len());
     }
+}
+
+#[gtk::test]
+fn where_no_other_try_is_offered_the_button_restarts_the_computer_and_asks_before() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::on(Scripted::shared(Play::Stands));
+    window.take(way_beside(Page::Installing, "/dev/nvme0n1", &[Choice::Way(Way::FreeSpace)]));
+    until("the pace", || window.texts().contains("412.0 MB a second"));
+    let lost = Ended::Lost { stage: Some(Stage::Shrink) };
+    window.controller.emit(Input::Change(Change::Ended(Box::new(lost))));
+    until("the failure", || window.texts().contains("Windows (NTFS) is perhaps still being changed."));
+    assert!(window.button("Try Again").is_none());
+    window.press("Restart…");
+    until("the question", || window.texts().contains("Wait until the disk is quiet."));
+    assert!(!window.calls().contains(&"restart"));
+    window.answer("restart");
+    until("the restart", || window.calls().contains(&"restart"));
+    window.close();
 }

@@ -36,6 +36,8 @@ fn the_window_leads_a_person_from_the_first_page_to_the_last() {
     window.controller.emit(Input::Change(Change::Confirm));
     until("the banner", || window.texts().contains("The disk changed. Look at the plan once more."));
     assert_eq!(window.page(), Some(Page::Review));
+    // What is saved there installs nothing by itself.
+    assert!(window.texts().contains("a file that fills in these pages there"));
     window.close();
 
     // A failure says what happened, what state the disk is in, what to do; trying again begins at the disks.
@@ -44,7 +46,7 @@ fn the_window_leads_a_person_from_the_first_page_to_the_last() {
     until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
     window.controller.emit(Input::Change(Change::Confirm));
     until("the failure", || window.page() == Some(Page::Failure));
-    let told = "The disk was disconnected while the system was being written. The disk will not start a computer now.";
+    let told = "Samsung SSD 990 PRO was disconnected while the system was being written. The disk will not start a computer now.";
     until(told, || window.texts().contains(told));
     window.press("Try Again");
     until("the disks", || window.page() == Some(Page::Disk));

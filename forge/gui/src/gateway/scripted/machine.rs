@@ -1,7 +1,9 @@
 //! The machine that is played: four disks of the kinds that people have, and a payload with many choices.
 
 use forge_model::{
-    Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret, esp,
+    Answers, Disk, Handover, Inventory, Manifest, Plan, Receipt, Secret,
+    answers::{DiskAnswers, Way},
+    esp,
     firmware::Device,
     handover::DiskKeys,
     inventory::{Content, DiskKind, Entry, Found, Gpt, Holding, Identity, Obstacle, ShrinkFault, Shrinks, Transport},
@@ -155,6 +157,17 @@ pub fn manifest() -> Manifest {
         ],
     });
     serde_json::from_value(value).expect("a manifest")
+}
+
+/// What the demo's answers do to a disk, with these for the disk itself.
+pub fn plan(inventory: &Inventory, path: &str, disk: DiskAnswers) -> Plan {
+    let text = include_str!("../../../../../data/demo/answers.toml");
+    let mut answers = Answers::parse(text).expect("the demo's answers are some");
+    // A whole disk is what they are for already.
+    if disk.way != Way::WholeDisk {
+        answers.disk = disk;
+    }
+    Plan::new(inventory, path, &answers, &manifest(), "00").expect("it fits")
 }
 
 fn disk(path: &str, model: &str, transport: Transport, size: u64, content: Content) -> Disk {
@@ -372,6 +385,6 @@ pub fn handover() -> Handover {
         enrollment_code: secret("hdjkufgsxbntrcep"),
         services: BTreeMap::from([("mesh.token".into(), secret(&"5e".repeat(32)))]),
         variables_json: secret("{}"),
-        staged: Staged::NOT_HERE,
+        staged: Staged { boot_entry: Staging::Done, request: Staging::Done },
     }
 }

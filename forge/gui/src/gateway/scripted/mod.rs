@@ -33,7 +33,8 @@ const SCRIPT: &str = "FORGE_SCRIPT";
 /// The machine and how its install ends.
 pub struct Scripted {
     manifest: Manifest,
-    inventory: Inventory,
+    /// What the machine has.
+    pub inventory: Inventory,
     /// How an install goes.
     pub play: Play,
     /// The installed system, and how its enrollment goes.
@@ -60,6 +61,8 @@ pub enum Play {
     HandsOverLate,
     /// To its end, but the firmware refuses the request to enroll the key.
     FirmwareRefuses,
+    /// To its end, on a machine that was not started by UEFI.
+    WithoutUefi,
 }
 
 impl Scripted {
@@ -67,12 +70,16 @@ impl Scripted {
     pub fn new(play: Play) -> Self {
         let (planned, calls) = (Mutex::new(None), Mutex::new(Vec::new()));
         let first_boot = first_boot::FirstBoot::new(Enrollment::Lost);
-        Self { manifest: machine::manifest(), inventory: machine::inventory(), play, first_boot, planned, calls }
+        let mut inventory = machine::inventory();
+        inventory.firmware = inventory.firmware.filter(|_| play != Play::WithoutUefi);
+        Self { manifest: machine::manifest(), inventory, play, first_boot, planned, calls }
     }
 
     /// A machine with disks that more than one system can be on.
     pub fn shared(play: Play) -> Self {
-        Self { inventory: machine::shared_inventory(), ..Self::new(play) }
+        let machine = Self::new(play);
+        let firmware = machine.inventory.firmware.clone();
+        Self { inventory: Inventory { firmware, ..machine::shared_inventory() }, ..machine }
     }
 
     /// The machine that the environment asks for.
@@ -343,7 +350,12 @@ impl Gateway for Scripted {
                 let end = Update::Finished(Box::new(Outcome::Failed(failure)));
                 stream::iter([moment(Stage::Check, 10), moment(Stage::Write, 3), end]).boxed()
             }
-            Play::Works | Play::ChangesItsMind | Play::NeverRestarts | Play::HandsOverLate | Play::FirmwareRefuses => {
+            Play::Works
+            | Play::ChangesItsMind
+            | Play::NeverRestarts
+            | Play::HandsOverLate
+            | Play::FirmwareRefuses
+            | Play::WithoutUefi => {
                 let moments = Stage::ALL.into_iter().flat_map(|stage| [moment(stage, 5), moment(stage, 10)]);
                 let end = Update::Finished(Box::new(Outcome::Installed {
                     receipt,
@@ -383,8 +395,10 @@ impl Gateway for Scripted {
         let planned = self.planned.lock().expect("no call panics");
         let mut handover: Handover = machine::handover();
         handover.disk = planned.as_ref().and_then(|plan| plan.encryption).map(machine::disk_keys);
-        if self.play == Play::FirmwareRefuses {
-            handover.staged = machine::refused_request();
+        match self.play {
+            Play::FirmwareRefuses => handover.staged = machine::refused_request(),
+            Play::WithoutUefi => handover.staged = Staged::NOT_HERE,
+            _ => {}
         }
         Ok(Credentials::new(handover))
     }

@@ -76,10 +76,10 @@ fn step(number: usize, title: &str, text: &str) -> adw::ActionRow {
     row
 }
 
-/// A row that leads to something.
-fn way(title: &str, icon: &str, tell: &Tell, change: fn() -> Change) -> adw::ActionRow {
+/// A row that leads to something. Where its icon changes, the page brings it.
+fn way(title: &str, icon: Option<&str>, tell: &Tell, change: fn() -> Change) -> adw::ActionRow {
     let row = adw::ActionRow::builder().use_markup(false).title(title).activatable(true).build();
-    row.add_prefix(&gtk::Image::from_icon_name(icon));
+    icon.into_iter().for_each(|icon| row.add_prefix(&gtk::Image::from_icon_name(icon)));
     row.add_suffix(&gtk::Image::from_icon_name("go-next-symbolic"));
     let tell = tell.clone();
     row.connect_activated(move |_| tell(change()));

@@ -3,7 +3,10 @@
 use super::{Tell, way};
 use crate::{
     guide::{Change, Guide, Remedy, Step},
-    parts::frame::{self, Frame, announce},
+    parts::{
+        frame::{self, Frame, announce},
+        plain::plain,
+    },
     sentences::{audit, card, machine},
 };
 use forge_model::{
@@ -25,6 +28,7 @@ pub struct State {
     practise: adw::ActionRow,
     from_disk: adw::ActionRow,
     checks: adw::ActionRow,
+    checks_icon: gtk::Image,
     facts: gtk::Box,
     remedy: Rc<Cell<Remedy>>,
     shown: Option<Machine>,
@@ -43,14 +47,17 @@ impl State {
             .upcast_ref::<gtk::Widget>()
             .update_property(&[gtk::accessible::Property::Label(&gettext("Looking at this computer"))]);
         let ways = adw::PreferencesGroup::builder().visible(false).build();
-        let renew = way(&gettext("Get a New Code"), "view-refresh-symbolic", tell, || Change::Enroll);
+        let renew = way(&gettext("Get a New Code"), Some("view-refresh-symbolic"), tell, || Change::Enroll);
         renew.set_subtitle(&gettext("When the code is not at hand any more"));
-        let practise = way(&gettext("Practise"), "input-keyboard-symbolic", tell, || Change::Practise);
+        let practise = way(&gettext("Practise"), Some("input-keyboard-symbolic"), tell, || Change::Practise);
         practise.set_subtitle(&gettext("The blue screens, and the keys that they want"));
-        let from_disk =
-            way(&gettext("Enroll from the Disk"), "drive-harddisk-symbolic", tell, || Change::Open(Step::FromDisk));
+        let from_disk = way(&gettext("Enroll from the Disk"), Some("drive-harddisk-symbolic"), tell, || {
+            Change::Open(Step::FromDisk)
+        });
         from_disk.set_subtitle(&gettext("Another way, without a code"));
-        let checks = way(&gettext("Checks"), "checkbox-checked-symbolic", tell, || Change::Open(Step::Checks));
+        let checks = way(&gettext("Checks"), None, tell, || Change::Open(Step::Checks));
+        let checks_icon = gtk::Image::new();
+        checks.add_prefix(&checks_icon);
         for row in [&renew, &practise, &from_disk, &checks] {
             ways.add(row);
         }
@@ -65,7 +72,20 @@ impl State {
             Remedy::Restart => super::ask_to_restart(&near, &pressed),
             _ => pressed(Change::Mend),
         });
-        Self { frame, status, spinner, ways, renew, practise, from_disk, checks, facts, remedy, shown: None }
+        Self {
+            frame,
+            status,
+            spinner,
+            ways,
+            renew,
+            practise,
+            from_disk,
+            checks,
+            checks_icon,
+            facts,
+            remedy,
+            shown: None,
+        }
     }
 
     /// Shows the guide as it is now.
@@ -93,6 +113,7 @@ impl State {
             Some(Ok(measured)) => audit::summary(measured),
             Some(Err(_)) => gettext("Could not be checked"),
         });
+        self.checks_icon.set_icon_name(Some(audit::summary_icon(guide.audit().and_then(|made| made.as_ref().ok()))));
         self.tell(guide);
         if self.shown.as_ref() != machine {
             self.shown = machine.cloned();
@@ -134,7 +155,7 @@ impl State {
         }
         self.status.set_icon_name(Some(icon));
         self.status.set_title(&title);
-        self.status.set_description(Some(&gtk::glib::markup_escape_text(&text)));
+        self.status.set_description(Some(&plain(&text)));
     }
 }
 

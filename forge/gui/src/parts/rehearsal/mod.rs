@@ -12,7 +12,7 @@ pub mod text_screen;
 pub mod us_keys;
 pub mod walk;
 
-use super::{frame::announce, key_caps, key_places};
+use super::{frame::announce, key_caps, key_places, plain::plain};
 use crate::sentences::rehearsal as sentences;
 use forge_model::machine::Key as MachineKey;
 use gettextrs::gettext;
@@ -100,7 +100,7 @@ pub fn present(near: &impl IsA<gtk::Widget>, rehearsal: &Rehearsal, keys: &[Key]
     let show = move |walk: &Walk| {
         let said = sentences::todo(walk.todo());
         if walk.is_finished() {
-            let done = adw::StatusPage::builder().icon_name("object-select-symbolic").description(&said).build();
+            let done = adw::StatusPage::builder().icon_name("object-select-symbolic").description(plain(&said)).build();
             done.set_title(&sentences::finished());
             let close = gtk::Button::builder().label(gettext("_Close")).use_underline(true).build();
             close.set_halign(gtk::Align::Center);
