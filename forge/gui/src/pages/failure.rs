@@ -3,7 +3,7 @@
 use super::Input;
 use crate::{
     parts::{
-        frame::{self, Frame},
+        frame::{self, Frame, announce_now},
         log_drawer::LogDrawer,
         plain::plain,
     },
@@ -91,7 +91,7 @@ impl SimpleComponent for Failure {
         if widgets.status.description() != Some(plain(&told.text)) {
             widgets.status.set_description(Some(&plain(&told.text)));
             // A screen reader hears it at once.
-            widgets.status.upcast_ref::<gtk::Widget>().announce(&told.text, gtk::AccessibleAnnouncementPriority::High);
+            announce_now(widgets.status.upcast_ref::<gtk::Widget>(), &told.text);
         }
         widgets.log.set_text(&self.view.log);
         widgets.frame.button.set_label(&match self.view.may_try_again {

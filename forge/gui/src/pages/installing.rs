@@ -2,7 +2,10 @@
 
 use super::Input;
 use crate::{
-    parts::{frame::Frame, log_drawer::LogDrawer},
+    parts::{
+        frame::{Frame, announce},
+        log_drawer::LogDrawer,
+    },
     sentences::{fill, plan, progress},
     session::{Change, Page, Session},
 };
@@ -119,7 +122,7 @@ impl SimpleComponent for Installing {
         widgets.title.set_label(&fill(&gettext("Installing on {disk}"), &[("disk", &view.disk)]));
         if widgets.doing.label() != view.doing {
             widgets.doing.set_label(&view.doing);
-            widgets.doing.announce(&view.doing, gtk::AccessibleAnnouncementPriority::Medium);
+            announce(&widgets.doing, &view.doing);
         }
         // An empty line keeps its height, so that nothing jumps.
         widgets.pace.set_label(if view.pace.is_empty() { " " } else { &view.pace });

@@ -120,7 +120,19 @@ pub fn status(icon: &str, button: Option<&gtk::Button>) -> adw::StatusPage {
 
 /// Lets a screen reader say what is new on the page, when it has nothing more urgent to say.
 pub fn announce(near: &impl IsA<gtk::Accessible>, text: &str) {
-    if !text.trim().is_empty() {
-        near.announce(text, gtk::AccessibleAnnouncementPriority::Medium);
+    say(near, text, gtk::AccessibleAnnouncementPriority::Medium);
+}
+
+/// Lets a screen reader say it at once.
+pub fn announce_now(near: &impl IsA<gtk::Accessible>, text: &str) {
+    say(near, text, gtk::AccessibleAnnouncementPriority::High);
+}
+
+fn say(near: &impl IsA<gtk::Accessible>, text: &str, priority: gtk::AccessibleAnnouncementPriority) {
+    if text.trim().is_empty() {
+        return;
     }
+    near.announce(text, priority);
+    #[cfg(feature = "scripted")]
+    crate::gateway::scripted::announced(text);
 }

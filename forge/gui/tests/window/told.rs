@@ -3,11 +3,11 @@
 use crate::played::{Window, until};
 use forge_gui::{
     app::Input,
-    gateway::scripted::{Play, Scripted, way_beside},
+    gateway::scripted::{Play, Scripted, machine, take_announced, way_beside},
     parts::print,
     session::{Change, Ended, Notice, Page, Trouble, usage::Choice},
 };
-use forge_model::{Stage, answers::Way};
+use forge_model::{Stage, answers::Way, inventory::Content};
 use relm4::{ComponentController, adw, adw::prelude::*, gtk};
 
 #[gtk::test]
@@ -96,5 +96,53 @@ fn where_no_other_try_is_offered_the_button_restarts_the_computer_and_asks_befor
     assert!(!window.calls().contains(&"restart"));
     window.answer("restart");
     until("the restart", || window.calls().contains(&"restart"));
+    window.close();
+}
+
+#[gtk::test]
+fn who_does_not_see_the_window_hears_the_stages_the_failure_and_what_is_wrong_with_a_password() {
+    if adw::init().is_err() {
+        return;
+    }
+    take_announced();
+    let window = Window::open(Play::Fails);
+    window.walk(Page::Account);
+    window.controller.emit(Input::Change(Change::Password(forge_model::Secret::new("seven foxes ran home".into()))));
+    window.controller.emit(Input::Change(Change::PasswordAgain(forge_model::Secret::new("seven foxes".into()))));
+    let mut heard = Vec::new();
+    let mut hears = |words: &str| {
+        until(words, || {
+            heard.extend(take_announced());
+            heard.iter().any(|said: &String| said.contains(words))
+        });
+    };
+    hears("not the same");
+    window.close();
+    let window = Window::open(Play::Fails);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.controller.emit(Input::Change(Change::Confirm));
+    hears("Writing the system");
+    until("the failure", || window.page() == Some(Page::Failure));
+    hears("The disk will not start a computer now.");
+    window.close();
+}
+
+#[gtk::test]
+fn a_question_about_another_plan_is_taken_back_and_the_page_says_that_the_disk_changed() {
+    if adw::init().is_err() {
+        return;
+    }
+    let window = Window::open(Play::Works);
+    window.walk(Page::Review);
+    until("the plan", || window.button("Erase and Install").is_some_and(|button| button.is_sensitive()));
+    window.press("Erase and Install");
+    until("the question", || window.texts().contains("This cannot be undone."));
+    let mut inventory = machine::inventory();
+    let chosen = inventory.disks.iter_mut().find(|disk| disk.identity.path == "/dev/nvme0n1").expect("the disk");
+    chosen.content = Content::Unknown;
+    window.controller.emit(Input::Change(Change::Disks(inventory)));
+    until("the question is gone", || !window.texts().contains("This cannot be undone."));
+    assert_eq!(window.page(), Some(Page::Review));
     window.close();
 }

@@ -162,6 +162,21 @@ pub fn guide() -> Option<Vec<guide::Change>> {
     })
 }
 
+thread_local! {
+    /// What a screen reader was told, in order.
+    static ANNOUNCED: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Notes what a screen reader is told.
+pub fn announced(text: &str) {
+    ANNOUNCED.with_borrow_mut(|all| all.push(text.to_owned()));
+}
+
+/// What it was told since the last time that somebody asked.
+pub fn take_announced() -> Vec<String> {
+    ANNOUNCED.take()
+}
+
 /// Whether a keyboard is played whose keys type something else.
 pub fn has_other_keyboard() -> bool {
     env::var(SCRIPT).is_ok_and(|wanted| wanted == "guide-places")
