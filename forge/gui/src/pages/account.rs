@@ -75,7 +75,7 @@ struct Field {
 
 /// A row of text that tells every change.
 fn entry(title: &str, sender: &ComponentSender<Account>, change: fn(String) -> Change) -> Field {
-    let row = adw::EntryRow::builder().title(title).use_markup(false).activates_default(true).build();
+    let row = adw::EntryRow::builder().use_markup(false).title(title).activates_default(true).build();
     let (written, shows) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
     let (tell, touched, is_shown) = (sender.clone(), written.clone(), shows.clone());
     row.connect_changed(move |row| {

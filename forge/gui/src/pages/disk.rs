@@ -76,7 +76,7 @@ impl SimpleComponent for Disk {
         nothing.add_css_class("compact");
         frame.body.append(&nothing);
         frame.body.append(&free_group);
-        let details = adw::ExpanderRow::builder().title(gettext("Details")).use_markup(false).visible(false).build();
+        let details = adw::ExpanderRow::builder().use_markup(false).title(gettext("Details")).visible(false).build();
         let details_group = adw::PreferencesGroup::new();
         details_group.add(&details);
         frame.body.append(&details_group);

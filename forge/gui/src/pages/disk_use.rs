@@ -383,8 +383,8 @@ impl EspRow {
         let numbers: Rc<[Option<u32>]> =
             [None].into_iter().chain(esps.iter().map(|(number, _)| Some(*number))).collect();
         let row = adw::ComboRow::builder()
-            .title(gettext("Partition for Boot Files"))
             .use_markup(false)
+            .title(gettext("Partition for Boot Files"))
             .model(&gtk::StringList::new(&names))
             .build();
         let shows = Rc::new(Cell::new(false));

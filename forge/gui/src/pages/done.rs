@@ -303,7 +303,10 @@ fn secret_row(title: &str, secret: &str, is_needed: bool, sender: &ComponentSend
     text.set_margin_bottom(12);
     text.set_margin_start(12);
     text.set_margin_end(12);
-    row.add_row(&text);
+    // A row of its own has a name; the text in it is what is marked and copied.
+    let line = gtk::ListBoxRow::builder().child(&text).activatable(false).selectable(false).build();
+    line.update_property(&[gtk::accessible::Property::Label(title)]);
+    row.add_row(&line);
     row.add_suffix(&copy_button(title, Zeroizing::new(secret.to_owned()), sender));
     row
 }

@@ -127,12 +127,12 @@ fn build(list: &gtk::Box, row: &Row, sender: &ComponentSender<Firmware>) -> Swit
     });
     group.add(&switch.row);
     let about = adw::ExpanderRow::builder()
+        .use_markup(false)
         .title(gettext("About This Firmware"))
         .subtitle(&row.about)
-        .use_markup(false)
         .build();
     for (name, value) in &row.facts {
-        let fact = adw::ActionRow::builder().title(name).subtitle(value).use_markup(false).build();
+        let fact = adw::ActionRow::builder().use_markup(false).title(name).subtitle(value).build();
         fact.set_subtitle_selectable(true);
         fact.add_css_class("property");
         about.add_row(&fact);

@@ -129,7 +129,7 @@ impl SimpleComponent for SecureBoot {
             widgets.computer.remove(&row);
         }
         for (name, value) in self.view.facts.iter().flatten() {
-            let row = adw::ActionRow::builder().title(name).subtitle(value).use_markup(false).build();
+            let row = adw::ActionRow::builder().use_markup(false).title(name).subtitle(value).build();
             row.add_css_class("property");
             widgets.computer.add(&row);
             widgets.rows.push(row);

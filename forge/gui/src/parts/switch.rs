@@ -15,7 +15,7 @@ pub struct Switch {
 impl Switch {
     /// One that is off. `tell` is told whenever a person turns it.
     pub fn new(title: &str, subtitle: &str, tell: impl Fn(bool) + 'static) -> Self {
-        let row = adw::SwitchRow::builder().title(title).subtitle(subtitle).use_markup(false).build();
+        let row = adw::SwitchRow::builder().use_markup(false).title(title).subtitle(subtitle).build();
         let shows = Rc::new(Cell::new(false));
         let is_shown = shows.clone();
         row.connect_active_notify(move |row| {
