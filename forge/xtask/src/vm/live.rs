@@ -92,7 +92,7 @@ impl Live {
 }
 
 /// What has to be true of a live system; run as root in the guest.
-type Check = (&'static str, fn(&mut Guest) -> Result<()>);
+pub(super) type Check = (&'static str, fn(&mut Guest) -> Result<()>);
 
 /// In every mode.
 const ALWAYS: [Check; 8] = [
@@ -104,6 +104,13 @@ const ALWAYS: [Check; 8] = [
     ("polkit lets nobody in who does not sit at the screen", only_the_seat),
     ("the person's session is on the seat and in the foreground", session),
     ("the medium can not be taken, the disk can", disks),
+];
+
+/// Where nobody sits, too.
+pub(super) const CLOSED: [Check; 3] = [
+    ("nothing listens", nothing_listens),
+    ("no account has a password, and none may become root", nobody_has_a_password),
+    ("no terminal asks for a login", no_login),
 ];
 
 /// "Install" only.
@@ -146,7 +153,6 @@ pub(super) fn stick(stage: &Stage) -> Result<()> {
     guest.screenshot("booted")?;
     all(&mut guest, &live.root_hash, &[&ALWAYS[..], &INSTALL[..]].concat())?;
     guest.screenshot("kiosk")?;
-    guest.output("test -e /run/credentials/@encrypted/tmpfiles.extra")?;
     guest.output(&format!("test ! -e {BY_CREDENTIAL}"))?;
     println!("    ok      a credential that anybody can leave on the medium's FAT has no effect");
     crashes(&mut guest)?;
@@ -269,13 +275,13 @@ fn well(guest: &mut Guest) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn nothing_listens(guest: &mut Guest) -> Result<()> {
+fn nothing_listens(guest: &mut Guest) -> Result<()> {
     let sockets = guest.output("ss -Htulnp; ss -Hwlnp; ss -Hnlp -A vsock_stream,vsock_dgram,packet")?;
     ensure!(sockets.is_empty(), "{sockets}");
     Ok(())
 }
 
-pub(super) fn nobody_has_a_password(guest: &mut Guest) -> Result<()> {
+fn nobody_has_a_password(guest: &mut Guest) -> Result<()> {
     let open = guest.output("awk -F: '$2 !~ /^[!*]/ {print $1}' /etc/shadow")?;
     ensure!(open.is_empty(), "these accounts have a password, or need none: {open}");
     for user in ["forge-live", "forge-unattended"] {
@@ -287,7 +293,7 @@ pub(super) fn nobody_has_a_password(guest: &mut Guest) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn no_login(guest: &mut Guest) -> Result<()> {
+fn no_login(guest: &mut Guest) -> Result<()> {
     let (_, logins) =
         guest.run("pgrep -a 'agetty|login$'; systemctl --no-legend list-units '*getty@*' 'autovt@*' | grep running")?;
     ensure!(logins.is_empty(), "{logins}");

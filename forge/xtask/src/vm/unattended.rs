@@ -6,7 +6,7 @@ use super::demo::Demo;
 use super::firmware::Store;
 use super::guest::Guest;
 use super::left::{from_esp, from_stick};
-use super::live::{Live, choose, no_login, nobody_has_a_password, nothing_listens};
+use super::live::{CLOSED, Live, choose};
 use super::machine::{Machine, Parts};
 use super::mokmanager;
 use super::scenarios::Stage;
@@ -97,11 +97,6 @@ pub(super) fn volume(stage: &Stage) -> Result<()> {
         File::create(&image)?.set_len(bytes)?;
         Ok(More { image, serial: serial.into(), stick: false, read_only: false })
     };
-    let closed: [(&str, fn(&mut Guest) -> Result<()>); 3] = [
-        ("nothing listens", nothing_listens),
-        ("no account has a password, and none may become root", nobody_has_a_password),
-        ("no terminal asks for a login", no_login),
-    ];
     let others = vec![more("second", 6 << 30)?, more("small", 256 << 20)?];
     let brought = Brought { more: others, ..Brought::default() };
     let mut machine = start(&live, name, (&live.iso, As::Stick), (&store, &disk), brought)?;
@@ -109,7 +104,7 @@ pub(super) fn volume(stage: &Stage) -> Result<()> {
     machine.expect("ended with exit code 3", 60)?;
     machine.screenshot("no-answers")?;
     let mut guest = Guest::by_door(&mut machine)?;
-    for (sentence, check) in closed {
+    for (sentence, check) in CLOSED {
         check(&mut guest).context(sentence)?;
         println!("    ok      {sentence}");
     }
