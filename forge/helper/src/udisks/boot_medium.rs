@@ -71,6 +71,9 @@ pub fn find(roots: &Roots, also: &[PathBuf], objects: &Objects) -> BootMedium {
         certain &= !trace.lost;
         all.add(trace);
     }
+    // What runs may lie on either of two copies, and nobody knows which one the next look finds.
+    let copies: Vec<String> = all.disks.iter().flat_map(|disk| objects.copies_of(disk)).collect();
+    all.disks.extend(copies);
     match certain {
         true => BootMedium::Disks(all.disks.into_iter().chain(all.passed).collect()),
         false => BootMedium::Unknown,

@@ -171,6 +171,14 @@ impl Objects {
         found
     }
 
+    /// The kernel's names of the disks that have a partition with the PARTUUID of one of this disk's, itself among them: copies
+    /// of it.
+    pub fn copies_of(&self, disk: &str) -> Vec<String> {
+        let partitions = self.blocks.values().filter_map(|block| block.partition.as_ref());
+        let its = partitions.filter(|partition| self.blocks.get(&partition.table).is_some_and(|t| t.name() == disk));
+        its.filter_map(|partition| partition.id).flat_map(|id| self.disks_with_partition(id)).collect()
+    }
+
     /// The kernel's names of the disks that have a partition with this PARTUUID.
     pub fn disks_with_partition(&self, id: Uuid) -> Vec<String> {
         let partitions = self.blocks.values().filter_map(|block| block.partition.as_ref());

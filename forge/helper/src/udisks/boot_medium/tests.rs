@@ -227,3 +227,11 @@ fn a_loop_whose_file_is_called_like_a_disk_does_not_lead_to_that_disk() {
     fs::remove_file(tree.at("root/sda")).unwrap();
     assert_eq!(tree.find(), BootMedium::Unknown);
 }
+
+#[test]
+fn a_copy_of_the_medium_that_is_plugged_in_is_it_as_well_even_where_the_loader_left_no_note() {
+    let tree = Tree::new(&[ON_VERITY]);
+    tree.mapped("dm-0", "252:0", &["sdb1", "sdb2"]);
+    assert_eq!(tree.find_with(&[], &with_partition(&["sdb", "sdc"])), disks(&["dm-0", "sdb", "sdc"]));
+    assert_eq!(tree.find_with(&[], &with_partition(&["sda", "sdc"])), disks(&["dm-0", "sdb"]));
+}
