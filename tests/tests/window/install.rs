@@ -30,7 +30,6 @@ fn a_person_installs_by_keyboard_and_the_disk_expects_the_code_and_the_password_
         answer_everything(&mut window, Password::Made);
         window.choose("Erase and Install");
         let code = code_of(&window);
-        window.choose("Password of anna");
         let password = window.until("the password", password_in);
         window.keep_picture("window-pictures", "done");
 
