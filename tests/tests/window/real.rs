@@ -2,11 +2,14 @@
 
 use crate::{
     bench::program,
-    install::code_of,
+    install::LONG,
     person::{Password, Room, begin, take_disk, to_disks, to_review},
 };
-use forge_tests::private::{LoopDisk, Person, system};
-use std::{env, fs, path::PathBuf, process::Command};
+use forge_tests::{
+    desk::has,
+    private::{LoopDisk, Person, system},
+};
+use std::{env, path::PathBuf, process::Command};
 
 /// As large as the demo's own disk.
 const BYTES: u64 = 6 << 30;
@@ -36,15 +39,13 @@ fn the_demo_is_installed_by_the_window() {
         window.save_as(&place.join("answers.toml"));
         window.reads("Saved");
         begin(&mut window);
-        let code = code_of(&window);
+        // This helper sees no firmware, so no code is shown; the machine that starts the disk gets the request that is handed over.
+        window.until_within(LONG, "the end", |things| has(things, "One Step by Hand").then_some(()));
         window.keep_picture("window-pictures", "done-real");
 
         // The same person's other program takes what is handed over.
         let output = room.bench.forgectl(Person::Allowed, &["attach", "--output"]).arg(&place).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let credentials: serde_json::Value =
-            serde_json::from_slice(&fs::read(place.join("credentials")).unwrap()).unwrap();
-        assert_eq!(credentials["mok"]["code"], code, "the code on the screen is the one that is asked for");
         for (from, to) in [(place.as_path(), result.clone()), (disk.file(), result.join("disk.img"))] {
             let status = Command::new("/usr/bin/cp").args(["-rT", "--sparse=always"]).arg(from).arg(to).status();
             assert!(status.unwrap().success());
