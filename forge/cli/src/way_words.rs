@@ -3,7 +3,6 @@
 use crate::words::holding;
 use forge_model::{
     Issue, Plan,
-    answers::Way,
     inventory::{Found, ShrinkFault},
     issue::{DiskKey, SharedFault},
     layout::{
@@ -129,7 +128,7 @@ pub fn issue(issue: &Issue) -> String {
     match issue {
         Issue::NotThisWay { key, way } => format!(
             "this has no place with use = {:?}. It goes with {}.",
-            name(*way),
+            way.id(),
             match key {
                 DiskKey::KeepHome => "use = \"replace\"",
                 DiskKey::Delete => "use = \"manual\"",
@@ -223,16 +222,6 @@ pub fn issue(issue: &Issue) -> String {
             needs.div_ceil(size::MIB)
         ),
         other => format!("{other:?}"),
-    }
-}
-
-/// A way as an answer file names it.
-fn name(way: Way) -> &'static str {
-    match way {
-        Way::WholeDisk => "whole-disk",
-        Way::FreeSpace => "free-space",
-        Way::Replace => "replace",
-        Way::Manual => "manual",
     }
 }
 

@@ -365,6 +365,7 @@ impl Backend for Service {
     async fn check(&self, caller: Caller, disk: &str, answers: Sealed) -> Result<Verdict, Error> {
         let _reason = self.life.answer();
         self.authority.allow(&caller, INSPECT, &[]).await?;
+        log::debug!("a plan for {disk:?} is asked for");
         self.plan(disk, &parse(&answers.text()?)?).await
     }
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a person looks at a window before they look again.
 const GLANCE: Duration = Duration::from_millis(40);
 /// How long the keyboard takes from one place to the next, on a machine that does other things.
-const MOMENT: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_secs(10);
 /// More stops than any page has.
 const STOPS: usize = 60;
 

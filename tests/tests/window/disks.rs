@@ -3,6 +3,7 @@
 use crate::person::{DISK, Password, Room, SIZE, take_disk, to_disks, to_review};
 use forge_tests::{
     desk::{has, sight::State},
+    installed,
     private::{LoopDisk, Make, Person, system},
 };
 
@@ -38,6 +39,35 @@ fn a_disk_that_goes_is_withdrawn_from_whoever_chose_it_and_one_that_comes_is_off
         drop(second);
         window.reads("No Disk to Install On");
         window.reads("Connect a disk: it shows up here by itself.");
+    });
+}
+
+#[test]
+fn a_disk_that_comes_takes_neither_the_question_nor_the_plan_from_whoever_reads_them() {
+    system(|system| {
+        let room = Room::of(system, Person::Allowed);
+        let installed = installed::shared();
+        let content = Some(installed.disk.path.as_path());
+        let _disk = LoopDisk::make(system, Make { serial: "MINE", size: SIZE, content, ..Make::default() });
+        let mut window = room.window("window");
+        to_disks(&mut window);
+        take_disk(&mut window, DISK);
+        to_review(&mut window, Password::Made);
+        let asked = || system.log("helper").matches("a plan for ").count();
+        window.choose("Erase and Install");
+        window.reads("This cannot be undone.");
+        let before = asked();
+        let properties = &[("ID_MODEL", "Second_Disk")];
+        let _second = LoopDisk::make(system, Make { serial: "SECOND", size: SIZE, properties, ..Make::default() });
+        // The window has heard of it and asked once more whether the plan is still the same.
+        window.until("the plan is asked for again", |things| {
+            assert!(has(things, "This cannot be undone."), "the question is gone");
+            (asked() > before).then_some(())
+        });
+        window.choose_in_question("Cancel");
+        window.at("Review");
+        window.reads("is installed");
+        assert!(!has(&window.sees(), "The disk changed."));
     });
 }
 

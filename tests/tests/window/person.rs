@@ -4,7 +4,7 @@ use crate::{
     bench::{Bench, Slow, Stopped, program},
     install::LONG,
 };
-use forge_dbus::{client::Update, status::Progress};
+use forge_dbus::status::Progress;
 use forge_engine::efivars::{GLOBAL, PERSISTENT, Variable, Variables};
 use forge_model::Stage;
 use forge_tests::{
@@ -15,7 +15,9 @@ use forge_tests::{
     payload::{TestPayload, shared},
     private::{Person, System, until},
 };
+use futures_util::{StreamExt, stream::BoxStream};
 use std::{fs, path::PathBuf, sync::Arc};
+use zbus::{MatchRule, MessageStream, fdo::PropertiesChanged, message::Type};
 
 /// What the person types.
 pub const PASSWORD: &str = "canary-feathers-of-a-bird-that-sings";
@@ -179,19 +181,29 @@ pub fn stopped_when(room: &Room, window: &mut Window, is_it: impl Fn(&Progress) 
 
 /// The same, whatever the button reads.
 pub fn stopped_by(room: &Room, window: &mut Window, button: &str, is_it: impl Fn(&Progress) -> bool) -> Stopped {
+    let mut job = told_by_the_next_job(room.bench.system);
     let slow = Slow::by(room.bench.helper(), 2, 40);
     begin_with(window, button);
-    let forge = room.bench.forge();
-    let has_job = || room.bench.system.block_on(forge.job()).unwrap().is_some();
-    window.until_within(LONG, "a job", |_| has_job().then_some(()));
-    let mut job = room.bench.watch();
     loop {
-        match job.next() {
-            Update::Progress(progress) if is_it(&progress) => return slow.stop(),
-            Update::Progress(_) => {}
-            other => panic!("it was over before it was met: {other:?}"),
+        let next = room.bench.system.block_on(async { tokio::time::timeout(LONG, job.next()).await });
+        let progress = next.ok().flatten().expect("it was over before it was met");
+        if is_it(&progress) {
+            return slow.stop();
         }
     }
+}
+
+/// How far the job is that somebody will begin. Asks the helper for nothing, so that no stage passes meanwhile.
+fn told_by_the_next_job(system: &System) -> BoxStream<'static, Progress> {
+    let rule = MatchRule::builder().msg_type(Type::Signal).member("PropertiesChanged");
+    let rule = rule.path_namespace(forge_dbus::PATH).build().unwrap();
+    let told = system.block_on(MessageStream::for_match_rule(rule, &system.connect(), None)).unwrap();
+    let progress = told.filter_map(async |told| {
+        let signal = PropertiesChanged::from_message(told.ok()?)?;
+        let value = signal.args().ok()?.changed_properties.get("Progress")?.try_to_owned().ok()?;
+        Progress::try_from(value).ok()
+    });
+    progress.boxed()
 }
 
 /// The same at the beginning of a stage; the window says that it is there.

@@ -16,13 +16,25 @@ use forge_tests::{
 const AS_IT_WAS: &str = "Nothing was written: the disk is as it was.";
 const GONE: &str = "The disk will not start a computer now.";
 
-/// Asks to stop, reads what that would mean now, and says yes.
-fn stop(window: &mut Window, consequence: &str) {
+/// Begins, stops it in a stage, and reads what that would mean before and has meant after.
+fn stop_in(stage: Stage, room: &Room, window: &mut Window) {
+    let nothing = "Nothing was written yet. InterGenOS Forge Test Disk stays as it is.";
+    let erased = "What was on InterGenOS Forge Test Disk is already gone, and the disk will not start a computer.";
+    let (before, after) = match stage < Stage::Write {
+        true => (nothing, AS_IT_WAS),
+        false => (erased, GONE),
+    };
+    let stopped = stopped_at(room, window, stage);
     window.choose("Cancel…");
     window.reads("Stop the Installation?");
-    window.reads(consequence);
+    window.reads(before);
     window.choose_in_question("Stop");
     window.reads("Stopping");
+    drop(stopped);
+    window.at("Not Installed");
+    window.reads("The Installation Was Cancelled");
+    window.reads(after);
+    room.bench.until_no_job();
 }
 
 #[test]
@@ -35,13 +47,7 @@ fn who_stops_it_while_keys_are_made_has_the_disk_as_it_was_and_may_install_after
         let before = digest(disk.file());
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Typed);
-        let stopped = stopped_at(&room, &mut window, Stage::Prepare);
-        stop(&mut window, "Nothing was written yet. InterGenOS Forge Test Disk stays as it is.");
-        drop(stopped);
-        window.at("Not Installed");
-        window.reads("The Installation Was Cancelled");
-        window.reads(AS_IT_WAS);
-        room.bench.until_no_job();
+        stop_in(Stage::Prepare, &room, &mut window);
         assert!(before == digest(disk.file()));
         // The answers hold, and so does the password that was typed.
         window.choose("Try Again");
@@ -60,14 +66,7 @@ fn who_stops_it_while_boot_files_are_written_is_told_that_the_disk_starts_nothin
         let disk = LoopDisk::new(system, "LATE", SIZE, 512);
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
-        let stopped = stopped_at(&room, &mut window, Stage::Fill);
-        let gone = "What was on InterGenOS Forge Test Disk is already gone, and the disk will not start a computer.";
-        stop(&mut window, gone);
-        drop(stopped);
-        window.at("Not Installed");
-        window.reads("The Installation Was Cancelled");
-        window.reads(GONE);
-        room.bench.until_no_job();
+        stop_in(Stage::Fill, &room, &mut window);
         assert!(!could_start(disk.file()));
         // The page has its stage for whoever is asked about it.
         window.choose("Show Details");
@@ -96,13 +95,7 @@ fn who_stops_it_while_it_writes_is_told_before_and_after_what_that_leaves() {
         window.at("Review");
         assert!(before == digest(disk.file()));
 
-        let stopped = stopped_at(&room, &mut window, Stage::Write);
-        stop(&mut window, "is already gone, and the disk will not start a computer.");
-        drop(stopped);
-        window.at("Not Installed");
-        window.reads("The Installation Was Cancelled");
-        window.reads(GONE);
-        room.bench.until_no_job();
+        stop_in(Stage::Write, &room, &mut window);
         assert!(!could_start(disk.file()));
 
         // And from there to a whole install.
@@ -129,23 +122,13 @@ fn who_stops_it_while_the_medium_is_checked_or_the_system_is_read_back_is_told_t
         let before = digest(disk.file());
         let mut window = room.window("window");
         answer_everything(&mut window, Password::Made);
-        let stopped = stopped_at(&room, &mut window, Stage::Check);
-        stop(&mut window, "Nothing was written yet. InterGenOS Forge Test Disk stays as it is.");
-        drop(stopped);
-        window.at("Not Installed");
-        window.reads(AS_IT_WAS);
-        room.bench.until_no_job();
+        stop_in(Stage::Check, &room, &mut window);
         assert!(before == digest(disk.file()));
 
         window.choose("Try Again");
         window.at("Review");
         window.reads("is erased");
-        let stopped = stopped_at(&room, &mut window, Stage::Prove);
-        stop(&mut window, "is already gone, and the disk will not start a computer.");
-        drop(stopped);
-        window.at("Not Installed");
-        window.reads(GONE);
-        room.bench.until_no_job();
+        stop_in(Stage::Prove, &room, &mut window);
         assert!(!could_start(disk.file()));
     });
 }

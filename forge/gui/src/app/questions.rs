@@ -2,7 +2,7 @@
 
 use super::Widgets;
 use crate::{
-    parts::licence,
+    parts::{licence, question::Question},
     sentences::{errors, plan, progress},
     session::{Notice, Page, Session},
 };
@@ -43,17 +43,11 @@ pub(super) fn ask_about_code(window: &adw::ApplicationWindow, may_close: &Rc<Cel
 }
 
 fn ask(window: &adw::ApplicationWindow, may_close: &Rc<Cell<bool>>, heading: &str, text: &str) {
-    let dialog = adw::AlertDialog::new(Some(heading), Some(text));
-    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("close", &gettext("_Close"))]);
-    dialog.set_response_appearance("close", adw::ResponseAppearance::Destructive);
-    dialog.set_default_response(Some("stay"));
-    dialog.set_close_response("stay");
     let (closing, allowed) = (window.clone(), may_close.clone());
-    dialog.connect_response(Some("close"), move |_, _| {
+    Question::destructive(heading, text, gettext("_Close")).ask(window, move || {
         allowed.set(true);
         closing.close();
     });
-    dialog.present(Some(window));
 }
 
 /// Tells how something went: in passing when it worked, else with what to do, until it was read.

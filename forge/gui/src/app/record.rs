@@ -42,12 +42,7 @@ fn has_begun(session: &Session) -> bool {
 
 /// What whoever reads the log has to know first.
 fn head(plan: &Plan) -> String {
-    let way = match plan.layout.beside.as_ref().map_or(Way::WholeDisk, |beside| beside.way) {
-        Way::WholeDisk => "whole-disk",
-        Way::FreeSpace => "free-space",
-        Way::Replace => "replace",
-        Way::Manual => "manual",
-    };
+    let way = plan.layout.beside.as_ref().map_or(Way::WholeDisk, |beside| beside.way).id();
     let (version, target) = (env!("CARGO_PKG_VERSION"), &plan.target);
     let model = target.model.as_deref().unwrap_or("no model");
     format!("Forge {version}; {model}, {} bytes; {way}; plan {}", target.size, plan.digest())

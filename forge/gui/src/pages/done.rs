@@ -2,7 +2,9 @@
 
 use super::{Input, guide::from_disk};
 use crate::{
-    parts::{files, frame::Frame, key_caps, key_places, plain::plain, print, seal, trouble::Trouble},
+    parts::{
+        files, frame::Frame, key_caps, key_places, plain::plain, print, question::Question, seal, trouble::Trouble,
+    },
     sentences::{card, errors, fill, way_plan},
     session::{Change, Credentials, Notice, Page, Session},
 };
@@ -112,7 +114,7 @@ impl SimpleComponent for Done {
             steps.add(&row);
         }
         let keep = adw::PreferencesGroup::new();
-        let kept = adw::SwitchRow::builder().use_markup(false).build();
+        let kept = adw::SwitchRow::builder().use_markup(false).title(gettext("I Have Kept the Code")).build();
         kept.set_subtitle(&gettext("On paper, a photo or in a file: this screen is gone after the restart"));
         let tell = sender.clone();
         kept.connect_active_notify(move |row| {
@@ -395,14 +397,8 @@ fn what_is_kept(credentials: &Credentials) -> (String, String, String) {
 fn ask(near: &adw::NavigationPage, credentials: Option<&Credentials>, sender: &ComponentSender<Done>) {
     let Some(credentials) = credentials else { return };
     let (_, question, text) = what_is_kept(credentials);
-    let dialog = adw::AlertDialog::new(Some(&question), Some(&text));
-    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("restart", &gettext("_Restart"))]);
-    dialog.set_response_appearance("restart", adw::ResponseAppearance::Destructive);
-    dialog.set_default_response(Some("stay"));
-    dialog.set_close_response("stay");
     let tell = sender.clone();
-    dialog.connect_response(Some("restart"), move |_, _| {
+    Question::destructive(&question, &text, gettext("_Restart")).ask(near, move || {
         let _ = tell.output(Change::Restart);
     });
-    dialog.present(Some(near));
 }

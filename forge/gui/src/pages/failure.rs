@@ -6,6 +6,7 @@ use crate::{
         frame::{self, Frame, announce_now},
         log_drawer::LogDrawer,
         plain::plain,
+        question::Question,
     },
     sentences::errors,
     session::{Change, Ended, Page, Session},
@@ -106,14 +107,8 @@ impl SimpleComponent for Failure {
 fn ask_to_restart(near: &adw::NavigationPage, sender: &ComponentSender<Failure>) {
     let text =
         gettext("Wait until the disk is quiet. Then restart, and start the system that the partition belongs to.");
-    let dialog = adw::AlertDialog::new(Some(&gettext("Restart Now?")), Some(&text));
-    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("restart", &gettext("_Restart"))]);
-    dialog.set_response_appearance("restart", adw::ResponseAppearance::Suggested);
-    dialog.set_default_response(Some("stay"));
-    dialog.set_close_response("stay");
     let tell = sender.clone();
-    dialog.connect_response(Some("restart"), move |_, _| {
+    Question::restart(&text).ask(near, move || {
         let _ = tell.output(Change::Restart);
     });
-    dialog.present(Some(near));
 }

@@ -5,6 +5,7 @@ use crate::{
     parts::{
         frame::{Frame, announce},
         log_drawer::LogDrawer,
+        question::Question,
     },
     sentences::{fill, plan, progress},
     session::{Change, Page, Session},
@@ -134,14 +135,9 @@ impl SimpleComponent for Installing {
 
 /// Asks before it is stopped, and says what that leaves.
 fn ask(near: &adw::NavigationPage, view: &View, sender: &ComponentSender<Installing>) {
-    let dialog = adw::AlertDialog::new(Some(&gettext("Stop the Installation?")), Some(&view.consequence));
-    dialog.add_responses(&[("go-on", &gettext("_Keep Installing")), ("stop", &gettext("_Stop"))]);
-    dialog.set_response_appearance("stop", adw::ResponseAppearance::Destructive);
-    dialog.set_default_response(Some("go-on"));
-    dialog.set_close_response("go-on");
-    let tell = sender.clone();
-    dialog.connect_response(Some("stop"), move |_, _| {
+    let (heading, tell) = (gettext("Stop the Installation?"), sender.clone());
+    let question = Question::destructive(&heading, &view.consequence, gettext("_Stop"));
+    Question { no: gettext("_Keep Installing"), ..question }.ask(near, move || {
         let _ = tell.output(Change::Cancel);
     });
-    dialog.present(Some(near));
 }

@@ -7,6 +7,7 @@ use crate::{
         before_after, files,
         frame::{Frame, announce, status},
         plain::plain,
+        question::Question,
     },
     sentences::{errors, issues, plan, way_plan},
     session::{BeforeAfter, Change, Judged, Page, Session},
@@ -215,15 +216,9 @@ fn confirm(near: &adw::NavigationPage, plan: &Plan, sender: &ComponentSender<Rev
         let _ = sender.output(Change::Confirm);
         return None;
     };
-    let dialog = adw::AlertDialog::new(Some(&headline), Some(&text));
-    dialog.add_responses(&[("cancel", &gettext("_Cancel")), ("erase", &way_plan::button(plan).0)]);
-    dialog.set_response_appearance("erase", adw::ResponseAppearance::Destructive);
-    dialog.set_default_response(Some("cancel"));
-    dialog.set_close_response("cancel");
-    let tell = sender.clone();
-    dialog.connect_response(Some("erase"), move |_, _| {
+    let (button, tell) = (way_plan::button(plan).0, sender.clone());
+    let question = Question { no: gettext("_Cancel"), ..Question::destructive(&headline, &text, button) };
+    Some(question.ask(near, move || {
         let _ = tell.output(Change::Confirm);
-    });
-    dialog.present(Some(near));
-    Some(dialog)
+    }))
 }

@@ -12,6 +12,7 @@
 //! | [`rehearsal`] | MokManager's screens, to be walked through beforehand |
 //! | [`card`] | the enrollment card, to print and to save |
 //! | [`qr`] | a QR code |
+//! | [`question`] | a question with two answers |
 //! | [`recovery_key`] | a recovery key, in groups that fit on every line |
 //! | [`licence`] | the text of a licence |
 //! | [`log_drawer`] | the log, folded away |
@@ -39,6 +40,7 @@ pub mod log_drawer;
 pub mod plain;
 pub mod print;
 pub mod qr;
+pub mod question;
 pub mod radio_row;
 pub mod recovery_key;
 pub mod rehearsal;

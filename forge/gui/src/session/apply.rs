@@ -66,7 +66,7 @@ impl Session {
             Change::Left(page) => self.left(page),
             Change::Checked { asked, verdict } => {
                 // An answer to an older question says nothing about what is wanted now.
-                if asked == self.asked && matches!(self.verdict, Judged::Waiting) {
+                if asked == self.asked && self.page == Page::Review {
                     match *verdict {
                         Ok(verdict) => self.judged(verdict),
                         Err(trouble) => self.verdict = Judged::Trouble(trouble),
@@ -212,7 +212,7 @@ impl Session {
         let choice = disks::review(self.disk.as_ref(), &inventory, self.manifest(), is_first_look);
         let same = self.inventory == inventory;
         let (asked_for_firmware, asked_for_use) = (self.wants_firmware(), self.asks_for_use());
-        let disk_before = self.disk().cloned();
+        let (disk_before, answers_before) = (self.disk().cloned(), self.answers_text());
         self.inventory = inventory;
         // While it runs, the disk is held and looks different: that is no reason for anything.
         if matches!(self.page, Page::Installing | Page::Done | Page::Failure) {
@@ -227,7 +227,8 @@ impl Session {
             disks::Choice::Stays => {
                 effects.extend(self.look_at_use(disk_before.as_ref(), asked_for_use));
                 effects.extend(withdrawn);
-                effects.extend(self.ask_again());
+                let is_other_disk = disk_before.as_ref() == self.disk() && answers_before == self.answers_text();
+                effects.extend(if is_other_disk { self.ask_behind() } else { self.ask_again() });
                 effects
             }
             disks::Choice::Only(only) => {
@@ -238,7 +239,7 @@ impl Session {
             }
             disks::Choice::Withdrawn => {
                 self.change_disk(None);
-                self.verdict = Judged::Unasked;
+                self.forget_plan();
                 let mut effects = vec![Effect::DiskWithdrawn];
                 effects.extend(withdrawn);
                 let way = self.way();
@@ -252,17 +253,36 @@ impl Session {
         }
     }
 
+    /// Nothing was asked; what is on its way answers an older question.
+    fn forget_plan(&mut self) {
+        self.verdict = Judged::Unasked;
+        self.asked += 1;
+    }
+
     /// On the last page, what is shown is always what would be done.
     fn ask_again(&mut self) -> Vec<Effect> {
-        self.verdict = Judged::Unasked;
+        self.forget_plan();
         if self.page == Page::Review { self.ask() } else { vec![] }
     }
 
+    /// The same where nothing changed that the plan is about: it stays as it is until the helper says otherwise. Nobody who
+    /// plugs in a stick loses the question that they read.
+    fn ask_behind(&mut self) -> Vec<Effect> {
+        if matches!(self.verdict, Judged::Plan { .. }) && self.page == Page::Review {
+            return self.check();
+        }
+        self.ask_again()
+    }
+
     fn ask(&mut self) -> Vec<Effect> {
+        self.verdict = Judged::Waiting;
+        self.check()
+    }
+
+    fn check(&mut self) -> Vec<Effect> {
         let (Some(disk), Some(answers)) = (self.disk(), self.answers_text()) else { return vec![] };
         let disk = disk.identity.path.clone();
         self.asked += 1;
-        self.verdict = Judged::Waiting;
         vec![Effect::Check { asked: self.asked, disk, answers }]
     }
 
@@ -366,7 +386,7 @@ impl Session {
             self.page = Page::Disk;
             self.ended = None;
             self.change_disk(None);
-            self.verdict = Judged::Unasked;
+            self.forget_plan();
             return vec![Effect::Show(Page::Disk), Effect::Look];
         }
         if self.page == Page::Review {

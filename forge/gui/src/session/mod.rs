@@ -379,8 +379,11 @@ impl Session {
     fn judged(&mut self, verdict: Verdict) {
         self.verdict = match verdict {
             Verdict::Plan { digest, plan } => {
+                // The same plan once more is as new to the person as it was before.
+                let was_new = matches!(self.verdict, Judged::Plan { changed: true, .. });
                 let before = self.shown.replace(digest.clone());
-                Judged::Plan { changed: before.is_some_and(|before| before != digest), digest, plan }
+                let is_other = before.is_some_and(|before| before != digest);
+                Judged::Plan { changed: is_other || was_new, digest, plan }
             }
             Verdict::Issues { issues } => Judged::Issues(issues),
         };

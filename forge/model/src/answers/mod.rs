@@ -125,6 +125,16 @@ pub enum Way {
 }
 
 impl Way {
+    /// As the answer file writes it.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::WholeDisk => "whole-disk",
+            Self::FreeSpace => "free-space",
+            Self::Replace => "replace",
+            Self::Manual => "manual",
+        }
+    }
+
     /// Whether everything on the disk is lost.
     pub fn is_whole_disk(&self) -> bool {
         *self == Self::WholeDisk

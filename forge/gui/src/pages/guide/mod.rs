@@ -16,7 +16,7 @@ pub mod turn_on;
 
 use crate::{
     guide::{Change, Guide, Step},
-    parts::frame::Frame,
+    parts::{frame::Frame, question::Question},
 };
 use gettextrs::gettext;
 use relm4::{adw, adw::prelude::*, gtk};
@@ -107,12 +107,6 @@ fn ask_to_restart_plainly(near: &adw::NavigationPage, tell: &Tell) {
 }
 
 fn ask(near: &adw::NavigationPage, tell: &Tell, text: &str) {
-    let dialog = adw::AlertDialog::new(Some(&gettext("Restart Now?")), Some(text));
-    dialog.add_responses(&[("stay", &gettext("_Stay Here")), ("restart", &gettext("_Restart"))]);
-    dialog.set_response_appearance("restart", adw::ResponseAppearance::Suggested);
-    dialog.set_default_response(Some("stay"));
-    dialog.set_close_response("stay");
     let tell = tell.clone();
-    dialog.connect_response(Some("restart"), move |_, _| tell(Change::Restart));
-    dialog.present(Some(near));
+    Question::restart(text).ask(near, move || tell(Change::Restart));
 }
