@@ -54,9 +54,11 @@ fn node(disk: &LoopDisk, number: usize) -> String {
     format!("{}p{number}", disk.node())
 }
 
-/// Lets udev and UDisks2 see what partitions hold now.
+/// Lets udev and UDisks2 see what partitions hold now. All of it lies on the disk then: debugfs does not wait for that, and
+/// its end does not either while somebody else looks at the partition.
 fn seen(disk: &LoopDisk, rows: usize) {
     for number in 1..=rows {
+        fs::File::open(node(disk, number)).unwrap().sync_all().unwrap();
         assert!(run("udevadm", &["trigger", "--action=change", &node(disk, number)]).well);
     }
     disk.settle();
