@@ -141,7 +141,7 @@ fn a_partition_is_made_smaller_by_the_keyboard_and_the_question_says_by_how_much
     window.press("Make Smaller and Install");
     until("the question", || window.texts().contains("Make Windows (NTFS) Smaller?"));
     assert!(!window.calls().contains(&"install"));
-    window.answer("erase");
+    window.say_yes();
     until("it begins", || window.calls().contains(&"install"));
     window.close();
 }
@@ -163,7 +163,7 @@ fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
     until("the plan", || window.texts().contains("Personal files of the earlier system stay"));
     window.press("Replace and Install");
     until("the question", || window.texts().contains("Replace the Earlier InterGenOS on CT500MX500SSD1?"));
-    window.answer("erase");
+    window.say_yes();
     window.close();
 
     let window = Window::on(Scripted::shared(Play::Stands));
@@ -190,7 +190,7 @@ fn what_is_replaced_or_deleted_is_named_before_it_is_lost() {
     window.press("Delete and Install");
     until("the question", || window.texts().contains("Delete 1 Partition of WDS500G2B0A?"));
     assert!(window.texts().contains("Everything in it will be lost: Photos (ext4), 160.0 GB."));
-    window.answer("erase");
+    window.say_yes();
     until("it begins", || window.calls().contains(&"install"));
     window.controller.emit(Input::Change(Change::Cancel));
     window.close();
@@ -259,7 +259,7 @@ fn names_that_look_like_markup_are_shown_as_they_are() {
     until("the question", || {
         window.texts().contains("Erase A&B <b>?") && window.texts().contains("A&B <b> (ext4), 160")
     });
-    window.answer("erase");
+    window.say_yes();
     until("the failure", || window.texts().contains("A&B <b> was disconnected while"));
     window.close();
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     accessible::{NARROWEST, has_name},
-    played::{Window, below, until},
+    played::{Window, below, say_yes, until},
 };
 use forge_gui::{
     app::{
@@ -15,11 +15,7 @@ use forge_gui::{
     session::{self, Page},
 };
 use forge_model::machine::Enrollment;
-use relm4::{
-    Component, ComponentController, Controller, adw,
-    adw::prelude::*,
-    gtk::{self, glib},
-};
+use relm4::{Component, ComponentController, Controller, adw, adw::prelude::*, gtk};
 use std::{path::PathBuf, sync::Arc};
 
 /// The guide, with a machine that is played.
@@ -100,10 +96,7 @@ fn the_guide_tells_every_state_and_leads_a_lost_request_to_a_restart() {
     guide.press("Restart…");
     guide.says("Restart Now?");
     assert_eq!(guide.calls("restart"), 0, "Enter restarts nothing");
-    let dialog = guide.widgets().into_iter().find_map(|w| w.downcast::<adw::AlertDialog>().ok()).expect("a question");
-    assert_eq!(dialog.default_response().as_deref(), Some("stay"));
-    dialog.emit_by_name_with_details::<()>("response", glib::Quark::from_str("restart"), &[&"restart"]);
-    dialog.force_close();
+    say_yes(guide.widgets());
     until("the restart", || guide.calls("restart") == 1);
     // The code was not kept: closing asks first.
     guide.controller.widget().close();

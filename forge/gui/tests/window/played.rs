@@ -87,13 +87,9 @@ impl Window {
         row.unwrap_or_else(|| panic!("{text} is there")).emit_by_name::<()>("activated", &[]);
     }
 
-    /// Answers the question on screen.
-    pub fn answer(&self, response: &str) {
-        let dialog = self.widgets().into_iter().find_map(|w| w.downcast::<adw::AlertDialog>().ok());
-        let dialog = dialog.expect("a question");
-        assert_ne!(dialog.default_response().as_deref(), Some(response), "Enter destroys nothing");
-        dialog.emit_by_name_with_details::<()>("response", glib::Quark::from_str(response), &[&response]);
-        dialog.force_close();
+    /// Says yes to the question on screen.
+    pub fn say_yes(&self) {
+        say_yes(self.widgets());
     }
 
     pub fn texts(&self) -> String {
@@ -142,4 +138,12 @@ impl Window {
     pub fn close(self) {
         self.controller.widget().destroy();
     }
+}
+
+/// Says yes to the question among these; Enter would not have.
+pub fn say_yes(widgets: Vec<gtk::Widget>) {
+    let dialog = widgets.into_iter().find_map(|widget| widget.downcast::<adw::AlertDialog>().ok()).expect("a question");
+    assert_eq!(dialog.default_response().as_deref(), Some("no"), "Enter destroys nothing");
+    dialog.emit_by_name_with_details::<()>("response", glib::Quark::from_str("yes"), &[&"yes"]);
+    dialog.force_close();
 }

@@ -94,7 +94,7 @@ fn where_no_other_try_is_offered_the_button_restarts_the_computer_and_asks_befor
     window.press("Restart…");
     until("the question", || window.texts().contains("Wait until the disk is quiet."));
     assert!(!window.calls().contains(&"restart"));
-    window.answer("restart");
+    window.say_yes();
     until("the restart", || window.calls().contains(&"restart"));
     window.close();
 }

@@ -23,7 +23,7 @@ fn the_window_leads_a_person_from_the_first_page_to_the_last() {
     window.press("Erase and Install");
     until("the question", || window.texts().contains("Erase Samsung SSD 990 PRO?"));
     assert_eq!(window.calls().iter().filter(|call| **call == "install").count(), 0);
-    window.answer("erase");
+    window.say_yes();
     until("the last page", || window.page() == Some(Page::Done));
     until("the code", || window.texts().contains("Your Code"));
     assert!(window.calls().ends_with(&["install", "take"]), "{:?}", window.calls());
@@ -60,7 +60,7 @@ fn the_window_leads_a_person_from_the_first_page_to_the_last() {
     window.press("Cancel…");
     until("what that leaves", || window.texts().contains("is already gone"));
     assert!(!window.calls().contains(&"cancel"));
-    window.answer("stop");
+    window.say_yes();
     until("the machine was asked", || window.calls().contains(&"cancel"));
     window.close();
 }
