@@ -30,7 +30,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::watch;
+use tokio::{sync::mpsc, time::timeout};
 use zbus::{OwnedObjectPath, names::OwnedUniqueName, object_server::InterfaceRef};
 
 /// Eight times a second is often enough for an eye.
@@ -226,7 +226,7 @@ impl Work {
         let disk = plan.target.identity.path.clone();
         log::info!("install {} on {disk} for uid {}", self.confirmed.digest, self.uid);
         let lock = inhibitor::take(&self.service.connection, &disk).await;
-        let (tell, told) = watch::channel(None);
+        let (tell, told) = mpsc::unbounded_channel();
         let teller = tokio::spawn(Arc::clone(&self).tell(told));
         let ended = runner::run(&self.service, plan, &self.confirmed.answers, brought, self.stop.clone(), tell).await;
         let _ = teller.await;
@@ -234,12 +234,12 @@ impl Work {
         self.end(ended).await;
     }
 
-    /// Turns what the engine tells into properties, a few times a second.
-    async fn tell(self: Arc<Self>, mut told: watch::Receiver<Option<forge_model::Progress>>) {
+    /// Turns what the engine tells into properties, a few times a second, and whenever a stage begins: none goes by untold.
+    async fn tell(self: Arc<Self>, mut told: mpsc::UnboundedReceiver<forge_model::Progress>) {
         let Some(object) = self.object().await else { return };
         let (start, mut pace) = (Instant::now(), Pace::default());
-        while told.changed().await.is_ok() {
-            let Some(progress) = *told.borrow_and_update() else { continue };
+        let mut next = told.recv().await;
+        while let Some(progress) = next.take() {
             let measured = pace.see(start.elapsed(), progress);
             self.now().progress = Progress {
                 stage: progress.stage.id().into(),
@@ -249,7 +249,18 @@ impl Work {
                 left: measured.left.and_then(|left| left.try_into().ok()).unwrap_or(-1),
             };
             let _ = object.get().await.progress_changed(object.signal_emitter()).await;
-            tokio::time::sleep(TELL).await;
+            let another_stage = async {
+                while let Some(later) = told.recv().await {
+                    next = Some(later);
+                    if later.stage != progress.stage {
+                        break;
+                    }
+                }
+            };
+            let _ = timeout(TELL, another_stage).await;
+            if next.is_none() {
+                next = told.recv().await;
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use forge_engine::{
 };
 use forge_model::{Answers, Disk, Handover, OldTable, Plan, Progress, Stage};
 use std::{fs::File, time::Duration};
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::mpsc::UnboundedSender, time::timeout};
 use uuid::Uuid;
 
 /// How long UDisks2 may take to answer after an install.
@@ -37,13 +37,13 @@ pub struct Ended {
 
 /// What the engine tells, and whether it is to stop.
 struct Told {
-    progress: watch::Sender<Option<Progress>>,
+    progress: UnboundedSender<Progress>,
     stop: Stop,
 }
 
 impl Events for Told {
     fn progress(&self, progress: Progress) {
-        self.progress.send_replace(Some(progress));
+        let _ = self.progress.send(progress);
     }
 
     fn cancelled(&self) -> bool {
@@ -58,7 +58,7 @@ pub async fn run(
     answers: &Answers,
     brought: Brought,
     stop: Stop,
-    progress: watch::Sender<Option<Progress>>,
+    progress: UnboundedSender<Progress>,
 ) -> Ended {
     let mut smaller = Vec::new();
     let mut ended = match shrink(service, &plan, &stop, &progress, &mut smaller).await {
@@ -77,11 +77,11 @@ async fn shrink(
     service: &Service,
     plan: &Plan,
     stop: &Stop,
-    progress: &watch::Sender<Option<Progress>>,
+    progress: &UnboundedSender<Progress>,
     smaller: &mut Vec<Smaller>,
 ) -> Option<Ended> {
     let beside = plan.layout.beside.as_ref().filter(|beside| !beside.shrunk.is_empty())?;
-    progress.send_replace(Some(Progress { stage: Stage::Shrink, done: 0, total: 0 }));
+    let _ = progress.send(Progress { stage: Stage::Shrink, done: 0, total: 0 });
     match service.udisks.shrink(&plan.target, beside, stop, smaller).await {
         Ok(Watched::Done(())) => None,
         Ok(Watched::Cancelled) => Some(cancelled(Stage::Shrink, false)),
@@ -103,7 +103,7 @@ async fn write(
     answers: &Answers,
     brought: Brought,
     stop: Stop,
-    progress: watch::Sender<Option<Progress>>,
+    progress: UnboundedSender<Progress>,
 ) -> Ended {
     let path = plan.target.identity.path.clone();
     let taken = tokio::select! {
