@@ -25,7 +25,7 @@ use std::{
 };
 
 /// The host's kernel may know no GPT: nothing waits for partitions here. Milliseconds that the helper stays when nobody needs it: long enough for a test's pauses.
-const IDLE: &str = "20000";
+pub const IDLE: &str = "20000";
 /// The size of a disk that the small payload fits on.
 pub const USUAL: u64 = 512 << 20;
 

@@ -1,7 +1,7 @@
 //! What a person does on each page, with nothing but the keyboard.
 
 use crate::{
-    bench::{Bench, Slow, Stopped, program},
+    bench::{Bench, IDLE, Slow, Stopped, program},
     install::LONG,
 };
 use forge_dbus::status::Progress;
@@ -38,7 +38,7 @@ pub struct Room<'a> {
 
 impl<'a> Room<'a> {
     pub fn of(system: &'a System, person: Person) -> Self {
-        Self::with(system, person, shared(), &["--idle-ms", "20000", "--settle-ms", "0"])
+        Self::with(system, person, shared(), &["--idle-ms", IDLE, "--settle-ms", "0"])
     }
 
     /// The same with another payload, and other options for the helper.
@@ -48,6 +48,18 @@ impl<'a> Room<'a> {
         let room = Self { bench: Bench::with(system, payload, &options), desk: Desk::of(system, person) };
         fs::copy(program("forge"), room.bench.path("forge")).unwrap();
         room
+    }
+
+    /// From now on each look at the seal of the system takes seconds, as from a worn-out stick: the small payload is
+    /// checked before anybody could hear of it.
+    pub fn medium_is_slow(&self) {
+        let seal = self.bench.payload.directory().join("system.verity");
+        let efivars = self.bench.system.disks().with_file_name("efivars");
+        let strace = ["/usr/bin/strace", "--follow-forks", "--seccomp-bpf", "-qq", "-o", "/dev/null"];
+        let reads =
+            ["-e", "trace=read,pread64", "-e", "inject=read,pread64:delay_enter=4000000", "-P", seal.to_str().unwrap()];
+        let options = ["--idle-ms", IDLE, "--settle-ms", "0", "--efivars", efivars.to_str().unwrap()];
+        self.bench.helper_under(&[&strace[..], &reads].concat(), &options);
     }
 
     /// The window, when it has come up.
